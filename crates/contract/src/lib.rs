@@ -1,1 +1,65 @@
-//! contract
+//! What several parties agree, and what follows from it.
+//!
+//! ```text
+//! study.toml ──parse──▶ Contract ──compile──▶ Compiled ──every party signs──▶ FullySigned
+//!                                                                               │ derive
+//!       Decision ◀──authorise── Accepted<Bound> (trust)  +  Manifest ◀──────────┘
+//!          │ all owners: check_peers
+//!          ▼ keys, result, gates
+//!       Permit ◀──authorise_permit
+//! ```
+//! Each step is a type that only the step before can make. Nothing here reads a clock, a file or a random number.
+#![forbid(unsafe_code)]
+
+mod authorise;
+mod bundle;
+mod card;
+mod check;
+mod compiled;
+mod contract;
+mod deny;
+mod manifest;
+mod name;
+mod parse;
+mod peers;
+mod permit;
+mod policy;
+mod problem;
+mod read;
+mod result;
+mod show;
+mod signed;
+mod statement;
+mod template;
+
+pub use authorise::{Allow, Decision, Floor, Run, RunHistory, Standing, authorise};
+pub use bundle::{BUNDLE_BYTES_MAX, BrokerRecord, RunBundle};
+pub use card::{CardDataset, CardError, PartyCard};
+pub use check::{
+    COLUMNS_MAX, COMPUTATIONS_MAX, DATASETS_MAX, EXPIRES_MAX_S, MAX_BYTES_MAX, MAX_ROWS_MAX, MIN_ENTITIES_MIN,
+    PARTIES_MAX, READS_MAX, REGIONS_MAX,
+};
+pub use compiled::{CONTRACT_BYTES_MAX, Compiled};
+pub use contract::{
+    Broker, Column, ColumnType, Computation, Content, Contract, Dataset, Gate, GateRule, Party, Program, Read, Study,
+};
+pub use deny::DenyReason;
+pub use manifest::{
+    Limits, MANIFEST_BYTES_MAX, Manifest, ManifestBroker, ManifestDataset, ManifestError, ManifestFields,
+    ManifestRecipient, Variable,
+};
+pub use name::{
+    Address, ColumnName, ComputationName, DatasetId, DatasetName, NameError, PartyName, Prose, Recipient, Region,
+    RunId, SqlText, StudyId, VersionId,
+};
+pub use peers::{AllDecided, PEER_CLOCK_MAX_S, check_peers};
+pub use permit::{Permit, PermitDecision, PermitRequest, RunRecord, authorise_permit};
+pub use policy::CEDAR_SCHEMA;
+pub use problem::{CompiledError, ContractError, ContractErrors, Path, Problem};
+pub use read::TOML_BYTES_MAX;
+pub use result::{RESULT_BYTES_MAX, ResultBody};
+pub use signed::{FullySigned, SIGNED_CONTRACT_BYTES_MAX, SignatureError, SignedContract};
+pub use statement::{
+    ChallengeStatement, DecisionStatement, GateOutcome, PermitStatement, STATEMENT_BYTES_MAX, StatementError,
+};
+pub use template::{TemplateError, TemplateSpec, template};

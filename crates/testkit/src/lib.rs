@@ -1,14 +1,19 @@
-//! What only tests need: skips that are reported, deterministic keys. Never in a release binary's dependency tree.
+//! What only tests need: skips that are reported, deterministic keys, a fixed time, folders that clean up. Never in a
+//! release binary's dependency tree (`cargo xtask layers` checks it).
 
-use std::{env, fs::OpenOptions, io::Write as _};
+#![forbid(unsafe_code)]
 
-/// Reports that `test` did not run: what was missing and how to get it. `cargo xtask test` prints the list at its end.
-pub fn skip(test: &str, why: &str, remedy: &str) {
-    let line = format!("{test}: {why}; {remedy}\n");
-    eprint!("SKIPPED {line}");
-    if let Some(path) = env::var_os("CASEMATE_SKIPS")
-        && let Ok(mut file) = OpenOptions::new().create(true).append(true).open(path)
-    {
-        let _ = file.write_all(line.as_bytes());
-    }
-}
+mod folder;
+mod key;
+mod skip;
+
+use casemate_cose::UnixTime;
+pub use folder::Folder;
+pub use key::{key, seed};
+pub use skip::{python, skip, tool};
+
+/// The time at which tests take place: 2026-11-22T01:54:56Z.
+pub const NOW: UnixTime = UnixTime(1_795_312_496);
+
+/// One day, in seconds.
+pub const DAY_S: u64 = 86_400;

@@ -1,0 +1,429 @@
+//! What a person types: every verb, its options and an example. Parsing only.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+/// Run programs on data that nobody else can see, and prove it.
+///
+/// Owners of data give keys only to a program, in a keep, under a contract that they signed. Only what all agreed to
+/// leaves, with a receipt that anyone can check offline. Start with `casemate demo`.
+#[derive(Debug, Parser)]
+#[command(name = "casemate", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done, 1 refused (the reasons are printed), 2 not understood, 3 this machine failed.")]
+pub(crate) struct Cli {
+    /// Options of every verb.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// The verb.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Options that every verb takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// The party's state folder: keys, datasets, ledger.
+    #[arg(long, global = true, env = "CASEMATE_STATE", default_value = "casemate-state", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) state: PathBuf,
+    /// Read the passphrase from the first line of this file instead of asking for it.
+    #[arg(long, global = true, env = "CASEMATE_PASSPHRASE_FILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Print one JSON object instead of text for people.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a whole study on real data on this machine, then three attacks on it.
+    #[command(after_help = "Example:\n  casemate demo --clean")]
+    Demo(DemoArgs),
+    /// Become a party: make keys, a broker's state and a card for the others.
+    #[command(after_help = "Example:\n  casemate init --name clinic --address clinic.example:7701")]
+    Init(InitArgs),
+    /// Back up, restore or rotate this party's keys.
+    #[command(subcommand)]
+    Key(KeyVerb),
+    /// Seal data, list, show and open what is sealed, revoke it.
+    #[command(subcommand)]
+    Dataset(DatasetVerb),
+    /// Say whose hosts and which programs this owner believes.
+    #[command(subcommand)]
+    Domain(DomainVerb),
+    /// Write, check, show, sign and exchange contracts.
+    #[command(subcommand)]
+    Contract(ContractVerb),
+    /// Run this owner's broker: it releases keys on a verdict, and nothing else does.
+    #[command(subcommand)]
+    Broker(BrokerVerb),
+    /// Run a computation of a signed contract in a keep on this host.
+    #[command(after_help = "Example:\n  casemate run study.contract --computation by-diagnosis --data sealed/")]
+    Run(RunArgs),
+    /// Open a result: decrypt it, verify it, show its tables.
+    #[command(subcommand)]
+    Result(ResultVerb),
+    /// Show and verify receipts, offline.
+    #[command(subcommand)]
+    Receipt(ReceiptVerb),
+    /// Say in words what a file is: evidence, manifest, contract, receipt, card or domain.
+    #[command(after_help = "Example:\n  casemate explain results/1f…/run.receipt")]
+    Explain(ExplainArgs),
+    /// Say what this machine can isolate with, row by row, with remedies.
+    #[command(after_help = "Example:\n  casemate doctor --json")]
+    Doctor,
+    /// Print shell completions.
+    #[command(after_help = "Example:\n  casemate completions bash > /etc/bash_completion.d/casemate")]
+    Completions(CompletionsArgs),
+    /// What `casemate demo` does to attack its own study. Not for daily use.
+    #[command(hide = true)]
+    Attack(AttackArgs),
+}
+
+/// `casemate demo`.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// Where everything is written.
+    #[arg(long, default_value = "casemate-demo", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
+    /// Remove what an earlier demo left in the folder first.
+    #[arg(long)]
+    pub(crate) clean: bool,
+}
+
+/// `casemate init`.
+#[derive(Args, Debug)]
+pub(crate) struct InitArgs {
+    /// The party's name in contracts: lower-case letters, digits and hyphens.
+    #[arg(long)]
+    pub(crate) name: String,
+    /// Where this party's broker can be reached. Owners of data need one.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) address: Option<String>,
+}
+
+/// `casemate key …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyVerb {
+    /// Write one encrypted file that holds every key of this party.
+    #[command(after_help = "Example:\n  casemate key backup clinic-keys.age")]
+    Backup(KeyFileArgs),
+    /// Bring keys back from a backup into a state folder that has none.
+    #[command(after_help = "Example:\n  casemate --state restored key restore clinic-keys.age")]
+    Restore(KeyFileArgs),
+    /// Draw a new wrapping key and wrap every dataset key again; with --new-passphrase-file also change the passphrase.
+    #[command(after_help = "Example:\n  casemate key rotate")]
+    Rotate(KeyRotateArgs),
+    /// Print this party's public keys and write its card.
+    #[command(after_help = "Example:\n  casemate key card clinic.card")]
+    Card(CardArgs),
+}
+
+/// A key backup.
+#[derive(Args, Debug)]
+pub(crate) struct KeyFileArgs {
+    /// The backup.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+}
+
+/// `casemate key rotate`.
+#[derive(Args, Debug)]
+pub(crate) struct KeyRotateArgs {
+    /// The new passphrase is the first line of this file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) new_passphrase_file: Option<PathBuf>,
+}
+
+/// `casemate key card`.
+#[derive(Args, Debug)]
+pub(crate) struct CardArgs {
+    /// Where to write the card; standard output shows it in words.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// `casemate dataset …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DatasetVerb {
+    /// Encrypt a CSV or Parquet table (Parquet Modular Encryption) or any other file (age); the key goes to the own broker.
+    #[command(after_help = "Example:\n  casemate dataset seal visits.csv --entity patient_id")]
+    Seal(SealArgs),
+    /// List what this party has sealed.
+    #[command(after_help = "Example:\n  casemate dataset list")]
+    List,
+    /// Show one dataset: columns, digest, versions.
+    #[command(after_help = "Example:\n  casemate dataset show visits")]
+    Show(DatasetNameArgs),
+    /// Decrypt a dataset of one's own.
+    #[command(after_help = "Example:\n  casemate dataset open visits --out visits.csv")]
+    Open(DatasetOpenArgs),
+    /// Release no key of this dataset any more, and permit no result that used it.
+    #[command(after_help = "Example:\n  casemate dataset revoke visits")]
+    Revoke(DatasetNameArgs),
+}
+
+/// `casemate dataset seal`.
+#[derive(Args, Debug)]
+pub(crate) struct SealArgs {
+    /// The table (.csv, .parquet) or any other file.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The dataset's name; the file's name without its ending otherwise.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The column that says whom a row is about. Tables need one.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) entity: Option<String>,
+    /// Where to write the sealed file; `datasets/` in the state folder otherwise.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+    /// Read and check the whole input, say what would be sealed, write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// One dataset by name.
+#[derive(Args, Debug)]
+pub(crate) struct DatasetNameArgs {
+    /// The dataset.
+    pub(crate) name: String,
+}
+
+/// `casemate dataset open`.
+#[derive(Args, Debug)]
+pub(crate) struct DatasetOpenArgs {
+    /// The dataset.
+    pub(crate) name: String,
+    /// Where to write the plaintext (a table as CSV). It must not exist.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: PathBuf,
+}
+
+/// `casemate domain …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DomainVerb {
+    /// Write `domain.toml`: believe the launcher and the runtime on another party's card.
+    #[command(after_help = "Example:\n  casemate domain init --host researcher.card")]
+    Init(DomainInitArgs),
+    /// Show the domain in force and its digest.
+    #[command(after_help = "Example:\n  casemate domain show")]
+    Show,
+}
+
+/// `casemate domain init`.
+#[derive(Args, Debug)]
+pub(crate) struct DomainInitArgs {
+    /// The card of the party on whose host keeps may run.
+    #[arg(long, value_name = "CARD", value_hint = ValueHint::FilePath)]
+    pub(crate) host: PathBuf,
+    /// Accept this runtime digest instead of the one of the `casemate` that runs now.
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) runtime: Option<String>,
+    /// Accept this lack of the host's isolation, by name; `casemate doctor` names them.
+    #[arg(long = "accept-lack", value_name = "LACK")]
+    pub(crate) accept_lacks: Vec<String>,
+}
+
+/// `casemate contract …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContractVerb {
+    /// Write a commented study.toml from the parties' cards.
+    #[command(after_help = "Example:\n  casemate contract new --study cohort clinic.card registry.card researcher.card")]
+    New(ContractNewArgs),
+    /// Find what is wrong with a study.toml before anyone signs.
+    #[command(after_help = "Example:\n  casemate contract check study.toml")]
+    Check(ContractFileArgs),
+    /// Show what is signed, from the signed bytes.
+    #[command(after_help = "Example:\n  casemate contract show study.contract --cedar")]
+    Show(ContractShowArgs),
+    /// Compile a study.toml, or take a .contract, and sign its bytes.
+    #[command(after_help = "Example:\n  casemate contract sign study.toml")]
+    Sign(ContractSignArgs),
+    /// Send a contract to every owner's broker that it names.
+    #[command(after_help = "Example:\n  casemate contract send study.contract")]
+    Send(ContractFileArgs),
+    /// Collect contracts and signatures: from this party's broker, or from all brokers that a contract names.
+    #[command(after_help = "Example:\n  casemate contract receive study.contract")]
+    Receive(ContractReceiveArgs),
+}
+
+/// `casemate contract new`.
+#[derive(Args, Debug)]
+pub(crate) struct ContractNewArgs {
+    /// The study's id.
+    #[arg(long)]
+    pub(crate) study: String,
+    /// The cards of all parties.
+    #[arg(required = true, value_hint = ValueHint::FilePath)]
+    pub(crate) cards: Vec<PathBuf>,
+    /// Where to write it.
+    #[arg(long, default_value = "study.toml", value_hint = ValueHint::FilePath)]
+    pub(crate) out: PathBuf,
+}
+
+/// A contract, as TOML or compiled.
+#[derive(Args, Debug)]
+pub(crate) struct ContractFileArgs {
+    /// A study.toml or a .contract.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+}
+
+/// `casemate contract show`.
+#[derive(Args, Debug)]
+pub(crate) struct ContractShowArgs {
+    /// A study.toml or a .contract.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Print each owner's Cedar policies as well.
+    #[arg(long)]
+    pub(crate) cedar: bool,
+}
+
+/// `casemate contract sign`.
+#[derive(Args, Debug)]
+pub(crate) struct ContractSignArgs {
+    /// A study.toml or a .contract.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Where to write the signed contract; beside the input as .contract otherwise.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `casemate contract receive`.
+#[derive(Args, Debug)]
+pub(crate) struct ContractReceiveArgs {
+    /// A .contract to complete with the signatures that its brokers hold; without it, what waits at the own broker.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// `casemate broker …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BrokerVerb {
+    /// Serve until interrupted.
+    #[command(after_help = "Example:\n  casemate broker run --listen 0.0.0.0:7701")]
+    Run(BrokerRunArgs),
+}
+
+/// `casemate broker run`.
+#[derive(Args, Debug)]
+pub(crate) struct BrokerRunArgs {
+    /// Where to listen; the address given to `init` otherwise.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: Option<String>,
+}
+
+/// `casemate run`.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// The contract, signed by all.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) contract: PathBuf,
+    /// Which computation; needed where the contract has several.
+    #[arg(long)]
+    pub(crate) computation: Option<String>,
+    /// A sealed file, or a folder of them; each is recognised by its digest.
+    #[arg(long = "data", value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) data: Vec<PathBuf>,
+    /// Where results and receipts go; `results/` in the state folder otherwise.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `casemate result …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ResultVerb {
+    /// Decrypt a result, verify its signature, receipts and permits, show its tables.
+    #[command(after_help = "Example:\n  casemate result open results/1f…/researcher.result --csv table.csv")]
+    Open(ResultOpenArgs),
+}
+
+/// `casemate result open`.
+#[derive(Args, Debug)]
+pub(crate) struct ResultOpenArgs {
+    /// The result.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Also write the table as CSV.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) csv: Option<PathBuf>,
+}
+
+/// `casemate receipt …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReceiptVerb {
+    /// Show what a receipt says.
+    #[command(after_help = "Example:\n  casemate receipt show results/1f…/run.receipt")]
+    Show(ReceiptArgs),
+    /// Verify it with the brokers' public keys alone.
+    #[command(after_help = "Example:\n  casemate receipt verify results/1f…/run.receipt --contract study.contract")]
+    Verify(ReceiptVerifyArgs),
+}
+
+/// A receipt.
+#[derive(Args, Debug)]
+pub(crate) struct ReceiptArgs {
+    /// The receipts of a run, or one receipt.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+}
+
+/// `casemate receipt verify`.
+#[derive(Args, Debug)]
+pub(crate) struct ReceiptVerifyArgs {
+    /// The receipts of a run, or one receipt.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The contract that one believes in. Without it the one inside is taken, and its parties' keys are printed to compare.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) contract: Option<PathBuf>,
+    /// A broker's public key, for a single receipt.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) broker_key: Option<String>,
+}
+
+/// `casemate explain`.
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArgs {
+    /// The file.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+}
+
+/// `casemate completions`.
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `casemate attack`.
+#[derive(Args, Debug)]
+pub(crate) struct AttackArgs {
+    /// Which attack.
+    #[command(subcommand)]
+    pub(crate) attack: Attack,
+}
+
+/// The demo's attacks that need a client of their own.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Attack {
+    /// Present a contract with one byte of its query changed, with evidence that the launcher's key signed for it.
+    AlterQuery {
+        /// The receipts of the earlier run.
+        receipt: PathBuf,
+        /// Whose broker.
+        owner: String,
+    },
+    /// Present the evidence of an earlier run to an owner's broker.
+    Replay {
+        /// The receipts of the earlier run.
+        receipt: PathBuf,
+        /// Whose broker.
+        owner: String,
+    },
+}

@@ -1,0 +1,379 @@
+//! The broker's states: challenge, read the claim, admit on a verdict, decide, release, permit.
+//!
+//! Everything up to [`Claimed::admit`] can only ask and refuse. What comes after can't be reached without a
+//! [`casemate_trust::Accepted`] verdict of *this* session, taken by value. [DESIGN.md §3, invariants 1 and 3]
+
+use std::time::Duration;
+
+use casemate_cose::{Digest, PublicKey, SigningKey, UnixTime};
+use casemate_evidence::{Binding, Bound, Role};
+use casemate_trust::{Accepted, Reason};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::{
+    ChannelError,
+    mail::Mailbox,
+    message::{
+        ATTEST_BYTES_MAX, Attest, DECISIONS_BYTES_MAX, DatasetKey, FromBroker, Named as _, PERMIT_REQUEST_BYTES_MAX,
+        Permit, PermitRequest, Release, ToBroker,
+    },
+    session::Session,
+    tls::Purpose,
+};
+
+/// What came in.
+#[derive(Debug)]
+pub enum Incoming<S> {
+    /// A keep that wants to attest.
+    Keep(Arrived<S>),
+    /// A party with mail. Nothing that this leads to can carry a key.
+    Mail(Mailbox<S>),
+}
+
+/// Takes a connection. `own` is the broker's key, which contracts name by digest.
+///
+/// # Errors
+/// The handshake's failures.
+pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    own: &SigningKey,
+) -> Result<Incoming<S>, ChannelError> {
+    let session = Session::accept(stream, own).await?;
+    Ok(match session.purpose() {
+        Purpose::Attest => Incoming::Keep(Arrived { session }),
+        Purpose::Mail => Incoming::Mail(Mailbox::new(session)),
+    })
+}
+
+/// A keep after the handshake: a key, nothing else is known of it.
+#[derive(Debug)]
+pub struct Arrived<S> {
+    session: Session<S>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Arrived<S> {
+    /// The key that the keep proved to hold.
+    pub const fn keep(&self) -> PublicKey {
+        self.session.peer()
+    }
+
+    /// Sends the signed challenge that contains `nonce`, fresh random bytes that are used in no other session.
+    ///
+    /// # Errors
+    /// The connection's failures.
+    pub async fn challenge(mut self, statement: Vec<u8>, nonce: [u8; 32]) -> Result<Challenging<S>, ChannelError> {
+        self.session.send("challenge", &FromBroker::Challenge { statement }).await?;
+        Ok(Challenging { session: self.session, nonce })
+    }
+
+    /// Refuses and closes.
+    ///
+    /// # Errors
+    /// The connection's failures.
+    pub async fn refuse(self, reasons: Vec<Reason>) -> Result<(), ChannelError> {
+        refuse(self.session, reasons).await
+    }
+}
+
+/// The challenge is out.
+#[derive(Debug)]
+pub struct Challenging<S> {
+    session: Session<S>,
+    nonce: [u8; 32],
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Challenging<S> {
+    /// Waits for what the keep claims to be.
+    ///
+    /// # Errors
+    /// [`ChannelError::Abandoned`]; the connection's failures.
+    pub async fn claimed(mut self, time_max: Duration) -> Result<Claimed<S>, ChannelError> {
+        match receive(&mut self.session, "attest", ATTEST_BYTES_MAX, time_max).await? {
+            ToBroker::Attest(claim) => {
+                let binding = self.session.peer_binding(Role::Keep, self.nonce, Digest::of(&claim.manifest));
+                Ok(Claimed { session: self.session, claim, binding })
+            }
+            other => Err(unexpected("attest", &other)),
+        }
+    }
+}
+
+/// The keep has shown evidence; none of it is believed yet.
+#[derive(Debug)]
+pub struct Claimed<S> {
+    session: Session<S>,
+    claim: Attest,
+    binding: Binding,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Claimed<S> {
+    /// What the keep showed, as received.
+    pub const fn claim(&self) -> &Attest {
+        &self.claim
+    }
+
+    /// The key that the keep proved to hold.
+    pub const fn keep(&self) -> PublicKey {
+        self.session.peer()
+    }
+
+    /// What the evidence must be bound to: this nonce, this session, both keys, the manifest as received.
+    pub fn expectation(&self) -> Bound {
+        Bound::new(self.binding.clone())
+    }
+
+    /// Lets the keep in on a verdict over *this* session's evidence, which is used up by it.
+    ///
+    /// # Errors
+    /// [`ChannelError::VerdictOfOtherSession`] and [`ChannelError::VerdictExpired`]; the connection is dropped.
+    pub fn admit(self, verdict: Accepted<Bound>, at: UnixTime) -> Result<Admitted<S>, ChannelError> {
+        let other = |field| Err(ChannelError::VerdictOfOtherSession { field });
+        if verdict.evidence_digest() != Digest::of(&self.claim.evidence) {
+            return other("evidence");
+        }
+        if let Some(field) = differing_field(verdict.binding().binding(), &self.binding) {
+            return other(field);
+        }
+        unexpired(&verdict, at)?;
+        Ok(Admitted { session: self.session, claim: self.claim, verdict })
+    }
+
+    /// Refuses and closes.
+    ///
+    /// # Errors
+    /// The connection's failures.
+    pub async fn refuse(self, reasons: Vec<Reason>) -> Result<(), ChannelError> {
+        refuse(self.session, reasons).await
+    }
+}
+
+/// The keep is what the owner's domain accepts.
+#[derive(Debug)]
+pub struct Admitted<S> {
+    session: Session<S>,
+    claim: Attest,
+    verdict: Accepted<Bound>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Admitted<S> {
+    /// What the keep showed, as received.
+    pub const fn claim(&self) -> &Attest {
+        &self.claim
+    }
+
+    /// The key that the keep proved to hold.
+    pub const fn keep(&self) -> PublicKey {
+        self.session.peer()
+    }
+
+    /// The verdict that this session was admitted on.
+    pub const fn verdict(&self) -> &Accepted<Bound> {
+        &self.verdict
+    }
+
+    /// Sends this broker's signed decision for the run.
+    ///
+    /// # Errors
+    /// The connection's failures.
+    pub async fn decide(mut self, statement: Vec<u8>) -> Result<Decided<S>, ChannelError> {
+        self.session.send("decision", &FromBroker::Decision { statement }).await?;
+        Ok(Decided { session: self.session, claim: self.claim, verdict: self.verdict })
+    }
+
+    /// Refuses and closes.
+    ///
+    /// # Errors
+    /// The connection's failures.
+    pub async fn refuse(self, reasons: Vec<Reason>) -> Result<(), ChannelError> {
+        refuse(self.session, reasons).await
+    }
+}
+
+/// This broker has decided; the keep collects the others' decisions.
+#[derive(Debug)]
+pub struct Decided<S> {
+    session: Session<S>,
+    claim: Attest,
+    verdict: Accepted<Bound>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Decided<S> {
+    /// Waits for the decisions of all brokers.
+    ///
+    /// # Errors
+    /// [`ChannelError::Abandoned`], as when another broker refused; the connection's failures.
+    pub async fn assembled(mut self, time_max: Duration) -> Result<Assembled<S>, ChannelError> {
+        match receive(&mut self.session, "decisions", DECISIONS_BYTES_MAX, time_max).await? {
+            ToBroker::Decisions { all } => {
+                let decisions = all.into_iter().map(Vec::from).collect();
+                Ok(Assembled { session: self.session, claim: self.claim, verdict: self.verdict, decisions })
+            }
+            other => Err(unexpected("decisions", &other)),
+        }
+    }
+}
+
+/// What is said to be every broker's decision is here, as received and unchecked.
+#[derive(Debug)]
+pub struct Assembled<S> {
+    session: Session<S>,
+    claim: Attest,
+    verdict: Accepted<Bound>,
+    decisions: Vec<Vec<u8>>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Assembled<S> {
+    /// What the keep showed, as received.
+    pub const fn claim(&self) -> &Attest {
+        &self.claim
+    }
+
+    /// The signed decisions, unchecked.
+    pub fn decisions(&self) -> &[Vec<u8>] {
+        &self.decisions
+    }
+
+    /// The key that the keep proved to hold.
+    pub const fn keep(&self) -> PublicKey {
+        self.session.peer()
+    }
+
+    /// The verdict that this session was admitted on.
+    pub const fn verdict(&self) -> &Accepted<Bound> {
+        &self.verdict
+    }
+
+    /// Sends the keys with the receipt of their release, which is durable by now.
+    ///
+    /// # Errors
+    /// [`ChannelError::VerdictExpired`]: too much time went by since the verdict; the connection's failures.
+    pub async fn release(
+        mut self,
+        receipt: Vec<u8>,
+        keys: Vec<DatasetKey>,
+        at: UnixTime,
+    ) -> Result<Released<S>, ChannelError> {
+        unexpired(&self.verdict, at)?;
+        self.session.send("release", &FromBroker::Release(Release { receipt, keys })).await?;
+        Ok(Released { session: self.session, verdict: self.verdict })
+    }
+
+    /// Refuses and closes.
+    ///
+    /// # Errors
+    /// The connection's failures.
+    pub async fn refuse(self, reasons: Vec<Reason>) -> Result<(), ChannelError> {
+        refuse(self.session, reasons).await
+    }
+}
+
+/// The keys are with the keep.
+#[derive(Debug)]
+pub struct Released<S> {
+    session: Session<S>,
+    verdict: Accepted<Bound>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Released<S> {
+    /// Waits for the computation's end.
+    ///
+    /// # Errors
+    /// [`ChannelError::Abandoned`], as when the program failed; the connection's failures.
+    pub async fn permit_asked(mut self, time_max: Duration) -> Result<PermitAsked<S>, ChannelError> {
+        match receive(&mut self.session, "permit request", PERMIT_REQUEST_BYTES_MAX, time_max).await? {
+            ToBroker::PermitRequest(request) => {
+                Ok(PermitAsked { session: self.session, verdict: self.verdict, request })
+            }
+            other => Err(unexpected("permit request", &other)),
+        }
+    }
+}
+
+/// The keep asks to let a result leave.
+#[derive(Debug)]
+pub struct PermitAsked<S> {
+    session: Session<S>,
+    verdict: Accepted<Bound>,
+    request: PermitRequest,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> PermitAsked<S> {
+    /// What the keep asks for.
+    pub const fn request(&self) -> &PermitRequest {
+        &self.request
+    }
+
+    /// The key that the keep proved to hold.
+    pub const fn keep(&self) -> PublicKey {
+        self.session.peer()
+    }
+
+    /// The verdict that this session was admitted on. A permit may come long after it expired: no key follows from one.
+    pub const fn verdict(&self) -> &Accepted<Bound> {
+        &self.verdict
+    }
+
+    /// Sends the signed permit with its receipt, which is durable by now, and closes.
+    ///
+    /// # Errors
+    /// The connection's failures.
+    pub async fn permit(mut self, statement: Vec<u8>, receipt: Vec<u8>) -> Result<(), ChannelError> {
+        self.session.send("permit", &FromBroker::Permit(Permit { statement, receipt })).await?;
+        self.session.close().await;
+        Ok(())
+    }
+
+    /// Refuses and closes.
+    ///
+    /// # Errors
+    /// The connection's failures.
+    pub async fn refuse(self, reasons: Vec<Reason>) -> Result<(), ChannelError> {
+        refuse(self.session, reasons).await
+    }
+}
+
+/// The first field in which two bindings differ. All fields are public values; comparing them leaks nothing.
+fn differing_field(verdict: &Binding, session: &Binding) -> Option<&'static str> {
+    let Binding { role, nonce, manifest, exporter, own_key, peer_key } = session;
+    [
+        ("role", verdict.role == *role),
+        ("nonce", verdict.nonce == *nonce),
+        ("manifest", verdict.manifest == *manifest),
+        ("exporter value", verdict.exporter == *exporter),
+        ("keep's key", verdict.own_key == *own_key),
+        ("broker's key", verdict.peer_key == *peer_key),
+    ]
+    .into_iter()
+    .find_map(|(field, same)| (!same).then_some(field))
+}
+
+fn unexpired(verdict: &Accepted<Bound>, at: UnixTime) -> Result<(), ChannelError> {
+    let expired = verdict.expires();
+    if at > expired { Err(ChannelError::VerdictExpired { expired, at }) } else { Ok(()) }
+}
+
+/// The next message; the keep's giving up, which may come in any state, is an error.
+async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
+    session: &mut Session<S>,
+    expected: &'static str,
+    bytes_max: usize,
+    time_max: Duration,
+) -> Result<ToBroker, ChannelError> {
+    match session.receive(expected, bytes_max, time_max).await? {
+        ToBroker::Abandon { reason } => Err(ChannelError::Abandoned(reason)),
+        message => Ok(message),
+    }
+}
+
+fn unexpected(expected: &'static str, message: &ToBroker) -> ChannelError {
+    ChannelError::Unexpected { expected, actual: message.name() }
+}
+
+async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
+    mut session: Session<S>,
+    reasons: Vec<Reason>,
+) -> Result<(), ChannelError> {
+    session.send("refused", &FromBroker::Refused { reasons }).await?;
+    session.close().await;
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! Honest sessions, refusals on the way, and verdicts of other sessions.
+
+use casemate_cose::Kind;
+use casemate_evidence::{Binding, Bound, Role};
+use tokio::io::duplex;
+
+use super::rig::*;
+use crate::{ChannelError, broker_side::Claimed, keep_side::EvidenceSource, keep_side::SourceError};
+
+#[tokio::test(start_paused = true)]
+async fn keys_and_permit_reach_the_keep() {
+    let (near, far) = duplex(1 << 16);
+    let broker_end = async {
+        let asked = broker(far).await.unwrap().permit_asked(TIME).await.unwrap();
+        assert_eq!(asked.keep(), key(KEEP).public());
+        assert_eq!(asked.request().result, casemate_cose::Digest::of(b"result"));
+        assert_eq!(asked.request().gates, b"gates");
+        asked.permit(b"permit".to_vec(), b"permit receipt".to_vec()).await.unwrap();
+    };
+    let keep_end = async {
+        let mut released = keep(near).await.unwrap();
+        assert_eq!(released.receipt(), b"a receipt");
+        let keys = released.take_keys();
+        assert_eq!((keys[0].dataset.as_str(), keys[0].key), ("visits", DATA_KEY));
+        assert!(released.take_keys().is_empty());
+        let permit =
+            released.permit(casemate_cose::Digest::of(b"result"), b"gates".to_vec(), TIME).await.unwrap();
+        assert_eq!((permit.statement.as_slice(), permit.receipt.as_slice()), (&b"permit"[..], &b"permit receipt"[..]));
+    };
+    tokio::join!(broker_end, keep_end);
+}
+
+/// Evidence of an honest launcher for another binding than the session's.
+struct Other(fn(&mut Binding), Binding);
+
+impl EvidenceSource for Other {
+    async fn evidence(&self, _: [u8; 64]) -> Result<Vec<u8>, SourceError> {
+        let mut binding = self.1.clone();
+        (self.0)(&mut binding);
+        Ok(measured(binding.report_data()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn evidence_for_anything_else_is_refused_to_the_keeps_face() {
+    let crimes: [(&str, fn(&mut Binding)); 6] = [
+        ("another nonce", |binding| binding.nonce = [0; 32]),
+        ("another manifest", |binding| binding.manifest = casemate_cose::Digest::of(b"other")),
+        ("another session", |binding| binding.exporter[31] ^= 1),
+        ("another keep", |binding| binding.own_key = digest_of(9)),
+        ("another broker", |binding| binding.peer_key = digest_of(9)),
+        ("another role", |binding| binding.role = Role::Broker),
+    ];
+    for (crime, change) in crimes {
+        let (near, far) = duplex(1 << 16);
+        let keep_end = async {
+            let challenged = connected(near).await?.challenged(TIME).await?;
+            let binding = challenged.binding(NONCE, casemate_cose::Digest::of(MANIFEST));
+            let attested = challenged.attest(NONCE, &Other(change, binding), MANIFEST, CONTRACT).await?;
+            attested.decision(TIME).await
+        };
+        let (broker_end, keep_end) = tokio::join!(broker(far), keep_end);
+        assert!(matches!(broker_end, Err(ChannelError::Refused(_))), "{crime}: {broker_end:?}");
+        assert!(matches!(&keep_end, Err(ChannelError::Refused(reasons)) if reasons.len() == 1), "{crime}: {keep_end:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_was_not_measured_is_refused() {
+    let (near, far) = duplex(1 << 16);
+    let keep_end = async {
+        let challenged = connected(near).await?.challenged(TIME).await?;
+        challenged.attest(NONCE, &Host, b"another manifest", CONTRACT).await?.decision(TIME).await
+    };
+    let (broker_end, keep_end) = tokio::join!(broker(far), keep_end);
+    assert!(matches!(broker_end, Err(ChannelError::Refused(_))), "{broker_end:?}");
+    assert!(matches!(keep_end, Err(ChannelError::Refused(_))), "{keep_end:?}");
+}
+
+/// A source whose platform gives nothing.
+struct Nothing;
+
+impl EvidenceSource for Nothing {
+    async fn evidence(&self, _: [u8; 64]) -> Result<Vec<u8>, SourceError> {
+        Err(SourceError("the launcher hung up".into()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_evidence_nothing_is_sent() {
+    let (near, far) = duplex(1 << 16);
+    let keep_end = async {
+        let challenged = connected(near).await.unwrap().challenged(TIME).await.unwrap();
+        challenged.attest(NONCE, &Nothing, MANIFEST, CONTRACT).await
+    };
+    let (broker_end, keep_end) = tokio::join!(broker(far), keep_end);
+    assert!(matches!(keep_end, Err(ChannelError::Evidence(_))), "{keep_end:?}");
+    assert!(matches!(broker_end, Err(ChannelError::Truncated)), "{broker_end:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_challenge_that_is_not_the_brokers_is_refused() {
+    let nonce = NONCE;
+    let crimes = [
+        ("signed by another key", challenge(nonce, &key(9))),
+        ("of another kind", casemate_cose::sign(Kind::Permit, &nonce, &key(BROKER))),
+        ("not signed", nonce.to_vec()),
+        ("empty", vec![]),
+    ];
+    for (crime, statement) in crimes {
+        let (near, far) = duplex(1 << 16);
+        let broker_end = async { arrived(far).await.unwrap().challenge(statement, nonce).await };
+        let keep_end = async { connected(near).await.unwrap().challenged(TIME).await };
+        let (_broker_end, keep_end) = tokio::join!(broker_end, keep_end);
+        assert!(matches!(keep_end, Err(ChannelError::Challenge(_))), "{crime}: {keep_end:?}");
+    }
+}
+
+/// The broker's end of a session in which an honest keep has attested, and the keep's end so that it stays open.
+async fn attested_session(
+    nonce: [u8; 32],
+) -> (Claimed<tokio::io::DuplexStream>, crate::keep_side::Attested<tokio::io::DuplexStream>) {
+    let (near, far) = duplex(1 << 16);
+    let keep_end = async {
+        let challenged = connected(near).await.unwrap().challenged(TIME).await.unwrap();
+        challenged.attest(nonce, &Host, MANIFEST, CONTRACT).await.unwrap()
+    };
+    let (claimed, attested) = tokio::join!(claimed(far, nonce), keep_end);
+    (claimed.unwrap(), attested)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_of_one_session_does_not_admit_another() {
+    // Same broker, same keep, same manifest, and a broker that carelessly uses a nonce twice.
+    let (one, _keep_one) = attested_session(NONCE).await;
+    let (two, _keep_two) = attested_session(NONCE).await;
+    let verdict = judge(&one.claim().evidence, &one.expectation()).unwrap();
+    let refusal = two.admit(verdict, NOW);
+    assert!(matches!(refusal, Err(ChannelError::VerdictOfOtherSession { field: "evidence" })), "{refusal:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_over_another_binding_does_not_admit() {
+    // A careless caller makes its own expectation instead of asking the session for it.
+    let crimes: [(&str, fn(&mut Binding)); 5] = [
+        ("nonce", |binding| binding.nonce = [0; 32]),
+        ("role", |binding| binding.role = Role::Broker),
+        ("exporter value", |binding| binding.exporter = [0; 32]),
+        ("keep's key", |binding| binding.own_key = digest_of(9)),
+        ("broker's key", |binding| binding.peer_key = digest_of(9)),
+    ];
+    for (crime, change) in crimes {
+        let (near, far) = duplex(1 << 16);
+        let keep_end = async {
+            let challenged = connected(near).await.unwrap().challenged(TIME).await.unwrap();
+            let binding = challenged.binding(NONCE, casemate_cose::Digest::of(MANIFEST));
+            challenged.attest(NONCE, &Other(change, binding), MANIFEST, CONTRACT).await.unwrap()
+        };
+        let (claimed, _attested) = tokio::join!(claimed(far, NONCE), keep_end);
+        let claimed = claimed.unwrap();
+        let mut binding = claimed.expectation().binding().clone();
+        change(&mut binding);
+        let verdict = judge(&claimed.claim().evidence, &Bound::new(binding)).unwrap();
+        let refusal = claimed.admit(verdict, NOW);
+        assert!(
+            matches!(refusal, Err(ChannelError::VerdictOfOtherSession { field }) if field == crime),
+            "{crime}: {refusal:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_counts_until_it_expires() {
+    for (late_s, admitted) in [(0, true), (300, true), (301, false), (86_400, false)] {
+        let (claimed, _keep) = attested_session(NONCE).await;
+        let verdict = judge(&claimed.claim().evidence, &claimed.expectation()).unwrap();
+        let outcome = claimed.admit(verdict, NOW.plus_s(late_s));
+        assert_eq!(outcome.is_ok(), admitted, "{late_s} s: {outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_do_not_leave_on_an_expired_verdict() {
+    let (near, far) = duplex(1 << 16);
+    let broker_end = async {
+        let keys = vec![crate::message::DatasetKey { dataset: "visits".into(), key: DATA_KEY }];
+        assembled(far).await.unwrap().release(vec![], keys, NOW.plus_s(301)).await
+    };
+    let (broker_end, keep_end) = tokio::join!(broker_end, keep(near));
+    assert!(matches!(broker_end, Err(ChannelError::VerdictExpired { .. })), "{broker_end:?}");
+    assert!(matches!(keep_end, Err(ChannelError::Truncated)), "{keep_end:?}");
+}

@@ -1,0 +1,107 @@
+//! What a verifier expects evidence to be bound to. The type of the expectation is the type of the outcome.
+//!
+//! A key is released on [`Bound`] alone. [`DangerouslyUnbound`] and [`AllowDebug`] are for looking at evidence; no
+//! function that releases anything accepts what they lead to.
+
+use crate::{Binding, Claims, Refusal};
+
+/// What [`crate::authenticate`] compares with the claims. Sealed: the three implementations here are all there are.
+pub trait Expectation: Clone + sealed::Check {}
+
+/// Expects evidence for exactly this binding, from a keep that is not in debug mode.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Bound(Binding);
+
+/// Expects nothing of the binding: the evidence may be a replay, or another session's. For inspection only.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DangerouslyUnbound;
+
+/// Expects what `E` does, and admits keeps in debug mode.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct AllowDebug<E>(E);
+
+impl Bound {
+    /// Expects evidence for `binding`.
+    #[must_use]
+    pub const fn new(binding: Binding) -> Self {
+        Self(binding)
+    }
+
+    /// What the evidence is bound to: it names nonce, session and keys.
+    #[must_use]
+    pub const fn binding(&self) -> &Binding {
+        &self.0
+    }
+}
+
+impl<E> AllowDebug<E> {
+    /// Expects what `expectation` does, and admits debug mode.
+    #[must_use]
+    pub const fn new(expectation: E) -> Self {
+        Self(expectation)
+    }
+
+    /// What is expected besides.
+    #[must_use]
+    pub const fn expectation(&self) -> &E {
+        &self.0
+    }
+}
+
+impl Expectation for Bound {}
+impl Expectation for DangerouslyUnbound {}
+impl<E: Expectation> Expectation for AllowDebug<E> {}
+
+impl sealed::Check for Bound {
+    fn binding(&self, claims: &Claims) -> Result<(), Refusal> {
+        if claims.manifest != self.0.manifest {
+            return Err(Refusal::Manifest { expected: self.0.manifest, actual: claims.manifest });
+        }
+        let expected = self.0.report_data();
+        if claims.report_data != expected {
+            return Err(Refusal::Binding { expected: Box::new(expected), actual: Box::new(claims.report_data) });
+        }
+        Ok(())
+    }
+
+    fn debug(&self, claims: &Claims) -> Result<(), Refusal> {
+        refuse_debug(claims)
+    }
+}
+
+impl sealed::Check for DangerouslyUnbound {
+    fn binding(&self, _: &Claims) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn debug(&self, claims: &Claims) -> Result<(), Refusal> {
+        refuse_debug(claims)
+    }
+}
+
+impl<E: Expectation> sealed::Check for AllowDebug<E> {
+    fn binding(&self, claims: &Claims) -> Result<(), Refusal> {
+        self.0.binding(claims)
+    }
+
+    fn debug(&self, _: &Claims) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+fn refuse_debug(claims: &Claims) -> Result<(), Refusal> {
+    if claims.debug { Err(Refusal::Debug) } else { Ok(()) }
+}
+
+pub(crate) mod sealed {
+    use crate::{Claims, Refusal};
+
+    /// The two checks in which expectations differ.
+    pub trait Check {
+        /// Is this evidence for what the verifier asked?
+        fn binding(&self, claims: &Claims) -> Result<(), Refusal>;
+
+        /// May the keep be in debug mode?
+        fn debug(&self, claims: &Claims) -> Result<(), Refusal>;
+    }
+}

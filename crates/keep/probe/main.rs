@@ -1,0 +1,151 @@
+//! A keep whose workload is what its program says: it tries what a keep must not be able to do, and reports.
+//!
+//! Its answers leave as the `bundle` of a result, which the product never does with anything but the run's proofs.
+#![allow(unsafe_code)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    os::fd::AsRawFd as _,
+    time::Duration,
+};
+
+use casemate_attester::control::{Done, FromKeep, send};
+use casemate_keep::{Exit, Inside, main_if_keep_running, secret::SecretBytes};
+
+fn main() {
+    main_if_keep_running(workload);
+    eprintln!("this binary is a keep for tests; a launcher starts it");
+}
+
+fn workload(inside: Inside) -> Exit {
+    let program = String::from_utf8_lossy(&inside.start.program).into_owned();
+    let answer = match program.split(' ').collect::<Vec<_>>().as_slice() {
+        ["look"] => look(&inside),
+        ["panic", secret] => panic!("{secret}"),
+        ["abort"] => std::process::abort(),
+        ["exit"] => return Exit::Refused,
+        ["evidence", count] => return evidence(inside, count.parse().unwrap_or(0)),
+        ["hold"] => hold(&inside),
+        ["eat"] => eat(),
+        ["echo"] => echo(inside.brokers),
+        ["sleep"] => {
+            std::thread::sleep(Duration::from_secs(600));
+            String::new()
+        }
+        _ => "unknown program".to_owned(),
+    };
+    finish(&inside.control, answer)
+}
+
+fn finish(control: &std::os::unix::net::UnixStream, answer: String) -> Exit {
+    let done = Done { results: Vec::new(), bundle: answer.into_bytes() };
+    if send(control, &FromKeep::Done(done), &[]).is_ok() { Exit::Done } else { Exit::Broken }
+}
+
+/// `name=value` lines: what can be seen and done from inside.
+fn look(inside: &Inside) -> String {
+    let mut seen = BTreeMap::new();
+    seen.insert("pid", std::process::id().to_string());
+    seen.insert("user", nix::unistd::getuid().to_string());
+    seen.insert("arguments", std::env::args().count().to_string());
+    seen.insert("environment", std::env::vars_os().count().to_string());
+    seen.insert("files", fs::read_dir("/").map_or_else(|error| error.to_string(), |list| list.count().to_string()));
+    seen.insert("passwd", fs::read("/etc/passwd").is_ok().to_string());
+    seen.insert("proc", fs::read_dir("/proc").is_ok().to_string());
+    seen.insert("write", fs::write("/x", "x").is_ok().to_string());
+    seen.insert("mkdir", fs::create_dir("/x").is_ok().to_string());
+    seen.insert("interfaces", interfaces().to_string());
+    seen.insert("connect", std::net::TcpStream::connect("127.0.0.1:1").map_or_else(|e| e.kind().to_string(), |_| "ok".into()));
+    seen.insert("unshare", nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER).is_ok().to_string());
+    seen.insert("mount", nix::mount::mount(None::<&str>, "/", Some("tmpfs"), nix::mount::MsFlags::empty(), None::<&str>).is_ok().to_string());
+    seen.insert("signal", nix::sys::signal::kill(nix::unistd::Pid::from_raw(2), None).is_ok().to_string());
+    seen.insert("dumpable", nix::sys::prctl::get_dumpable().unwrap_or(true).to_string());
+    seen.insert("no_new_privs", nix::sys::prctl::get_no_new_privs().unwrap_or(false).to_string());
+    let core = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_CORE);
+    seen.insert("core", format!("{core:?}"));
+    let open = (0..1024).filter(|number| unsafe { libc::fcntl(*number, libc::F_GETFD) } >= 0).count();
+    // Standard three, control, files, sockets.
+    seen.insert("unexpected_descriptors", (open - 4 - inside.datasets.len() - inside.brokers.len()).to_string());
+    let writable = inside.datasets.iter().any(|(_, file)| (&*file).write_all(b"x").is_ok());
+    seen.insert("dataset_writable", writable.to_string());
+    seen.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+}
+
+fn interfaces() -> usize {
+    // SAFETY: the list is freed by the call that made it; only its links are followed.
+    unsafe {
+        let list = libc::if_nameindex();
+        if list.is_null() {
+            return 0;
+        }
+        let mut count = 0;
+        while (*list.add(count)).if_index != 0 {
+            count += 1;
+        }
+        libc::if_freenameindex(list);
+        count
+    }
+}
+
+/// Holds one canary in secret memory and one in ordinary memory, tells where, and waits for a byte on the first socket.
+fn hold(inside: &Inside) -> String {
+    let canary: Vec<u8> = inside.start.manifest.iter().map(|byte| byte ^ 0x5a).collect();
+    let mut source = canary.clone();
+    let secret: SecretBytes = inside.secrets.absorb(&mut source).unwrap();
+    let Some((_, socket)) = inside.brokers.first() else { return String::new() };
+    let places = format!("{} {} {}\n", secret.as_ref().as_ptr() as usize, canary.as_ptr() as usize, canary.len());
+    let mut socket = socket;
+    socket.write_all(places.as_bytes()).unwrap();
+    let mut go = [0];
+    std::io::Read::read_exact(&mut socket, &mut go).unwrap();
+    assert_eq!(secret.as_ref(), canary);
+    assert!(socket.as_raw_fd() >= 0);
+    "held".into()
+}
+
+/// Allocates until refused.
+fn eat() -> String {
+    let mut held: Vec<Vec<u8>> = Vec::new();
+    for _ in 0..4096 {
+        let mut more: Vec<u8> = Vec::new();
+        if more.try_reserve_exact(1 << 20).is_err() {
+            return format!("refused after {} MiB", held.len());
+        }
+        more.resize(1 << 20, 1);
+        held.push(more);
+    }
+    "never refused".into()
+}
+
+/// Sends back upper case what the first socket says, until it is closed.
+fn echo(brokers: Vec<(String, std::os::unix::net::UnixStream)>) -> String {
+    let mut heard = Vec::new();
+    for (owner, mut socket) in brokers {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut socket, &mut text).unwrap();
+        heard.push(format!("{owner}:{text}"));
+    }
+    heard.join(",")
+}
+
+fn evidence(inside: Inside, count: u32) -> Exit {
+    use casemate_attester::{Attester as _, software::LauncherSocket};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let socket = LauncherSocket::new(inside.control).unwrap();
+        let mut answers = Vec::new();
+        for number in 0..count {
+            answers.push(match socket.evidence([u8::try_from(number).unwrap(); 64]).await {
+                Ok(evidence) => evidence.to_bytes(),
+                Err(error) => error.to_string().into_bytes(),
+            });
+        }
+        let lines: Vec<String> =
+            answers.iter().map(|answer| answer.iter().map(|byte| format!("{byte:02x}")).collect()).collect();
+        let done = Done { results: Vec::new(), bundle: lines.join("\n").into_bytes() };
+        socket.send(&FromKeep::Done(done)).await.unwrap();
+    });
+    Exit::Done
+}

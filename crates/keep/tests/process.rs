@@ -1,0 +1,12 @@
+//! Keeps of `process` isolation, started by the real launcher; each test's workload tries one way out.
+
+#[path = "process/death.rs"]
+mod death;
+#[path = "process/inside.rs"]
+mod inside;
+#[path = "process/launcher.rs"]
+mod launcher;
+#[path = "process/memory.rs"]
+mod memory;
+#[path = "process/runtime.rs"]
+mod runtime;

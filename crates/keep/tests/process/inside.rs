@@ -1,0 +1,61 @@
+//! What a workload can see and do from inside.
+
+use std::collections::BTreeSet;
+
+use casemate_evidence::Lack;
+use casemate_launch::LaunchError;
+
+use crate::launcher::{lacks, look, run, spec};
+
+#[test]
+fn sees_and_does_nothing() {
+    let (seen, report) = look(spec("look"));
+    for (name, expected, lack) in [
+        ("pid", "1", Some(Lack::PidNamespace)),
+        ("user", "0", Some(Lack::UserNamespace)),
+        ("arguments", "1", None),
+        ("environment", "0", None),
+        ("files", "0", Some(Lack::EmptyRoot)),
+        ("passwd", "false", Some(Lack::EmptyRoot)),
+        ("proc", "false", Some(Lack::EmptyRoot)),
+        ("write", "false", None),
+        ("mkdir", "false", Some(Lack::EmptyRoot)),
+        ("interfaces", "1", Some(Lack::NetworkNamespace)),
+        ("connect", "network unreachable", Some(Lack::NetworkNamespace)),
+        ("mount", "false", None),
+        ("signal", "false", Some(Lack::PidNamespace)),
+        ("dumpable", "false", Some(Lack::Undumpable)),
+        ("no_new_privs", "true", Some(Lack::NoNewPrivileges)),
+        ("core", "Ok((0, 0))", None),
+        ("unexpected_descriptors", "0", None),
+        ("dataset_writable", "false", None),
+    ] {
+        if !lack.is_some_and(|lack| lacks(&report, lack, name)) {
+            assert_eq!(seen.get(name).map(String::as_str), Some(expected), "{name}");
+        }
+    }
+}
+
+#[test]
+fn reports_exactly_what_this_kind_of_isolation_never_gives() {
+    let (_, report) = look(spec("look"));
+    assert!(report.lacks.contains(&Lack::SecretPlaintext));
+    assert_eq!(report.secret_bytes == 0, report.lacks.contains(&Lack::SecretKeys));
+}
+
+#[test]
+fn a_lack_that_is_not_accepted_refuses_the_run_by_name() {
+    let mut strict = spec("look");
+    strict.accept_lacks.retain(|lack| *lack != Lack::SecretPlaintext);
+    let error = run(strict).unwrap_err();
+    assert!(matches!(&error, LaunchError::Lacks(lacks) if *lacks == [Lack::SecretPlaintext]), "{error}");
+    assert!(error.to_string().contains("`secret-plaintext`"));
+}
+
+#[test]
+fn only_secret_plaintext_is_lacking_where_namespaces_are_allowed() {
+    let (_, report) = look(spec("look"));
+    if !lacks(&report, Lack::UserNamespace, "only_secret_plaintext_is_lacking") {
+        assert_eq!(report.lacks, BTreeSet::from([Lack::SecretPlaintext]));
+    }
+}

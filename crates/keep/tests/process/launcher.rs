@@ -1,0 +1,62 @@
+//! Starts probe keeps.
+
+use std::{collections::BTreeMap, fs::File, path::PathBuf};
+
+use casemate_cose::{SigningKey, UnixTime};
+use casemate_evidence::Lack;
+use casemate_launch::{Broker, Dataset, Debug, Event, LaunchError, Limits, Outcome, Report, Spec, launch};
+
+pub(crate) const AT: UnixTime = UnixTime(1_800_000_000);
+
+pub(crate) fn probe() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_casemate-keep-probe"))
+}
+
+pub(crate) fn spec(program: &str) -> Spec {
+    Spec {
+        runtime: probe(),
+        contract: b"contract".to_vec(),
+        manifest: b"manifest".to_vec(),
+        program: program.as_bytes().to_vec(),
+        limits: Limits { cpu_s: 60, memory_bytes: 512 << 20, open_files: 64, wall_s: 60 },
+        accept_lacks: Lack::ALL.to_vec(),
+        datasets: vec![Dataset { name: "exe".into(), file: File::open("/proc/self/exe").unwrap() }],
+        brokers: Vec::new(),
+        launcher_key: SigningKey::from_seed(&[9; 32]),
+        debug: Debug::Forbidden,
+        clock: || AT,
+    }
+}
+
+pub(crate) fn broker(owner: &str, address: impl ToString) -> Broker {
+    Broker { owner: owner.into(), address: address.to_string() }
+}
+
+/// Runs `spec` to its end on a runtime of its own.
+pub(crate) fn run(spec: Spec) -> Result<Outcome, LaunchError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(launch(spec, |_: Event| {}))
+}
+
+/// What the probe answered, and how it was isolated.
+pub(crate) fn answer(spec: Spec) -> (String, Report) {
+    match run(spec) {
+        Ok(Outcome::Done { bundle, report, .. }) => (String::from_utf8(bundle).unwrap(), report),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn look(spec: Spec) -> (BTreeMap<String, String>, Report) {
+    let (text, report) = answer(spec);
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    (pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(), report)
+}
+
+/// Whether this machine lacks `lack`: then the test that needs it is reported as skipped.
+pub(crate) fn lacks(report: &Report, lack: Lack, test: &str) -> bool {
+    let lacking = report.lacks.contains(&lack);
+    if lacking {
+        casemate_testkit::skip(test, &format!("this machine lacks `{lack}`"), lack.explain().remedy);
+    }
+    lacking
+}

@@ -1,0 +1,87 @@
+//! Why a run could not be made.
+
+use std::{io, path::PathBuf};
+
+use casemate_attester::control::ControlError;
+use casemate_evidence::Lack;
+use thiserror::Error;
+
+/// Why a run could not be made. Whose fault it is and what to do: [`LaunchError::remedy`].
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LaunchError {
+    /// The broker's address did not answer.
+    #[error("the broker of `{owner}` at `{address}` cannot be reached: {source}")]
+    Broker {
+        /// Whose broker.
+        owner: String,
+        /// Where it should listen.
+        address: String,
+        /// What the network said.
+        source: io::Error,
+    },
+    /// The control socket failed.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The keep ended without an outcome.
+    #[error("the keep ended before its run did (status `{status}`)")]
+    Died {
+        /// Its exit status, as the kernel words it.
+        status: String,
+    },
+    /// What the launcher saw from outside is not a keep that it started.
+    #[error("the keep is not as it should be: {0}")]
+    Inspection(String),
+    /// The machine lacks something that the contract does not accept to be lacking.
+    #[error("this machine's isolation lacks {}, which the contract does not accept", names(.0))]
+    Lacks(Vec<Lack>),
+    /// The runtime could not be copied and sealed.
+    #[error("the runtime `{path}` could not be measured: {source}")]
+    Measure {
+        /// The binary.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The keep said something out of turn.
+    #[error("the keep said something out of turn")]
+    OutOfTurn,
+    /// The keep's process could not be started.
+    #[error("the keep could not be started: {0}")]
+    Spawn(io::Error),
+    /// The run took longer than its limit.
+    #[error("the run took longer than its limit of `{wall_s}` seconds and was ended")]
+    TimedOut {
+        /// The limit.
+        wall_s: u64,
+    },
+}
+
+impl LaunchError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Broker { owner, .. } => {
+                format!("ask `{owner}` to start `casemate broker run`, and check the address in the contract")
+            }
+            Self::Lacks(lacks) => {
+                let mut remedy = String::from("use a machine that gives it, or list it under `accept_lacks` in the contract");
+                for lack in lacks {
+                    remedy.push_str(&format!("\n{lack}: {}", lack.explain().remedy));
+                }
+                remedy
+            }
+            Self::Measure { .. } => "the binary must be readable and the kernel must allow sealed memory files".into(),
+            Self::Spawn(_) => "see `casemate doctor`: the kernel must allow memory files to be executed".into(),
+            Self::TimedOut { .. } => "use a faster machine or a smaller computation".into(),
+            Self::Control(_) | Self::Died { .. } | Self::Inspection(_) | Self::OutOfTurn => {
+                "run it again; if it stays, the machine kills processes (out of memory?) or the runtime was altered".into()
+            }
+        }
+    }
+}
+
+fn names(lacks: &[Lack]) -> String {
+    lacks.iter().map(|lack| format!("`{lack}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,88 @@
+//! Measures: the bytes that are digested are the bytes that are executed.
+//!
+//! The runtime is copied once into an anonymous memory file, sealed against every change, digested, and executed from
+//! that file. Replacing the binary on disk between the two has no effect.
+
+use std::{
+    fs::File,
+    io::{self, Read as _, Write as _},
+    os::fd::OwnedFd,
+    path::Path,
+};
+
+use casemate_cose::Digest;
+use nix::{
+    fcntl::{FcntlArg, SealFlag, fcntl},
+    sys::memfd::{MFdFlags, memfd_create},
+};
+
+use crate::{LaunchError, Spec};
+
+/// The largest runtime: 2 GiB. A debug build with line tables is far below.
+const RUNTIME_BYTES_MAX: u64 = 2 << 30;
+
+/// A specification whose runtime, program and manifest are fixed and digested.
+#[derive(Debug)]
+pub struct Measured {
+    pub(crate) spec: Spec,
+    pub(crate) image: OwnedFd,
+    runtime: Digest,
+    program: Digest,
+    manifest: Digest,
+}
+
+impl Spec {
+    /// Copies, seals and digests.
+    ///
+    /// # Errors
+    /// [`LaunchError::Measure`].
+    pub fn measure(self) -> Result<Measured, LaunchError> {
+        let refuse = |source| LaunchError::Measure { path: self.runtime.clone(), source };
+        let (image, runtime) = seal_copy(&self.runtime).map_err(refuse)?;
+        let (program, manifest) = (Digest::of(&self.program), Digest::of(&self.manifest));
+        Ok(Measured { spec: self, image, runtime, program, manifest })
+    }
+}
+
+impl Measured {
+    /// Digest of the runtime binary.
+    #[must_use]
+    pub const fn runtime(&self) -> Digest {
+        self.runtime
+    }
+
+    /// Digest of the program.
+    #[must_use]
+    pub const fn program(&self) -> Digest {
+        self.program
+    }
+
+    /// Digest of the manifest.
+    #[must_use]
+    pub const fn manifest(&self) -> Digest {
+        self.manifest
+    }
+}
+
+fn seal_copy(path: &Path) -> io::Result<(OwnedFd, Digest)> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(RUNTIME_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > RUNTIME_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 2 GiB"));
+    }
+    let mut image = File::from(memory_file()?);
+    image.write_all(&bytes)?;
+    let seals =
+        SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
+    fcntl(&image, FcntlArg::F_ADD_SEALS(seals))?;
+    Ok((image.into(), Digest::of(&bytes)))
+}
+
+fn memory_file() -> io::Result<OwnedFd> {
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    // Kernels before 6.3 do not know `MFD_EXEC` and make every memory file executable.
+    match memfd_create(c"casemate-keep", flags | MFdFlags::from_bits_retain(libc::MFD_EXEC)) {
+        Err(nix::Error::EINVAL) => Ok(memfd_create(c"casemate-keep", flags)?),
+        made => Ok(made?),
+    }
+}

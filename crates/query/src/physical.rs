@@ -1,0 +1,170 @@
+//! Default deny over the physical plan, the one that runs.
+//!
+//! 1. Every node and every expression is listed.
+//! 2. Every scan is a sealed table's.
+//! 3. There is one check, and right under it (but for merging partitions) the final aggregate with one hidden
+//!    `at_least_distinct` of the right threshold for each gate.
+//! 4. Below the check there is that aggregate and at most its own partial half; above it there is none.
+
+use std::sync::Arc;
+
+use datafusion::{
+    common::tree_node::TreeNodeRecursion,
+    datasource::{
+        physical_plan::{FileScanConfig, ParquetSource},
+        source::DataSourceExec,
+    },
+    physical_expr::{
+        PhysicalExpr, ScalarFunctionExpr,
+        expressions::{
+            BinaryExpr, CaseExpr, CastExpr, Column, DynamicFilterPhysicalExpr, InListExpr, IsNotNullExpr, IsNullExpr,
+            LikeExpr, Literal, NegativeExpr, NotExpr,
+        },
+    },
+    physical_plan::{
+        ExecutionPlan,
+        aggregates::{AggregateExec, AggregateMode},
+        coalesce_partitions::CoalescePartitionsExec,
+        coop::CooperativeExec,
+        filter::FilterExec,
+        joins::HashJoinExec,
+        limit::{GlobalLimitExec, LocalLimitExec},
+        projection::ProjectionExec,
+        repartition::RepartitionExec,
+        sorts::{sort::SortExec, sort_preserving_merge::SortPreservingMergeExec},
+    },
+};
+
+use crate::{
+    QueryRefusal,
+    distinct::AtLeastDistinct,
+    gate_check::{GateCheckExec, Minimum},
+};
+
+/// Judges the plan that will run. `minima` are the gates that the rewrite put in.
+pub(crate) fn inspect(plan: &Arc<dyn ExecutionPlan>, minima: &[Minimum]) -> Result<(), QueryRefusal> {
+    listed(plan)?;
+    let missing = |why: &str| QueryRefusal::PhysicalGateMissing { why: why.to_owned() };
+    let mut checks: Vec<&GateCheckExec> = Vec::new();
+    collect(plan, &mut checks);
+    let [check] = checks.as_slice() else { return Err(missing("there isn't exactly one check")) };
+    if check.minima() != minima || minima.is_empty() {
+        return Err(missing("the check has other gates"));
+    }
+    let mut below = check.input();
+    while let Some(merge) = below.downcast_ref::<CoalescePartitionsExec>() {
+        if merge.fetch().is_some() {
+            return Err(missing("groups are dropped before the check"));
+        }
+        below = merge.input();
+    }
+    let Some(last) = below.downcast_ref::<AggregateExec>() else {
+        return Err(missing("the check isn't right above the aggregate"));
+    };
+    check_gates(last, minima)?;
+    let mut aggregates: Vec<&AggregateExec> = Vec::new();
+    collect(plan, &mut aggregates);
+    match (last.mode(), aggregates.as_slice()) {
+        (AggregateMode::Single | AggregateMode::SinglePartitioned, [_]) => Ok(()),
+        (AggregateMode::Final | AggregateMode::FinalPartitioned, [_, partial])
+            if *partial.mode() == AggregateMode::Partial =>
+        {
+            check_gates(partial, minima)
+        }
+        _ => Err(missing("there is an aggregate that no check covers")),
+    }
+}
+
+/// Every node of type `T`, top down.
+fn collect<'a, T: ExecutionPlan>(plan: &'a Arc<dyn ExecutionPlan>, found: &mut Vec<&'a T>) {
+    found.extend(plan.downcast_ref::<T>());
+    for child in plan.children() {
+        collect(child, found);
+    }
+}
+
+fn check_gates(aggregate: &AggregateExec, minima: &[Minimum]) -> Result<(), QueryRefusal> {
+    let missing = |why: &str| QueryRefusal::PhysicalGateMissing { why: why.to_owned() };
+    if aggregate.limit_options().is_some() {
+        return Err(missing("the aggregate stops before it has seen every row"));
+    }
+    if aggregate.filter_expr().iter().any(Option::is_some) {
+        return Err(missing("the aggregate leaves out rows"));
+    }
+    let functions = aggregate.aggr_expr();
+    let hidden = functions.len().checked_sub(minima.len()).and_then(|at| functions.get(at..)).unwrap_or_default();
+    let thresholds = hidden.iter().map(|function| threshold(function.fun().inner().as_ref()));
+    if thresholds.eq(minima.iter().map(|minimum| Some(minimum.min_entities))) {
+        return Ok(());
+    }
+    Err(missing("the aggregate doesn't count entities"))
+}
+
+fn threshold(function: &dyn datafusion::logical_expr::AggregateUDFImpl) -> Option<u32> {
+    (function as &dyn std::any::Any).downcast_ref::<AtLeastDistinct>().map(AtLeastDistinct::k)
+}
+
+fn listed(plan: &Arc<dyn ExecutionPlan>) -> Result<(), QueryRefusal> {
+    let refuse = |node: &str| QueryRefusal::PhysicalNotListed { node: node.to_owned() };
+    let is_listed = plan.is::<AggregateExec>()
+        || plan.is::<CoalescePartitionsExec>()
+        || plan.is::<CooperativeExec>()
+        || plan.is::<FilterExec>()
+        || plan.is::<GateCheckExec>()
+        || plan.is::<GlobalLimitExec>()
+        || plan.is::<HashJoinExec>()
+        || plan.is::<LocalLimitExec>()
+        || plan.is::<ProjectionExec>()
+        || plan.is::<RepartitionExec>()
+        || plan.is::<SortExec>()
+        || plan.is::<SortPreservingMergeExec>()
+        || is_sealed_scan(plan);
+    if !is_listed {
+        return Err(refuse(plan.name()));
+    }
+    let mut unlisted = None;
+    let walked = plan.apply_expressions(&mut |expression| {
+        unlisted = unlisted.take().or_else(|| first_unlisted(expression));
+        Ok(TreeNodeRecursion::Continue)
+    });
+    if walked.is_err() {
+        return Err(refuse(plan.name()));
+    }
+    if let Some(expression) = unlisted {
+        return Err(refuse(&expression));
+    }
+    plan.children().into_iter().try_for_each(listed)
+}
+
+fn is_sealed_scan(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.downcast_ref::<DataSourceExec>().is_some_and(|scan| {
+        scan.downcast_to_file_source::<ParquetSource>().is_some_and(|(config, source): (&FileScanConfig, _)| {
+            config.limit.is_none() && source.parquet_file_reader_factory().is_some()
+        })
+    })
+}
+
+fn first_unlisted(expression: &Arc<dyn PhysicalExpr>) -> Option<String> {
+    let is_listed = expression.is::<BinaryExpr>()
+        || expression.is::<CaseExpr>()
+        || expression.is::<CastExpr>()
+        || expression.is::<Column>()
+        || expression.is::<DynamicFilterPhysicalExpr>()
+        || expression.is::<InListExpr>()
+        || expression.is::<IsNotNullExpr>()
+        || expression.is::<IsNullExpr>()
+        || expression.is::<LikeExpr>()
+        || expression.is::<Literal>()
+        || expression.is::<NegativeExpr>()
+        || expression.is::<NotExpr>()
+        || expression.downcast_ref::<ScalarFunctionExpr>().is_some_and(|call| is_listed_function(call.name()));
+    if !is_listed {
+        return Some(expression.to_string());
+    }
+    expression.children().into_iter().find_map(first_unlisted)
+}
+
+/// Which function may stand where, the logical plan's inspection decided; here no other can have come in.
+fn is_listed_function(name: &str) -> bool {
+    ["coalesce", "date_part", "greatest", "least", "nullif"].contains(&name)
+}

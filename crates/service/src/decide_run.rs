@@ -1,0 +1,182 @@
+//! Decides whether this owner would release its keys to one keep for one run. No key leaves here.
+//!
+//! 1. Contract: signed by every party, this owner among them, naming this broker.
+//! 2. Manifest: the bytes that the contract implies for computation and run, nothing else.
+//! 3. Evidence: authentic, bound to this session's nonce, exporter value and keys.
+//! 4. Appraisal under this owner's domain.
+//! 5. Authorisation: the contract's conditions and this owner's policies.
+//! 6. The run is new, the contract not superseded, no dataset revoked: recorded, in one transaction.
+//! 7. A signed decision, for the other brokers.
+
+use std::collections::BTreeSet;
+
+use casemate_channel::broker_side::Claimed;
+use casemate_contract::{Allow, Decision, DenyReason, Floor, FullySigned, Manifest, Run, RunHistory, RunId, Standing, authorise};
+use casemate_cose::UnixTime;
+use casemate_evidence::{Bound, Evidence, authenticate};
+use casemate_ledger::ReceiptBody;
+use casemate_store::{DatasetVersion, RunTerms, StoreError};
+use casemate_trust::{Accepted, Reason, Verdict, appraise};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::{
+    Broker,
+    refuse::{machine, store_reasons},
+};
+
+/// What this owner agreed to: a fully signed contract and a run that follows from it.
+pub(crate) struct Agreed {
+    pub(crate) contract: FullySigned,
+    pub(crate) run: Run,
+    pub(crate) allow: Allow,
+    pub(crate) datasets: Vec<(String, DatasetVersion)>,
+}
+
+impl Agreed {
+    pub(crate) fn run_id(&self) -> RunId {
+        self.manifest().fields().run
+    }
+
+    pub(crate) const fn manifest(&self) -> &Manifest {
+        &self.run.manifest
+    }
+
+    pub(crate) fn dataset_names(&self) -> Vec<String> {
+        self.datasets.iter().map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// Decides. `facts` collects what is known for the receipt, also where the answer is no.
+pub(crate) async fn decide_run<S: AsyncRead + AsyncWrite + Unpin>(
+    broker: &Broker,
+    claimed: &Claimed<S>,
+    facts: &mut ReceiptBody,
+    at: UnixTime,
+) -> Result<(Agreed, Accepted<Bound>, Vec<u8>), Vec<Reason>> {
+    let claim = claimed.claim();
+    let contract = FullySigned::from_bytes(&claim.contract)
+        .map_err(|error| vec![DenyReason::NotFullySigned { why: error.to_string() }.reason()])?;
+    facts.study = Some(contract.contract().study().id.to_string());
+    facts.contract = Some(contract.digest());
+    this_owner(broker, &contract)?;
+
+    let manifest = Manifest::check(&claim.manifest, &contract).map_err(|reason| vec![reason.reason()])?;
+    facts.run = Some(*manifest.fields().run.as_bytes());
+    facts.manifest = Some(manifest.digest());
+
+    let verdict = believe(broker, claimed, facts, at)?;
+    let keep_key = claimed.keep().spki_digest();
+    let datasets = own_datasets(broker, &contract, &manifest);
+    facts.datasets = datasets.iter().map(|(name, _)| name.clone()).collect();
+    let run = Run {
+        history: history(broker, &manifest).await?,
+        standing: standing(broker, &contract, &datasets).await?,
+        manifest,
+        keep_key,
+    };
+    let allow = match authorise(&contract, &run, &verdict, &broker.owner, at) {
+        Decision::Allow(allow) => allow,
+        Decision::Deny(reasons) => return Err(reasons.iter().map(DenyReason::reason).collect()),
+    };
+    let agreed = Agreed { contract, run, allow, datasets };
+    broker.store.decide(&terms(&agreed, &verdict, at)).await.map_err(|error| store_reasons(&agreed.contract, error))?;
+    let statement = agreed.allow.statement().sign(broker.key());
+    Ok((agreed, verdict, statement))
+}
+
+/// The contract's owner of this name has this broker's owner's identity and this broker's key.
+fn this_owner(broker: &Broker, contract: &FullySigned) -> Result<(), Vec<Reason>> {
+    let party = contract.contract().party(broker.owner.as_str());
+    if party.map(|party| party.key) != Some(broker.keys.public()) {
+        let why = format!("the contract does not bind `{}` by its own key", broker.owner);
+        return Err(vec![DenyReason::NotFullySigned { why }.reason()]);
+    }
+    let named = party.and_then(|party| party.broker.as_ref()).map(|named| named.key);
+    if named == Some(broker.public()) {
+        return Ok(());
+    }
+    Err(vec![
+        DenyReason::BrokerKey {
+            owner: broker.owner.clone(),
+            expected: named.map(|key| key.spki_digest()),
+            actual: broker.public().spki_digest(),
+        }
+        .reason(),
+    ])
+}
+
+/// Evidence, then appraisal.
+fn believe<S: AsyncRead + AsyncWrite + Unpin>(
+    broker: &Broker,
+    claimed: &Claimed<S>,
+    facts: &mut ReceiptBody,
+    at: UnixTime,
+) -> Result<Accepted<Bound>, Vec<Reason>> {
+    let domain = broker.read_domain().map_err(|reason| vec![reason])?;
+    facts.domain = Some(domain.digest());
+    facts.keep_key = Some(claimed.keep().spki_digest());
+    let evidence = Evidence::from_bytes(&claimed.claim().evidence).map_err(|refusal| vec![refusal.into()])?;
+    facts.evidence = Some(evidence.digest());
+    let authenticated = authenticate(&evidence, &domain.endorsements(), &claimed.expectation(), at)
+        .map_err(|refusal| vec![Reason::from(refusal)])?;
+    facts.isolation = Some(authenticated.claims().isolation.to_string());
+    facts.lacks = authenticated.claims().lacks.iter().map(ToString::to_string).collect();
+    match appraise(authenticated, &domain, at) {
+        Verdict::Accepted(accepted) => Ok(accepted),
+        Verdict::Denied(reasons) => Err(reasons.iter().map(Reason::from).collect()),
+    }
+}
+
+fn own_datasets(broker: &Broker, contract: &FullySigned, manifest: &Manifest) -> Vec<(String, DatasetVersion)> {
+    let mine = |name: &str| contract.contract().dataset(name).is_some_and(|dataset| dataset.owner == broker.owner);
+    let datasets = manifest.fields().datasets.iter().filter(|dataset| mine(dataset.name.as_str()));
+    datasets
+        .map(|dataset| {
+            let version = DatasetVersion { id: *dataset.id.as_bytes(), version: *dataset.version.as_bytes() };
+            (dataset.name.to_string(), version)
+        })
+        .collect()
+}
+
+async fn history(broker: &Broker, manifest: &Manifest) -> Result<RunHistory, Vec<Reason>> {
+    match broker.store.run(manifest.fields().run.as_bytes()).await {
+        Ok(None) => Ok(RunHistory::New),
+        Ok(Some(_)) => Ok(RunHistory::Decided),
+        Err(error) => Err(vec![machine(&error)]),
+    }
+}
+
+/// What this broker remembers of the study and of its owner's datasets, as of now.
+pub(crate) async fn standing(
+    broker: &Broker,
+    contract: &FullySigned,
+    datasets: &[(String, DatasetVersion)],
+) -> Result<Standing, Vec<Reason>> {
+    let failed = |error: StoreError| vec![machine(&error)];
+    let floor = broker.store.floor(contract.contract().study().id.as_str()).await.map_err(failed)?;
+    let mut revoked = BTreeSet::new();
+    for (name, version) in datasets {
+        let stored = broker.store.dataset_version(version).await.map_err(failed)?;
+        let is_revoked = stored.is_some_and(|stored| stored.revoked_at.is_some());
+        if let Some(dataset) = contract.contract().dataset(name).filter(|_| is_revoked) {
+            revoked.insert(dataset.name.clone());
+        }
+    }
+    let floor = floor.map(|floor| Floor { sequence: floor.sequence, contract: floor.digest });
+    Ok(Standing { floor, revoked })
+}
+
+fn terms(agreed: &Agreed, verdict: &Accepted<Bound>, at: UnixTime) -> RunTerms {
+    let study = agreed.contract.contract().study();
+    RunTerms {
+        run: *agreed.run_id().as_bytes(),
+        study: study.id.to_string(),
+        sequence: study.sequence,
+        contract: agreed.contract.digest(),
+        manifest: agreed.manifest().digest(),
+        keep_key: agreed.run.keep_key,
+        evidence: verdict.evidence_digest(),
+        datasets: agreed.datasets.iter().map(|(_, version)| *version).collect(),
+        decided_at: at,
+    }
+}

@@ -1,0 +1,70 @@
+//! One process a role: `NAME.lock`, held by an advisory lock [flock(2)] that ends with the process, however it ends.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{Read as _, Seek as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::StoreError;
+
+/// The right to be the only `casemate NAME` on a state folder, until it is dropped.
+#[derive(Debug)]
+pub struct StateLock(#[expect(dead_code, reason = "held, not read: dropping it unlocks")] Flock<File>);
+
+impl StateLock {
+    /// Takes the lock of the role `name` in the folder `dir`, which exists.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] with the other's process id; [`StoreError::Unwritable`] and its siblings.
+    pub fn acquire(dir: &Path, name: &str) -> Result<Self, StoreError> {
+        let path = dir.join(format!("{name}.lock"));
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.map_err(|error| StoreError::io(&path, error))?;
+        let mut held = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(held) => held,
+            Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
+                let mut text = String::new();
+                let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+                return Err(StoreError::Locked { name: name.to_owned(), path: dir.to_owned(), pid });
+            }
+            Err((_, error)) => return Err(StoreError::io(&path, error.into())),
+        };
+        let tell = |file: &mut File| {
+            file.set_len(0)?;
+            file.rewind()?;
+            writeln!(file, "{}", std::process::id())
+        };
+        tell(&mut held).map_err(|error| StoreError::io(&path, error))?;
+        Ok(Self(held))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use casemate_testkit::Folder;
+
+    use super::*;
+
+    #[test]
+    fn a_second_of_one_role_is_refused_with_the_firsts_pid() {
+        let folder = Folder::new();
+        let first = StateLock::acquire(folder.path(), "broker").unwrap();
+        let error = StateLock::acquire(folder.path(), "broker").unwrap_err();
+        let pid = std::process::id();
+        assert_eq!(error.to_string(), format!("another `casemate broker` uses this state folder, pid {pid}"));
+        assert_eq!(error.remedy().unwrap(), format!("wait for it, or stop it with `kill {pid}`"));
+        StateLock::acquire(folder.path(), "run").unwrap();
+        drop(first);
+        StateLock::acquire(folder.path(), "broker").unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let error = StateLock::acquire(Path::new("/nonexistent/state"), "broker").unwrap_err();
+        assert!(error.to_string().contains("/nonexistent/state/broker.lock"), "{error}");
+    }
+}

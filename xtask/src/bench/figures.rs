@@ -1,0 +1,66 @@
+//! The benches, and what each figure must be.
+
+use std::{collections::BTreeMap, fmt};
+
+/// Figure name → value, as the bench's program reported them.
+pub(super) type Measured = BTreeMap<String, f64>;
+
+/// A program that measures.
+pub(super) struct Bench {
+    pub(super) name: &'static str,
+    pub(super) what: &'static str,
+    pub(super) package: &'static str,
+    /// The name of its `[[bench]]`.
+    pub(super) target: &'static str,
+    pub(super) figures: &'static [Figure],
+}
+
+/// One figure; its unit is in its name.
+pub(super) struct Figure {
+    pub(super) name: &'static str,
+    pub(super) target: Target,
+}
+
+/// What a figure must be.
+pub(super) enum Target {
+    AtMost(f64),
+}
+
+pub(super) static BENCHES: [Bench; 1] = [Bench {
+    name: "study",
+    what: "A join over 1.4 million rows in the keep, against the same DataFusion on the plaintext without any of it",
+    package: "casemate",
+    target: "study",
+    figures: &[
+        Figure { name: "query_time_ratio", target: Target::AtMost(1.15) },
+        Figure { name: "query_memory_ratio", target: Target::AtMost(1.2) },
+    ],
+}];
+
+impl Figure {
+    pub(super) fn is_met(&self, measured: &Measured) -> bool {
+        measured.get(self.name).is_some_and(|value| self.target.is_met(*value))
+    }
+}
+
+impl Target {
+    pub(super) const fn limit(&self) -> f64 {
+        match self {
+            Self::AtMost(limit) => *limit,
+        }
+    }
+
+    fn is_met(&self, value: f64) -> bool {
+        match self {
+            Self::AtMost(limit) => value <= *limit,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtMost(limit) => write!(f, "≤ {limit}"),
+        }
+    }
+}
