@@ -186,21 +186,21 @@ pub enum Step {
     /// Contract, manifest and program agree with each other.
     #[n(0)]
     Checked,
-    /// A TLS session with this owner's broker stands.
+    /// Every sealed file is the one that the contract names.
     #[n(1)]
+    DataChecked,
+    /// A TLS session with this owner's broker stands.
+    #[n(2)]
     Connected,
     /// Evidence for this owner's broker was sent.
-    #[n(2)]
+    #[n(3)]
     Attested,
     /// This owner's broker decided to allow.
-    #[n(3)]
+    #[n(4)]
     Decided,
     /// This owner's broker released its keys.
-    #[n(4)]
-    Released,
-    /// Every sealed file is the one that the contract names.
     #[n(5)]
-    DataChecked,
+    Released,
     /// The program ran and every gate passed.
     #[n(6)]
     Computed,
@@ -300,8 +300,7 @@ where
     T: for<'b> Decode<'b, ()> + Encode<()>,
 {
     let mut length = [0; 4];
-    let Accompanied { bytes, descriptors, sender } =
-        receive_accompanied(socket, &mut [IoSliceMut::new(&mut length)])?;
+    let Accompanied { bytes, descriptors, sender } = receive_accompanied(socket, &mut [IoSliceMut::new(&mut length)])?;
     if bytes == 0 {
         return Err(ControlError::Closed);
     }

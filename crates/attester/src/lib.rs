@@ -31,7 +31,10 @@ pub enum AttesterError {
 }
 
 /// Something that makes evidence about the keep it is in.
-#[expect(async_fn_in_trait, reason = "each keep has one attester, known at compile time; no caller needs `dyn` or `Send`")]
+#[expect(
+    async_fn_in_trait,
+    reason = "each keep has one attester, known at compile time; no caller needs `dyn` or `Send`"
+)]
 pub trait Attester {
     /// Evidence whose report data are exactly these 64 bytes.
     ///

@@ -68,6 +68,12 @@ impl Failure {
         }
     }
 
+    /// The same failure under another message.
+    pub(crate) fn renamed(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
     /// Adds what to do about it.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());

@@ -1,2 +1,69 @@
-//! The command.
-fn main() {}
+//! The `casemate` command. A process is a keep, and then never comes back from the first line of `main`, or runs one verb.
+
+mod cli;
+mod clock;
+mod demo;
+mod failure;
+mod files;
+mod random;
+mod runtime;
+mod screen;
+mod sql_check;
+mod state;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use cli::{Cli, Verb};
+use failure::{Failure, Outcome};
+use screen::Screen;
+
+fn main() -> ExitCode {
+    casemate_keep::main_if_keep();
+    let cli = Cli::parse();
+    let screen = Screen::new(cli.global.json);
+    match dispatch(&cli, screen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let code = failure.exit_code();
+            if screen.is_json() {
+                screen.object(&failure.json());
+            } else {
+                screen.step(format!("{:?}", miette::Report::new(failure)));
+            }
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn dispatch(cli: &Cli, screen: Screen) -> Outcome {
+    match &cli.verb {
+        Verb::Demo(args) => demo::demo(args, screen),
+        Verb::Completions(args) => verbs::completions::completions(args),
+        Verb::Explain(args) => verbs::explain::explain(args, screen),
+        Verb::Receipt(verb) => verbs::receipt::receipt(verb, screen),
+        Verb::Domain(verb) => verbs::domain::domain(verb, &cli.global, screen),
+        _ => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::machine(format!("the runtime did not start: {error}")))?
+            .block_on(dispatch_async(cli, screen)),
+    }
+}
+
+async fn dispatch_async(cli: &Cli, screen: Screen) -> Outcome {
+    let global = &cli.global;
+    match &cli.verb {
+        Verb::Init(args) => verbs::init::init(args, global, screen).await,
+        Verb::Key(verb) => verbs::key::key(verb, global, screen).await,
+        Verb::Dataset(verb) => verbs::dataset::dataset(verb, global, screen).await,
+        Verb::Contract(verb) => verbs::contract::contract(verb, global, screen).await,
+        Verb::Broker(verb) => verbs::broker::broker(verb, global, screen).await,
+        Verb::Run(args) => verbs::run::run(args, global, screen).await,
+        Verb::Result(verb) => verbs::result::result(verb, global, screen).await,
+        Verb::Doctor => verbs::doctor::doctor(screen).await,
+        Verb::Attack(args) => verbs::attack::attack(&args.attack, global, screen).await,
+        Verb::Completions(_) | Verb::Demo(_) | Verb::Domain(_) | Verb::Explain(_) | Verb::Receipt(_) => Ok(()),
+    }
+}

@@ -99,6 +99,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Challenging<S> {
 }
 
 /// The keep has shown evidence; none of it is believed yet.
+///
+/// It takes a verdict of bound, non-debug evidence:
+/// ```
+/// # use {casemate_channel::broker_side::Claimed, casemate_cose::UnixTime, casemate_evidence::*, casemate_trust::Accepted};
+/// fn admit(claimed: Claimed<tokio::net::TcpStream>, verdict: Accepted<Bound>, at: UnixTime) {
+///     let _ = claimed.admit(verdict, at);
+/// }
+/// ```
+/// and no other:
+/// ```compile_fail
+/// # use {casemate_channel::broker_side::Claimed, casemate_cose::UnixTime, casemate_evidence::*, casemate_trust::Accepted};
+/// fn admit(claimed: Claimed<tokio::net::TcpStream>, verdict: Accepted<DangerouslyUnbound>, at: UnixTime) {
+///     let _ = claimed.admit(verdict, at);
+/// }
+/// ```
+/// ```compile_fail
+/// # use {casemate_channel::broker_side::Claimed, casemate_cose::UnixTime, casemate_evidence::*, casemate_trust::Accepted};
+/// fn admit(claimed: Claimed<tokio::net::TcpStream>, verdict: Accepted<AllowDebug<Bound>>, at: UnixTime) {
+///     let _ = claimed.admit(verdict, at);
+/// }
+/// ```
+/// Without one, nothing can be released:
+/// ```compile_fail
+/// # use {casemate_channel::broker_side::Claimed, casemate_cose::UnixTime};
+/// fn release(claimed: Claimed<tokio::net::TcpStream>, at: UnixTime) {
+///     let _ = claimed.release(vec![], vec![], at);
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Claimed<S> {
     session: Session<S>,

@@ -107,8 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Challenged<S> {
         contract: &[u8],
     ) -> Result<Attested<S>, ChannelError> {
         let evidence = source.evidence(self.binding(nonce, Digest::of(manifest)).report_data()).await?;
-        let claim =
-            Attest { evidence: evidence.clone(), manifest: manifest.to_vec(), contract: contract.to_vec() };
+        let claim = Attest { evidence: evidence.clone(), manifest: manifest.to_vec(), contract: contract.to_vec() };
         self.session.send("attest", &ToBroker::Attest(claim)).await?;
         Ok(Attested { session: self.session, evidence })
     }

@@ -16,10 +16,11 @@ use zeroize::Zeroize;
 
 /// The longest message of all: 16 MiB.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
-/// The longest challenge or decision, and the longest list of reasons in their place: 64 KiB.
-pub const STATEMENT_BYTES_MAX: usize = 64 << 10;
-/// The longest `Attest`, which anybody can send: 4 MiB.
-pub const ATTEST_BYTES_MAX: usize = 4 << 20;
+/// The longest challenge or decision, and the longest list of reasons in their place: 2 MiB.
+pub const STATEMENT_BYTES_MAX: usize = 2 << 20;
+/// The longest `Attest`: 11 MiB, for 1 of evidence, 4 of manifest and 5 of signed contract. Anybody can send one, so that
+/// whoever accepts connections limits their number.
+pub const ATTEST_BYTES_MAX: usize = 11 << 20;
 /// The longest list of decisions: 4 MiB.
 pub const DECISIONS_BYTES_MAX: usize = 4 << 20;
 /// The longest release or permit, receipt included: 4 MiB.

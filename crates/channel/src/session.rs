@@ -11,9 +11,7 @@ use std::{io, sync::Arc, time::Duration};
 use casemate_cose::{Digest, PublicKey, SigningKey, decode, encode};
 use casemate_evidence::{Binding, Role};
 use minicbor::{Decode, Encode};
-use rustls::{
-    CertificateError, CommonState, HandshakeKind, NamedGroup, ProtocolVersion, pki_types::ServerName,
-};
+use rustls::{CertificateError, CommonState, HandshakeKind, NamedGroup, ProtocolVersion, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     time::timeout,
@@ -166,11 +164,7 @@ impl<S> Session<S> {
 }
 
 /// Waits for `work` at most `time_max`.
-async fn within<T>(
-    what: &'static str,
-    time_max: Duration,
-    work: impl Future<Output = T>,
-) -> Result<T, ChannelError> {
+async fn within<T>(what: &'static str, time_max: Duration, work: impl Future<Output = T>) -> Result<T, ChannelError> {
     timeout(time_max, work).await.map_err(|_| ChannelError::TimedOut { what, seconds: time_max.as_secs() })
 }
 

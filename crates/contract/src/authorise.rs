@@ -66,7 +66,8 @@ pub struct Floor {
 }
 
 /// What a broker decides about a release.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Debug, Eq, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one is made for each run and broker, and taken apart at once")]
 #[must_use = "a decision that nobody looks at protects nothing"]
 pub enum Decision {
     /// Yes.
@@ -75,8 +76,8 @@ pub enum Decision {
     Deny(Vec<DenyReason>),
 }
 
-/// Leave to release one owner's keys to one keep for one run. Only [`authorise`] makes one.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Leave to release one owner's keys to one keep for one run. Only [`authorise`] makes one; it can't be copied.
+#[derive(Debug, Eq, PartialEq)]
 pub struct Allow {
     statement: DecisionStatement,
     datasets: Vec<DatasetName>,

@@ -49,8 +49,8 @@ pub use manifest::{
     ManifestRecipient, Variable,
 };
 pub use name::{
-    Address, ColumnName, ComputationName, DatasetId, DatasetName, NameError, PartyName, Prose, Recipient, Region,
-    RunId, SqlText, StudyId, VersionId,
+    ADDRESS_BYTES_MAX, Address, COLUMN_BYTES_MAX, ColumnName, ComputationName, DatasetId, DatasetName, NAME_BYTES_MAX,
+    NameError, PROSE_BYTES_MAX, PartyName, Prose, Recipient, Region, RunId, SQL_BYTES_MAX, SqlText, StudyId, VersionId,
 };
 pub use peers::{AllDecided, PEER_CLOCK_MAX_S, check_peers};
 pub use permit::{Permit, PermitDecision, PermitRequest, RunRecord, authorise_permit};

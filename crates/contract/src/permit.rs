@@ -41,7 +41,7 @@ pub struct RunRecord {
 }
 
 /// What a broker decides about a result.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Debug, Eq, PartialEq)]
 #[must_use = "a decision that nobody looks at protects nothing"]
 pub enum PermitDecision {
     /// No, for all these reasons.
@@ -50,8 +50,8 @@ pub enum PermitDecision {
     Permit(Permit),
 }
 
-/// Leave for one result to leave one keep. Only [`authorise_permit`] makes one.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Leave for one result to leave one keep. Only [`authorise_permit`] makes one; it can't be copied.
+#[derive(Debug, Eq, PartialEq)]
 pub struct Permit {
     statement: PermitStatement,
 }

@@ -231,3 +231,90 @@ fn uid(kind: &str, id: &str) -> Result<EntityUid, String> {
     let kind = EntityTypeName::from_str(kind).map_err(|error| error.to_string())?;
     Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
 }
+
+#[cfg(test)]
+mod tests {
+    use casemate_evidence::{Isolation, Lack};
+
+    use super::*;
+    use crate::{
+        contract::{Column, ColumnType, Content, Gate},
+        name::{DatasetId, VersionId},
+    };
+
+    const AT: UnixTime = UnixTime(1_000);
+    const HONEST: &str = r#"permit (principal is Casemate::Keep, action, resource == Casemate::Dataset::"visits")
+        when { context.computation == "count" };"#;
+
+    fn dataset() -> Dataset {
+        Dataset {
+            name: "visits".parse().unwrap(),
+            owner: "clinic".parse().unwrap(),
+            id: DatasetId::from_bytes([1; 16]),
+            version: VersionId::from_bytes([2; 16]),
+            digest: Digest::of(b"visits"),
+            content: Content::Table {
+                entity: "id".parse().unwrap(),
+                columns: vec![Column { name: "id".parse().unwrap(), kind: ColumnType::Int64 }],
+            },
+            gate: Gate { min_entities: 2, max_rows: 1, max_bytes: 1 },
+        }
+    }
+
+    fn facts() -> Facts {
+        Facts {
+            computation: "count".parse().unwrap(),
+            contract: Digest::of(b"contract"),
+            isolation: Isolation::Process,
+            keep_key: Digest::of(b"keep"),
+            lacks: vec![Lack::SecretPlaintext],
+            program: Digest::of(b"program"),
+            runner: "clinic".parse().unwrap(),
+            runtime: Digest::of(b"runtime"),
+        }
+    }
+
+    fn decide_text(text: &str) -> Result<(), DenyReason> {
+        decide_by(text, &dataset(), Action::Release, &facts(), AT)
+    }
+
+    #[test]
+    fn an_honest_policy_allows() {
+        assert_eq!(decide_text(HONEST), Ok(()));
+    }
+
+    #[test]
+    fn a_policy_that_errs_denies_though_cedar_alone_would_allow() {
+        let erring =
+            format!("{HONEST}\nforbid (principal, action, resource) when {{ context.now + 9223372036854775807 > 0 }};");
+        let (schema, policies) = parse(&erring).unwrap();
+        let (request, entities) = ask(&schema, &dataset(), Action::Release, &facts(), AT).unwrap();
+        let naive = Authorizer::new().is_authorized(&request, &policies, &entities).decision();
+        assert_eq!(naive, cedar_policy::Decision::Allow);
+        assert!(matches!(decide_text(&erring), Err(DenyReason::CedarError { .. })));
+    }
+
+    #[test]
+    fn refuses_each_policy_that_is_none() {
+        for (crime, policy) in [
+            ("not_cedar", "permit everything;"),
+            ("unknown_attribute", "permit (principal is Casemate::Keep, action, resource) when { principal.root };"),
+            ("another_type", "permit (principal is Casemate::Keep, action, resource) when { context.now == \"now\" };"),
+            ("unknown_action", "permit (principal, action == Casemate::Action::\"read\", resource);"),
+            ("impossible", "permit (principal, action, resource) when { context.now < 1 && false };"),
+            (
+                "empty_set",
+                "permit (principal is Casemate::Keep, action, resource) when { [].contains(principal.isolation) };",
+            ),
+        ] {
+            assert!(matches!(decide_text(policy), Err(DenyReason::CedarError { .. })), "{crime}");
+        }
+    }
+
+    #[test]
+    fn no_policy_denies() {
+        assert!(matches!(decide_text(""), Err(DenyReason::Cedar { .. })));
+        let other = HONEST.replace("\"count\"", "\"sum\"");
+        assert!(matches!(decide_text(&other), Err(DenyReason::Cedar { .. })));
+    }
+}

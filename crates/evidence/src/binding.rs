@@ -118,12 +118,13 @@ mod tests {
     #[test]
     fn spliced_fields_collide_without_length_prefixes_only() {
         // One byte of the role passes for the first byte of the nonce, and the version's last digit for the role's.
-        let splices: [([&[u8]; 3], [&[u8]; 3]); 3] = [
-            ([b"casemate/binding/1", b"keep", b"er nonce"], [b"casemate/binding/1", b"keeper", b" nonce"]),
-            ([b"casemate/binding/1", b"1keep", b"nonce"], [b"casemate/binding/11", b"keep", b"nonce"]),
-            ([b"casemate/binding/1", b"keep", b"nonce"], [b"casemate/binding/1", b"", b"keepnonce"]),
+        let splices = [
+            [["casemate/binding/1", "keep", "er nonce"], ["casemate/binding/1", "keeper", " nonce"]],
+            [["casemate/binding/1", "1keep", "nonce"], ["casemate/binding/11", "keep", "nonce"]],
+            [["casemate/binding/1", "keep", "nonce"], ["casemate/binding/1", "", "keepnonce"]],
         ];
-        for (one, other) in splices {
+        for splice in splices {
+            let [one, other] = splice.map(|fields| fields.map(str::as_bytes));
             assert_eq!(concatenated(&one), concatenated(&other), "the naive version must collide");
             assert_ne!(length_prefixed(&one), length_prefixed(&other));
         }

@@ -2,6 +2,8 @@
 //!
 //! Statements are written here by hand, as docs/formats/evidence-software.md says, not by the crate under test.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests are as free as tests")]
+
 use casemate_cose::{Digest, Kind, SigningKey, UnixTime};
 use casemate_evidence::{
     AllowDebug, Attester, Authenticated, Binding, Bound, DangerouslyUnbound, Endorsements, Evidence, Expectation,

@@ -3,18 +3,18 @@
 //! Its answers leave as the `bundle` of a result, which the product never does with anything but the run's proofs.
 #![allow(unsafe_code)]
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::Write as _,
-    os::fd::AsRawFd as _,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, io::Write as _, os::fd::AsRawFd as _, time::Duration};
 
 use casemate_attester::control::{Done, FromKeep, send};
 use casemate_keep::{Exit, Inside, main_if_keep_running, secret::SecretBytes};
 
+/// A copy of this binary that ends in these bytes is a keep that lies: it isolates nothing and says that nothing lacks.
+const LIAR: &[u8] = b"\ncasemate-liar\n";
+
 fn main() {
+    if fs::read("/proc/self/exe").is_ok_and(|image| image.ends_with(LIAR)) {
+        lie();
+    }
     main_if_keep_running(workload);
     eprintln!("this binary is a keep for tests; a launcher starts it");
 }
@@ -39,6 +39,20 @@ fn workload(inside: Inside) -> Exit {
     finish(&inside.control, answer)
 }
 
+/// Says what a keep says, having done nothing of it but what would stop the launcher's look at once.
+fn lie() {
+    use casemate_attester::control::{Hardened, Isolated, ToKeep, receive};
+    use std::os::fd::FromRawFd as _;
+    // SAFETY: the launcher gave this process descriptor 3, and nothing else takes it here.
+    let control = unsafe { std::os::unix::net::UnixStream::from_raw_fd(3) };
+    nix::sys::prctl::set_no_new_privs().unwrap();
+    send(&control, &FromKeep::Isolated(Isolated::default()), &[]).unwrap();
+    let _harden = receive::<ToKeep>(&control).unwrap();
+    send(&control, &FromKeep::Hardened(Hardened { lacks: Vec::new(), secret_bytes: 1 }), &[]).unwrap();
+    let _start = receive::<ToKeep>(&control);
+    std::process::exit(0);
+}
+
 fn finish(control: &std::os::unix::net::UnixStream, answer: String) -> Exit {
     let done = Done { results: Vec::new(), bundle: answer.into_bytes() };
     if send(control, &FromKeep::Done(done), &[]).is_ok() { Exit::Done } else { Exit::Broken }
@@ -57,9 +71,17 @@ fn look(inside: &Inside) -> String {
     seen.insert("write", fs::write("/x", "x").is_ok().to_string());
     seen.insert("mkdir", fs::create_dir("/x").is_ok().to_string());
     seen.insert("interfaces", interfaces().to_string());
-    seen.insert("connect", std::net::TcpStream::connect("127.0.0.1:1").map_or_else(|e| e.kind().to_string(), |_| "ok".into()));
+    seen.insert(
+        "connect",
+        std::net::TcpStream::connect("127.0.0.1:1").map_or_else(|e| e.kind().to_string(), |_| "ok".into()),
+    );
     seen.insert("unshare", nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER).is_ok().to_string());
-    seen.insert("mount", nix::mount::mount(None::<&str>, "/", Some("tmpfs"), nix::mount::MsFlags::empty(), None::<&str>).is_ok().to_string());
+    seen.insert(
+        "mount",
+        nix::mount::mount(None::<&str>, "/", Some("tmpfs"), nix::mount::MsFlags::empty(), None::<&str>)
+            .is_ok()
+            .to_string(),
+    );
     seen.insert("signal", nix::sys::signal::kill(nix::unistd::Pid::from_raw(2), None).is_ok().to_string());
     seen.insert("dumpable", nix::sys::prctl::get_dumpable().unwrap_or(true).to_string());
     seen.insert("no_new_privs", nix::sys::prctl::get_no_new_privs().unwrap_or(false).to_string());

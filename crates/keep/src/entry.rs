@@ -9,17 +9,12 @@
 
 use std::{
     fs::File,
-    os::{
-        fd::OwnedFd,
-        unix::net::UnixStream,
-    },
+    os::{fd::OwnedFd, unix::net::UnixStream},
     panic::{AssertUnwindSafe, catch_unwind},
     process::exit,
 };
 
-use casemate_attester::control::{
-    FromKeep, Hardened, Isolated, KEEP_NAME, Received, Start, ToKeep, receive, send,
-};
+use casemate_attester::control::{FromKeep, Hardened, Isolated, KEEP_NAME, Received, Start, ToKeep, receive, send};
 
 use crate::{
     Exit,

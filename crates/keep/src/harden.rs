@@ -29,11 +29,9 @@ pub(crate) fn harden(order: Harden, secret_bytes: usize) -> Option<(BTreeSet<Lac
 
 fn limit(limits: Limits) -> Option<()> {
     let Limits { cpu_s, memory_bytes, open_files, wall_s: _ } = limits;
-    for (resource, most) in [
-        (Resource::RLIMIT_CPU, cpu_s),
-        (Resource::RLIMIT_DATA, memory_bytes),
-        (Resource::RLIMIT_NOFILE, open_files),
-    ] {
+    for (resource, most) in
+        [(Resource::RLIMIT_CPU, cpu_s), (Resource::RLIMIT_DATA, memory_bytes), (Resource::RLIMIT_NOFILE, open_files)]
+    {
         if most > 0 {
             let (_, hard) = getrlimit(resource).ok()?;
             setrlimit(resource, most.min(hard), most.min(hard)).ok()?;

@@ -11,13 +11,15 @@ mod exit;
 mod harden;
 mod isolate;
 pub mod secret;
+mod study;
 
 pub use entry::{Inside, main_if_keep_running};
 pub use exit::Exit;
+pub use study::{RESULT_FILE_BYTES_MAX, ResultFile};
 
 /// Becomes a keep that runs one study and never returns, if this process was started as one; else returns at once.
 ///
 /// Call it first thing in `main`, before any thread is started.
 pub fn main_if_keep() {
-    main_if_keep_running(|_inside| Exit::Refused);
+    main_if_keep_running(study::run);
 }

@@ -36,7 +36,7 @@ pub enum KeyringError {
         max: u8,
     },
     /// A backup where a key file belongs, or the other way round.
-    #[error("this file holds {found} where {expected} is expected")]
+    #[error("the file holds {found}; expected: {expected}")]
     WrongKind {
         /// What it holds.
         found: &'static str,

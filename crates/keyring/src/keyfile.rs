@@ -44,7 +44,7 @@ pub(crate) enum Holds {
 impl Holds {
     const fn name(self) -> &'static str {
         match self {
-            Self::Keys => "a party's keys",
+            Self::Keys => "the keys of a party",
             Self::Backup => "a backup",
         }
     }

@@ -66,7 +66,8 @@ impl LaunchError {
                 format!("ask `{owner}` to start `casemate broker run`, and check the address in the contract")
             }
             Self::Lacks(lacks) => {
-                let mut remedy = String::from("use a machine that gives it, or list it under `accept_lacks` in the contract");
+                let mut remedy =
+                    String::from("use a machine that gives it, or list it under `accept_lacks` in the contract");
                 for lack in lacks {
                     remedy.push_str(&format!("\n{lack}: {}", lack.explain().remedy));
                 }
@@ -76,7 +77,8 @@ impl LaunchError {
             Self::Spawn(_) => "see `casemate doctor`: the kernel must allow memory files to be executed".into(),
             Self::TimedOut { .. } => "use a faster machine or a smaller computation".into(),
             Self::Control(_) | Self::Died { .. } | Self::Inspection(_) | Self::OutOfTurn => {
-                "run it again; if it stays, the machine kills processes (out of memory?) or the runtime was altered".into()
+                "run it again; if it stays, the machine kills processes (out of memory?) or the runtime was altered"
+                    .into()
             }
         }
     }

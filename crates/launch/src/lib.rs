@@ -50,7 +50,11 @@ pub trait Isolation {
 /// [`LaunchError`]: the run could not be made. A refusal by the keep or a broker is an [`Outcome`].
 pub async fn launch(spec: Spec, mut on_event: impl FnMut(Event)) -> Result<Outcome, LaunchError> {
     let measured = spec.measure()?;
-    on_event(Event::Measured { runtime: measured.runtime(), program: measured.program(), manifest: measured.manifest() });
+    on_event(Event::Measured {
+        runtime: measured.runtime(),
+        program: measured.program(),
+        manifest: measured.manifest(),
+    });
     let running = Process.start(measured).await?;
     on_event(Event::Isolated { report: running.report().clone() });
     running.run(on_event).await

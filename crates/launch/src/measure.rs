@@ -72,8 +72,7 @@ fn seal_copy(path: &Path) -> io::Result<(OwnedFd, Digest)> {
     }
     let mut image = File::from(memory_file()?);
     image.write_all(&bytes)?;
-    let seals =
-        SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
+    let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
     fcntl(&image, FcntlArg::F_ADD_SEALS(seals))?;
     Ok((image.into(), Digest::of(&bytes)))
 }

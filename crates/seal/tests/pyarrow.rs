@@ -1,5 +1,7 @@
 //! Interoperability with pyarrow, both ways, through `tests/sealed_tables.py`.
 
+#![expect(clippy::disallowed_methods, reason = "other programs take files: this test is not part of the pure crate")]
+
 use std::{fs::File, path::Path, process::Command};
 
 use casemate_seal::{ColumnType, SealError, aad_prefix, table};
@@ -91,21 +93,20 @@ fn we_open_what_pyarrow_seals() {
 #[test]
 fn what_pyarrow_seals_otherwise_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let refused: [(&str, fn(&SealError) -> bool); 6] = [
-        ("write_ctr", |error| matches!(error, SealError::AesGcmCtr)),
-        ("write_plaintext_footer", |error| matches!(error, SealError::PlaintextFooter)),
-        ("write_stored_prefix", |error| matches!(error, SealError::AadPrefixStored)),
-        ("write_no_prefix", |error| matches!(error, SealError::WrongAad)),
-        ("write_plain", |error| matches!(error, SealError::PlaintextFooter)),
-        ("write_zoned", |error| matches!(error, SealError::UnsupportedType { column, .. } if column == "seen")),
-    ];
-    for (crime, expected) in refused {
+    for crime in ["ctr", "plaintext_footer", "stored_prefix", "no_prefix", "plain", "zoned"] {
         let path = folder.path().join(crime);
-        if pyarrow("what_pyarrow_seals_otherwise_is_refused", crime, &path).is_none() {
+        if pyarrow("what_pyarrow_seals_otherwise_is_refused", &format!("write_{crime}"), &path).is_none() {
             return;
         }
         let error = check(&path).unwrap_err();
-        assert!(expected(&error), "{crime}: {error:?}");
+        let named = match crime {
+            "ctr" => matches!(error, SealError::AesGcmCtr),
+            "stored_prefix" => matches!(error, SealError::AadPrefixStored),
+            "no_prefix" => matches!(error, SealError::WrongAad),
+            "zoned" => matches!(&error, SealError::UnsupportedType { column, .. } if column == "seen"),
+            _ => matches!(error, SealError::PlaintextFooter),
+        };
+        assert!(named, "{crime}: {error:?}");
     }
 }
 

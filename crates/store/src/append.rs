@@ -4,7 +4,7 @@
 //! 2. The new nodes of the tree; no old one is written.
 //! 3. The new root, its checkpoint, and the receipt with the inclusion proof.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use casemate_cose::{Digest, PublicKey};
 use casemate_ledger::{Event, Log, Origin, Receipt, TreeError, commitment, open_checkpoint, reads, sign_checkpoint};
@@ -109,6 +109,17 @@ pub(crate) async fn stored_hashes(
         }
     }
     Ok(hashes)
+}
+
+/// All stored hashes of a range of indices.
+pub(crate) async fn stored_range(
+    tx: &mut SqliteConnection,
+    log: i64,
+    range: RangeInclusive<u64>,
+) -> Result<BTreeMap<u64, Digest>, Failure> {
+    let rows = sqlx::query("SELECT number, hash FROM hashes WHERE log = ? AND number BETWEEN ? AND ?").bind(log);
+    let rows = rows.bind(range.start().cast_signed()).bind(range.end().cast_signed()).fetch_all(tx).await?;
+    rows.iter().map(|row| Ok((row.number("number")?, row.digest("hash")?))).collect()
 }
 
 /// Reads a row of `logs`.

@@ -246,17 +246,18 @@ async fn advance(
     let known = run::by_id(tx, &id).await?.ok_or(RunError::Unknown { run: id })?;
     check_body(tx, &known, body).await?;
     // The same step again: the keys or the permit may have been lost on their way.
-    if let Some((decision, receipt)) = logged(tx, event, &id).await? {
-        let same = decision == body.decision_digest();
-        contract::check_floor(tx, &known.terms.study, known.terms.sequence, &known.terms.contract).await?;
-        dataset::check_usable(tx, &known.terms.datasets).await?;
-        return if same { Ok(receipt) } else { Err(RunError::Repeated { run: id, event }.into()) };
+    let logged = logged(tx, event, &id).await?;
+    if logged.as_ref().is_some_and(|(decision, _)| *decision != body.decision_digest()) {
+        return Err(RunError::Repeated { run: id, event }.into());
     }
-    if known.state != from {
+    if known.state != if logged.is_some() { to } else { from } {
         return Err(RunError::State { run: id, state: known.state, event }.into());
     }
     contract::check_floor(tx, &known.terms.study, known.terms.sequence, &known.terms.contract).await?;
     dataset::check_usable(tx, &known.terms.datasets).await?;
+    if let Some((_, receipt)) = logged {
+        return Ok(receipt);
+    }
     let entry = Entry { event, subject: Some(&id), body: bytes, decision: body.decision_digest(), salt };
     let receipt = append::append(tx, entry, signer).await?;
     run::set_state(tx, &id, to).await?;
@@ -272,11 +273,7 @@ async fn refuse(
     let event = Event::Refusal;
     let bytes = bytes_of(event, body)?;
     let decision = body.decision_digest();
-    let again = sqlx::query("SELECT receipt FROM entries WHERE decision = ? AND event = ?");
-    let again = again.bind(decision.as_bytes().as_slice()).bind(event.as_str()).fetch_optional(&mut *tx).await?;
-    if let Some(row) = again {
-        return read_receipt(&row);
-    }
+    let mut ended = None;
     if let Some(id) = &body.run
         && let Some(known) = run::by_id(tx, id).await?
         && body.keep_key == Some(known.terms.keep_key)
@@ -284,8 +281,17 @@ async fn refuse(
         match known.state {
             RunState::Decided | RunState::Released => run::set_state(tx, id, RunState::Refused).await?,
             RunState::Permitted => return Err(RunError::State { run: *id, state: known.state, event }.into()),
-            RunState::Refused => return Err(RunError::Repeated { run: *id, event }.into()),
+            RunState::Refused => {}
         }
+        ended = Some((*id, known.state));
+    }
+    let again =
+        sqlx::query("SELECT receipt FROM entries WHERE decision = ? AND event = ? ORDER BY log DESC, number DESC");
+    let again = again.bind(decision.as_bytes().as_slice()).bind(event.as_str()).fetch_optional(&mut *tx).await?;
+    match (ended, again) {
+        (None | Some((_, RunState::Refused)), Some(row)) => return read_receipt(&row),
+        (Some((id, RunState::Refused)), None) => return Err(RunError::Repeated { run: id, event }.into()),
+        _ => {}
     }
     append::append(tx, Entry { event, subject: body.run.as_ref(), body: bytes, decision, salt }, signer).await
 }

@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn a_second_of_one_role_is_refused_with_the_firsts_pid() {
-        let folder = Folder::new();
+        let folder = Folder::new("lock");
         let first = StateLock::acquire(folder.path(), "broker").unwrap();
         let error = StateLock::acquire(folder.path(), "broker").unwrap_err();
         let pid = std::process::id();

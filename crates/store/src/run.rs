@@ -3,6 +3,7 @@
 use std::fmt;
 
 use casemate_cose::{Digest, UnixTime, decode, encode};
+use casemate_ledger::Event;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use thiserror::Error;
 
@@ -31,7 +32,7 @@ pub enum RunError {
         /// The run.
         run: [u8; 16],
         /// The event.
-        event: casemate_ledger::Event,
+        event: Event,
     },
     /// The step does not follow on the run's state.
     #[error("run {} is {state}, so no {event} can follow", hex(run))]
@@ -41,7 +42,7 @@ pub enum RunError {
         /// Its state.
         state: RunState,
         /// The event.
-        event: casemate_ledger::Event,
+        event: Event,
     },
     /// The run was never decided on.
     #[error("run {} was never decided on here", hex(run))]
@@ -123,7 +124,7 @@ impl Store {
     /// Repeating it for the same terms, the time aside, changes nothing and tells the state.
     ///
     /// # Errors
-    /// [`RunError::Different`] where the run id stands for anything else; [`FloorError`](crate::FloorError) for an older
+    /// [`RunError::Different`] where the run id stands for anything else; [`RunError::State`] where the run has ended; [`FloorError`](crate::FloorError) for an older
     /// contract; [`DatasetError`](crate::DatasetError) for a dataset that is unknown or revoked.
     pub async fn decide(&self, terms: &RunTerms) -> Result<RunState, StoreError> {
         let mut tx = self.begin().await?;
@@ -173,9 +174,10 @@ pub(crate) fn hex(run: &[u8; 16]) -> String {
 
 async fn decide(tx: &mut SqliteConnection, terms: &RunTerms) -> Result<RunState, Failure> {
     if let Some(known) = by_id(tx, &terms.run).await? {
-        return match difference(&known.terms, terms) {
-            None => Ok(known.state),
-            Some(field) => Err(RunError::Different { run: terms.run, field }.into()),
+        return match (difference(&known.terms, terms), known.state) {
+            (Some(field), _) => Err(RunError::Different { run: terms.run, field }.into()),
+            (None, state @ (RunState::Decided | RunState::Released)) => Ok(state),
+            (None, state) => Err(RunError::State { run: terms.run, state, event: Event::Release }.into()),
         };
     }
     contract::raise(tx, &terms.study, terms.sequence, &terms.contract).await?;

@@ -17,3 +17,8 @@ pub const NOW: UnixTime = UnixTime(1_795_312_496);
 
 /// One day, in seconds.
 pub const DAY_S: u64 = 86_400;
+
+/// Reports one figure of a bench to `cargo xtask bench`, which knows its target; the unit is in the name.
+pub fn figure(name: &str, value: f64) {
+    println!("casemate-figure {name} {value}");
+}

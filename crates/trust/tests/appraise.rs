@@ -1,5 +1,7 @@
 //! Appraisal: one honest case is accepted; each change to evidence or domain is denied, with every unmet condition.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests are as free as tests")]
+
 use casemate_cose::{Digest, SigningKey, UnixTime};
 use casemate_evidence::{
     AllowDebug, Authenticated, Binding, Bound, DangerouslyUnbound, Endorsements, Expectation, Isolation, Lack, Role,
@@ -226,7 +228,10 @@ fn a_hostile_reason_can_not_write_to_the_terminal() {
     let reason = Reason::new("rule\u{1b}[2J", "a\nb", "\u{202e}desrever", "\u{200b}\u{9b}31m");
     let line = reason.to_string();
     assert!(!line.contains(['\u{1b}', '\n', '\u{202e}', '\u{200b}', '\u{9b}']), "{line:?}");
-    assert_eq!(Reason::new("é", "„x“", "日本", "…").to_string(), "é: expected „x“, found 日本; remedy: …");
+    assert_eq!(
+        Reason::new("é", "„x“", "\u{65e5}\u{672c}", "…").to_string(),
+        "é: expected „x“, found \u{65e5}\u{672c}; remedy: …"
+    );
 }
 
 #[test]

@@ -143,9 +143,7 @@ fn unsafety(path: &str, content: &str, code: &str) -> Vec<Breach> {
             breaches.push(Breach::new("unsafe", index + 1, "`unsafe` outside the crates that may", remedy));
         }
         let above = lines.get(index.saturating_sub(SAFETY_LINES_MAX)..=index).unwrap_or_default();
-        let declares = line.contains("unsafe fn") || line.contains("unsafe extern");
-        let word = if declares { "# Safety" } else { "SAFETY:" };
-        if !above.iter().any(|line| line.contains(word)) {
+        if !above.iter().any(|line| line.contains("SAFETY:") || line.contains("# Safety")) {
             let remedy = "argue above it, in a comment `SAFETY: …` (or `# Safety`), what makes it sound";
             breaches.push(Breach::new("safety", index + 1, "`unsafe` without its argument", remedy));
         }

@@ -48,10 +48,7 @@ async fn both_ends_see_one_session() {
     assert_eq!((keep.own, keep.peer), (broker.peer, broker.own));
     assert_eq!((keep.own, keep.peer), (key(2).public(), key(1).public()));
     let manifest = Digest::of(b"manifest");
-    assert_eq!(
-        keep.own_binding(Role::Keep, [7; 32], manifest),
-        broker.peer_binding(Role::Keep, [7; 32], manifest)
-    );
+    assert_eq!(keep.own_binding(Role::Keep, [7; 32], manifest), broker.peer_binding(Role::Keep, [7; 32], manifest));
 }
 
 #[tokio::test]
@@ -79,7 +76,8 @@ async fn carries_messages_both_ways() {
     assert_eq!(broker.receive::<ToBroker>("abandon", 64, TIME).await.unwrap(), abandon());
     let keys = vec![DatasetKey { dataset: "visits".into(), key: [9; 32] }];
     let release = FromBroker::Release(Release { receipt: vec![1; 100_000], keys });
-    let (sent, got) = tokio::join!(broker.send("release", &release), keep.receive::<FromBroker>("release", 1 << 20, TIME));
+    let (sent, got) =
+        tokio::join!(broker.send("release", &release), keep.receive::<FromBroker>("release", 1 << 20, TIME));
     sent.unwrap();
     assert_eq!(got.unwrap(), release);
 }

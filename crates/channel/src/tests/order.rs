@@ -72,7 +72,9 @@ async fn a_broker_takes_each_message_in_its_state_only() {
             let (broker_end, _session) = tokio::join!(broker_end, keep_end);
             match broker_end {
                 Err(ChannelError::Abandoned(reason)) => assert_eq!((which, reason), (3, AbandonReason::GateRefused)),
-                Err(ChannelError::Unexpected { expected: actual, .. }) => assert_eq!((actual, which < 3), (expected, true)),
+                Err(ChannelError::Unexpected { expected: actual, .. }) => {
+                    assert_eq!((actual, which < 3), (expected, true))
+                }
                 other => panic!("{message:?} where `{expected}` is expected: {other:?}"),
             }
         }
@@ -106,7 +108,9 @@ async fn a_keep_takes_each_message_in_its_state_only() {
             let (keep_end, _session) = tokio::join!(keep_end, broker_end);
             match keep_end {
                 Err(ChannelError::Refused(reasons)) => assert_eq!((which, reasons.len()), (4, 1)),
-                Err(ChannelError::Unexpected { expected: actual, .. }) => assert_eq!((actual, which < 4), (expected, true)),
+                Err(ChannelError::Unexpected { expected: actual, .. }) => {
+                    assert_eq!((actual, which < 4), (expected, true))
+                }
                 other => panic!("{message:?} where `{expected}` is expected: {other:?}"),
             }
         }

@@ -183,8 +183,7 @@ async fn reflection_succeeds(left_out: &'static [Field]) -> bool {
     // The other end chose the nonce that the keep used as well: it saw the keep's before it had to send its own.
     let own = challenged.binding(NONCE, Digest::of(MANIFEST));
     let evidence = measured(report_data(&own, left_out));
-    let expected =
-        Binding { role: Role::Broker, own_key: own.peer_key, peer_key: own.own_key, ..own };
+    let expected = Binding { role: Role::Broker, own_key: own.peer_key, peer_key: own.own_key, ..own };
     let evidence = Evidence::from_bytes(&evidence).unwrap();
     let authentic = authenticate(&evidence, &domain().endorsements(), &DangerouslyUnbound, NOW).unwrap();
     authentic.claims().report_data == report_data(&expected, left_out)

@@ -23,8 +23,7 @@ async fn keys_and_permit_reach_the_keep() {
         let keys = released.take_keys();
         assert_eq!((keys[0].dataset.as_str(), keys[0].key), ("visits", DATA_KEY));
         assert!(released.take_keys().is_empty());
-        let permit =
-            released.permit(casemate_cose::Digest::of(b"result"), b"gates".to_vec(), TIME).await.unwrap();
+        let permit = released.permit(casemate_cose::Digest::of(b"result"), b"gates".to_vec(), TIME).await.unwrap();
         assert_eq!((permit.statement.as_slice(), permit.receipt.as_slice()), (&b"permit"[..], &b"permit receipt"[..]));
     };
     tokio::join!(broker_end, keep_end);
@@ -61,7 +60,10 @@ async fn evidence_for_anything_else_is_refused_to_the_keeps_face() {
         };
         let (broker_end, keep_end) = tokio::join!(broker(far), keep_end);
         assert!(matches!(broker_end, Err(ChannelError::Refused(_))), "{crime}: {broker_end:?}");
-        assert!(matches!(&keep_end, Err(ChannelError::Refused(reasons)) if reasons.len() == 1), "{crime}: {keep_end:?}");
+        assert!(
+            matches!(&keep_end, Err(ChannelError::Refused(reasons)) if reasons.len() == 1),
+            "{crime}: {keep_end:?}"
+        );
     }
 }
 
@@ -189,4 +191,12 @@ async fn keys_do_not_leave_on_an_expired_verdict() {
     let (broker_end, keep_end) = tokio::join!(broker_end, keep(near));
     assert!(matches!(broker_end, Err(ChannelError::VerdictExpired { .. })), "{broker_end:?}");
     assert!(matches!(keep_end, Err(ChannelError::Truncated)), "{keep_end:?}");
+}
+
+#[test]
+fn sessions_can_move_between_threads() {
+    fn moves<T: Send>(_: T) {}
+    let (near, far) = duplex(64);
+    moves(keep(near));
+    moves(broker(far));
 }

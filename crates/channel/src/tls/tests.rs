@@ -62,9 +62,8 @@ async fn us_against_server(config: Arc<ServerConfig>) -> (Result<(), ChannelErro
     let us = async {
         let mut session = Session::connect(near, &keep_key, broker_digest(), Purpose::Attest).await?;
         // A message that never comes: reading takes in the tickets that the server sends.
-        let silence = session
-            .receive::<crate::message::FromBroker>("challenge", 64, std::time::Duration::from_secs(1))
-            .await;
+        let silence =
+            session.receive::<crate::message::FromBroker>("challenge", 64, std::time::Duration::from_secs(1)).await;
         assert!(matches!(silence, Err(ChannelError::TimedOut { .. })), "{silence:?}");
         Ok(())
     };
@@ -133,8 +132,7 @@ async fn plain(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> (Hands
     let (near, far) = duplex(1 << 16);
     let name = ServerName::try_from(SERVER_NAME).unwrap();
     let connect = async {
-        let mut stream =
-            TlsConnector::from(client.clone()).early_data(true).connect(name, near).await.unwrap();
+        let mut stream = TlsConnector::from(client.clone()).early_data(true).connect(name, near).await.unwrap();
         stream.write_all(b"early").await.unwrap();
         stream.flush().await.unwrap();
         let mut answer = [0; 2];
@@ -294,7 +292,9 @@ async fn a_server_that_asks_for_no_certificate_learns_no_key() {
 
 #[tokio::test(start_paused = true)]
 async fn another_application_protocol_is_refused() {
-    for (crime, offered) in [("none", vec![]), ("http/1.1", vec![b"http/1.1".to_vec()]), ("casemate/2", vec![b"casemate/2".to_vec()])] {
+    for (crime, offered) in
+        [("none", vec![]), ("http/1.1", vec![b"http/1.1".to_vec()]), ("casemate/2", vec![b"casemate/2".to_vec()])]
+    {
         let mut config = honest_client();
         config.alpn_protocols = offered.clone();
         let (us, _) = client_against_us(Arc::new(config)).await;

@@ -15,9 +15,8 @@ pub(super) fn empty() -> Option<()> {
     const NOTHING: Option<&str> = None;
     mount(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NOTHING).ok()?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    let place = PLACES.into_iter().find(|place| {
-        mount(Some("keep"), *place, Some("tmpfs"), flags, Some(OPTIONS)).is_ok()
-    })?;
+    let place =
+        PLACES.into_iter().find(|place| mount(Some("keep"), *place, Some("tmpfs"), flags, Some(OPTIONS)).is_ok())?;
     chdir(place).ok()?;
     // The old root is stacked on the new one, and is then the topmost mount at ".": pivot_root(2), NOTES.
     pivot_root(".", ".").ok()?;

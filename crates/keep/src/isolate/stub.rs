@@ -23,7 +23,7 @@ use nix::{
     sys::{
         prctl,
         signal::{Signal, kill},
-        socket::{AddressFamily, SockaddrStorage, SockaddrLike as _, getsockname},
+        socket::{AddressFamily, SockaddrLike as _, SockaddrStorage, getsockname},
         wait::{WaitStatus, waitpid},
     },
     unistd::{ForkResult, Pid, fork, pipe},

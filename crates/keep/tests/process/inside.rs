@@ -1,11 +1,12 @@
 //! What a workload can see and do from inside.
+#![allow(unsafe_code)]
 
 use std::collections::BTreeSet;
 
 use casemate_evidence::Lack;
 use casemate_launch::LaunchError;
 
-use crate::launcher::{lacks, look, run, spec};
+use crate::launcher::{answer, as_ordinary_user, lacks, look, run, spec};
 
 #[test]
 fn sees_and_does_nothing() {
@@ -58,4 +59,40 @@ fn only_secret_plaintext_is_lacking_where_namespaces_are_allowed() {
     if !lacks(&report, Lack::UserNamespace, "only_secret_plaintext_is_lacking") {
         assert_eq!(report.lacks, BTreeSet::from([Lack::SecretPlaintext]));
     }
+}
+
+#[test]
+fn an_ordinary_user_gets_the_same() {
+    as_ordinary_user("inside::sees_and_does_nothing");
+    as_ordinary_user("inside::only_secret_plaintext_is_lacking_where_namespaces_are_allowed");
+}
+
+#[test]
+fn a_descriptor_that_the_launcher_left_open_is_not_there() {
+    // A duplicate made so is not closed on execution, as one of a careless library's.
+    let leaked = unsafe { libc::dup(std::os::fd::AsRawFd::as_raw_fd(&std::fs::File::open("/etc/passwd").unwrap())) };
+    assert!(leaked >= 0);
+    let (seen, _) = look(spec("look"));
+    assert_eq!(seen.get("unexpected_descriptors").map(String::as_str), Some("0"));
+    assert_eq!(unsafe { libc::close(leaked) }, 0);
+}
+
+#[test]
+fn a_panic_says_nothing_but_that_it_broke() {
+    let error = run(spec("panic the-patient-is-bob")).unwrap_err();
+    let LaunchError::Died { status } = &error else { panic!("{error}") };
+    assert!(status.contains("70") && !format!("{error:?}").contains("bob"), "{status}");
+}
+
+#[test]
+fn an_abort_leaves_no_core_and_no_more_than_a_code() {
+    assert!(matches!(run(spec("abort")), Err(LaunchError::Died { .. })));
+    assert!(matches!(run(spec("exit")), Err(LaunchError::Died { .. })));
+}
+
+#[test]
+fn memory_beyond_the_limit_is_refused() {
+    let (text, _) = answer(spec("eat"));
+    let refused: u64 = text.strip_prefix("refused after ").unwrap().strip_suffix(" MiB").unwrap().parse().unwrap();
+    assert!(refused < 512, "{text}");
 }

@@ -60,3 +60,18 @@ pub(crate) fn lacks(report: &Report, lack: Lack, test: &str) -> bool {
     }
     lacking
 }
+
+/// Runs the test `name` of this binary as an ordinary user: in a process of its own when this one is root's.
+pub(crate) fn as_ordinary_user(name: &str) {
+    use std::os::unix::process::CommandExt as _;
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--include-ignored", "--nocapture"]);
+    if nix::unistd::geteuid().is_root() {
+        command.uid(ORDINARY_USER).gid(ORDINARY_USER);
+    }
+    let ran = command.output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success() && said.contains("1 passed"), "{name}: {said}");
+}
+
+const ORDINARY_USER: u32 = 60_123;

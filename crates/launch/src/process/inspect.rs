@@ -99,7 +99,7 @@ pub(super) fn hardened(subject: Subject, limits: Limits) -> Result<BTreeSet<Lack
         ("Max open files", nonzero(limits.open_files)),
     ];
     for (name, most) in wanted {
-        if most.is_some_and(|most| !hard_limit(&table, name).is_some_and(|limit| limit <= most)) {
+        if most.is_some_and(|most| hard_limit(&table, name).is_none_or(|limit| limit > most)) {
             lacks.insert(Lack::ResourceLimits);
         }
     }

@@ -75,10 +75,9 @@ fn argument(call: &AggregateFunction, scope: &Scope<'_>) -> Result<Option<Mask>,
         why: why.to_owned(),
     };
     let [argument] = args.as_slice() else { return Err(refuse("it takes one argument")) };
-    if let Expr::Column(column) = argument
-        && let Some(Origin::Entity { .. }) = scope.origin(column)
-    {
-        if *distinct && function == "count" {
+    let is_entity = |column: &&Column| matches!(scope.origin(column), Some(Origin::Entity { .. }));
+    if let Some(column) = argument.column_refs().into_iter().find(is_entity) {
+        if *distinct && function == "count" && matches!(argument, Expr::Column(_)) {
             return Ok(None);
         }
         return Err(QueryRefusal::EntityUse { column: column.flat_name(), place: format!("`{function}`") });

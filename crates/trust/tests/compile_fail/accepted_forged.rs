@@ -1,4 +1,4 @@
-//! Nobody but `appraise` makes an `Accepted`.
+//! Nobody but `appraise` fills in an `Accepted`.
 
 use casemate_cose::{Digest, UnixTime};
 use casemate_evidence::{Authenticated, Bound};
@@ -6,10 +6,6 @@ use casemate_trust::Accepted;
 
 fn forge(authenticated: Authenticated<Bound>, domain_digest: Digest, expires: UnixTime) -> Accepted<Bound> {
     Accepted { authenticated, domain_digest, expires }
-}
-
-fn construct(authenticated: Authenticated<Bound>, domain_digest: Digest, expires: UnixTime) -> Accepted<Bound> {
-    Accepted::new(authenticated, domain_digest, expires)
 }
 
 fn main() {}

@@ -1,0 +1,123 @@
+//! `casemate contract send` and `receive`: contracts and signatures by way of the owners' brokers.
+
+use casemate_contract::{Broker, SignatureError, SignedContract};
+use casemate_service::{ChannelError, MailError, deliver_contract, fetch_contracts};
+use casemate_store::MergeError;
+use serde_json::{Value, json};
+
+use crate::{
+    cli::{ContractFileArgs, ContractReceiveArgs, Global},
+    clock,
+    failure::{Failure, Outcome},
+    files,
+    screen::Screen,
+    state::{self, State},
+};
+
+use super::contract::{merge, read_signed, received_path, still};
+
+/// Brings a contract to every owner's broker that it names.
+pub(crate) async fn send(args: &ContractFileArgs, global: &Global, screen: Screen) -> Outcome {
+    let signed = read_signed(&args.file)?;
+    let state = State::open(global)?;
+    let (keys, _store) = state.unlock().await?;
+    let bytes = signed.to_bytes();
+    let mut sent = Vec::new();
+    for (owner, broker) in brokers(&signed) {
+        let address = broker.address.as_str();
+        deliver_contract(address, broker.key.spki_digest(), keys.identity(), bytes.clone())
+            .await
+            .map_err(|error| mail_failure(&owner, error))?;
+        screen.line(format!("delivered to the broker of {owner} at {address}"));
+        sent.push(json!({"owner": owner, "address": address}));
+    }
+    screen.object(&json!({"digest": signed.compiled().digest().to_string(), "sent": sent}));
+    Ok(())
+}
+
+/// Completes one contract from all its brokers, or writes down what waits at the own broker.
+pub(crate) async fn receive(args: &ContractReceiveArgs, global: &Global, screen: Screen) -> Outcome {
+    let state = State::open(global)?;
+    let contracts = match &args.file {
+        Some(path) => vec![complete(path, &state, screen).await?],
+        None => waiting(&state, screen).await?,
+    };
+    if contracts.is_empty() {
+        screen.line("no contract waits at this party's broker");
+    }
+    screen.object(&json!({"contracts": contracts}));
+    Ok(())
+}
+
+async fn complete(path: &std::path::Path, state: &State, screen: Screen) -> Result<Value, Failure> {
+    let mut signed = read_signed(path)?;
+    let (keys, store) = state.unlock().await?;
+    let study = signed.compiled().contract().study().clone();
+    let digest = signed.compiled().digest();
+    for (owner, broker) in brokers(&signed) {
+        let (address, key) = (broker.address.as_str(), broker.key.spki_digest());
+        let found = fetch_contracts(address, key, keys.identity(), study.id.as_str(), Some(digest)).await;
+        for bytes in found.map_err(|error| mail_failure(&owner, error))? {
+            let copy = SignedContract::from_bytes(&bytes).map_err(|error| signature_failure(&error))?;
+            for party in signed.merge(&copy).map_err(|error| signature_failure(&error))? {
+                screen.line(format!("  signature of {party}, from the broker of {owner}"));
+            }
+        }
+    }
+    store
+        .merge_contract(&digest, study.id.as_str(), study.sequence, clock::now(), |stored| merge(stored, &signed))
+        .await
+        .map_err(merge_failure)?;
+    files::write(path, &signed.to_bytes())?;
+    Ok(report(path, &signed, screen))
+}
+
+async fn waiting(state: &State, screen: Screen) -> Result<Vec<Value>, Failure> {
+    let store = state.store().await?;
+    let mut reports = Vec::new();
+    for stored in store.contracts().await.map_err(state::store)? {
+        let signed = SignedContract::from_bytes(&stored.bytes).map_err(|error| signature_failure(&error))?;
+        let path = received_path(&signed)?;
+        files::write(&path, &signed.to_bytes())?;
+        reports.push(report(&path, &signed, screen));
+    }
+    Ok(reports)
+}
+
+fn report(path: &std::path::Path, signed: &SignedContract, screen: Screen) -> Value {
+    let study = signed.compiled().contract().study();
+    let missing: Vec<_> = signed.missing().iter().map(ToString::to_string).collect();
+    screen.line(format!("{}: study {}, sequence {}, {}", path.display(), study.id, study.sequence, still(&missing)));
+    json!({
+        "path": path, "study": study.id.as_str(), "sequence": study.sequence,
+        "digest": signed.compiled().digest().to_string(), "missing": missing,
+    })
+}
+
+fn brokers(signed: &SignedContract) -> Vec<(String, Broker)> {
+    let parties = signed.compiled().contract().parties().iter();
+    parties.filter_map(|party| party.broker.clone().map(|broker| (party.name.to_string(), broker))).collect()
+}
+
+fn mail_failure(owner: &str, error: MailError) -> Failure {
+    match error {
+        MailError::Channel(ChannelError::Refused(reasons)) => {
+            Failure::refused(format!("the broker of {owner} refused"), reasons)
+        }
+        error @ MailError::Unreachable { .. } => Failure::machine(format!("{owner}: {error}"))
+            .help(format!("ask {owner} to start `casemate broker run`, and check the address in the contract")),
+        error => Failure::machine(format!("the broker of {owner}: {error}")),
+    }
+}
+
+fn signature_failure(error: &SignatureError) -> Failure {
+    Failure::input(error.to_string()).help(error.help())
+}
+
+/// A contract that could not be merged with the stored copy.
+pub(crate) fn merge_failure(error: MergeError<SignatureError>) -> Failure {
+    match error {
+        MergeError::Merge(error) => signature_failure(&error),
+        MergeError::Store(error) => state::store(error),
+    }
+}

@@ -1,0 +1,179 @@
+//! `casemate explain`: what a file is, in words. Nothing is believed of it that is not said to be verified.
+
+use casemate_contract::{
+    DecisionStatement, ManifestFields, PartyCard, PermitStatement, RunBundle, SignedContract,
+};
+use casemate_evidence::{Evidence, software::Statement};
+use casemate_ledger::{Receipt, ReceiptBody};
+use casemate_trust::Domain;
+use serde_json::json;
+
+use crate::{
+    cli::ExplainArgs,
+    failure::{Failure, Outcome},
+    files,
+    screen::Screen,
+};
+
+/// Explains a file.
+pub(crate) fn explain(args: &ExplainArgs, screen: Screen) -> Outcome {
+    let bytes = files::read(&args.file)?;
+    let kind = recognise(&bytes, screen).ok_or_else(|| {
+        Failure::input(format!("`{}` is nothing that Casemate writes", args.file.display()))
+            .help("it explains run records, receipts, contracts, manifests, evidence, cards and domains")
+    })?;
+    screen.object(&json!({"file": args.file, "kind": kind, "bytes": bytes.len()}));
+    Ok(())
+}
+
+fn recognise(bytes: &[u8], screen: Screen) -> Option<&'static str> {
+    if let Ok(record) = RunBundle::from_bytes(bytes) {
+        bundle(&record, screen);
+        return Some("record of a run");
+    }
+    if let Ok(found) = Receipt::from_bytes(bytes)
+        && let Ok(body) = ReceiptBody::from_bytes(&found.body)
+    {
+        receipt(&found, &body, screen);
+        return Some("receipt");
+    }
+    if let Ok(signed) = SignedContract::from_bytes(bytes) {
+        screen.line("a contract; every signature in it is valid");
+        screen.line(signed.compiled().show().trim_end());
+        return Some("contract");
+    }
+    if let Ok(fields) = ManifestFields::claimed(bytes) {
+        manifest(&fields, screen);
+        return Some("manifest");
+    }
+    if let Ok(found) = Evidence::from_bytes(bytes) {
+        evidence(&found, screen);
+        return Some("evidence");
+    }
+    if let Ok(found) = PartyCard::open(bytes) {
+        card(&found, screen);
+        return Some("card");
+    }
+    let text = std::str::from_utf8(bytes).ok()?;
+    if let Ok(found) = Domain::parse(text) {
+        domain(&found, screen);
+        return Some("domain");
+    }
+    if text.starts_with("age-encryption.org/") || text.starts_with("-----BEGIN AGE ENCRYPTED FILE-----") {
+        screen.line("an age file: a result, a sealed file, or a key file; only its recipient or passphrase opens it");
+        return Some("age file");
+    }
+    None
+}
+
+/// A party's card.
+pub(crate) fn card(card: &PartyCard, screen: Screen) {
+    screen.line(format!("the card of {}, signed by its own identity key", card.name));
+    screen.line(format!("  identity   {}", card.key));
+    if let Some(broker) = &card.broker {
+        screen.line(format!("  broker     {} at {}", broker.key, broker.address));
+    }
+    if let Some(launcher) = card.launcher {
+        screen.line(format!("  launcher   {launcher}   whoever believes it lets this party's host vouch for keeps"));
+    }
+    if let Some(runtime) = card.runtime {
+        screen.line(format!("  runtime    {runtime}"));
+    }
+    for dataset in &card.datasets {
+        screen.line(format!("  dataset    {} {}", dataset.name, dataset.digest));
+    }
+    screen.line("  compare the identity key over another channel before you rely on it");
+}
+
+/// A domain.
+pub(crate) fn domain(domain: &Domain, screen: Screen) {
+    screen.line(format!("the domain of {}: whom this owner believes", domain.owner()));
+    screen.line(format!("  digest     {}", domain.digest()));
+    for launcher in domain.launchers() {
+        screen.line(format!("  launcher   {} {}", launcher.name, launcher.key));
+    }
+    for runtime in domain.runtimes() {
+        screen.line(format!("  runtime    {} {}", runtime.name, runtime.digest));
+    }
+    for lack in domain.accepted_lacks() {
+        screen.line(format!("  accepts    {lack}: {}", lack.explain().means));
+    }
+}
+
+/// The record of a run, unverified.
+pub(crate) fn bundle(record: &RunBundle, screen: Screen) {
+    screen.line("the record of a run; nothing of it is verified here: see `casemate receipt verify`");
+    if let Ok(fields) = ManifestFields::claimed(&record.manifest) {
+        manifest(&fields, screen);
+    }
+    screen.line(format!("  keep's key {}", record.keep_key));
+    for broker in &record.brokers {
+        screen.line(format!("{}", broker.owner));
+        if let Ok(found) = Evidence::from_bytes(&broker.evidence) {
+            evidence(&found, screen);
+        }
+        statements(broker, screen);
+        for bytes in [&broker.release_receipt, &broker.permit_receipt] {
+            if let Ok(found) = Receipt::from_bytes(bytes)
+                && let Ok(body) = ReceiptBody::from_bytes(&found.body)
+            {
+                receipt(&found, &body, screen);
+            }
+        }
+    }
+}
+
+fn statements(broker: &casemate_contract::BrokerRecord, screen: Screen) {
+    let signer = casemate_cose::claimed_signer(&broker.decision);
+    let Ok(signer) = signer else { return };
+    if let Ok(decision) = DecisionStatement::verify(&broker.decision, &signer) {
+        screen.line(format!("  decision   at {} to release, counts until {}", decision.at, decision.expires));
+    }
+    if let Ok(permit) = PermitStatement::verify(&broker.permit, &signer) {
+        screen.line(format!("  permit     at {} for the result {}", permit.at, permit.result));
+        for gate in &permit.gates {
+            let outcome = if gate.passed { "passed" } else { "refused" };
+            screen.line(format!("  gate       {}: {}: {outcome}", gate.dataset, gate.gate));
+        }
+    }
+}
+
+fn manifest(fields: &ManifestFields, screen: Screen) {
+    screen.line(format!("  manifest   run {} of {} {}", fields.run, fields.study, fields.computation));
+    screen.line(format!("             contract {} (sequence {})", fields.contract, fields.sequence));
+    screen.line(format!("             isolation {}, run by {}", fields.isolation, fields.runner));
+    for dataset in &fields.datasets {
+        screen.line(format!("             reads {} {}", dataset.name, dataset.digest));
+    }
+    for recipient in &fields.recipients {
+        screen.line(format!("             result for {}", recipient.party));
+    }
+}
+
+fn evidence(evidence: &Evidence, screen: Screen) {
+    let Evidence::Software(bytes) = evidence;
+    let read = casemate_cose::claimed_signer(bytes)
+        .ok()
+        .and_then(|signer| casemate_cose::verify(casemate_cose::Kind::Evidence, bytes, &signer).ok());
+    let Some(verified) = read else {
+        screen.line("  evidence   of kind software, whose signature does not verify");
+        return;
+    };
+    let Ok(statement) = Statement::from_bytes(verified.payload()) else { return };
+    screen.line(format!("  evidence   of kind software, signed by launcher {} at {}", verified.signer(), statement.at));
+    screen.line(format!("             isolation {}, runtime {}", statement.isolation, statement.runtime));
+    for lack in &statement.lacks {
+        screen.line(format!("             lacks {lack}: {}", lack.explain().means));
+    }
+}
+
+/// One receipt.
+pub(crate) fn receipt(receipt: &Receipt, body: &ReceiptBody, screen: Screen) {
+    screen.line(format!("  receipt    {} by {} at {}, entry {} of its ledger", body.event, body.owner, body.at, receipt.index));
+    if !body.datasets.is_empty() {
+        screen.line(format!("             about {}", body.datasets.join(", ")));
+    }
+    for reason in &body.reasons {
+        screen.line(format!("             because {reason}"));
+    }
+}

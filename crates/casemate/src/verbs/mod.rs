@@ -1,0 +1,18 @@
+//! One file a verb. Each takes its arguments and the screen, and returns what became of it.
+
+pub(crate) mod attack;
+pub(crate) mod broker;
+pub(crate) mod completions;
+pub(crate) mod contract;
+pub(crate) mod contract_mail;
+pub(crate) mod dataset;
+pub(crate) mod dataset_seal;
+pub(crate) mod doctor;
+pub(crate) mod domain;
+pub(crate) mod explain;
+pub(crate) mod init;
+pub(crate) mod key;
+pub(crate) mod receipt;
+pub(crate) mod result;
+pub(crate) mod run;
+mod run_report;

@@ -1,0 +1,218 @@
+//! `casemate run`: one computation of a signed contract, in a keep on this host.
+//!
+//! 1. Read the contract, signed by all; choose the computation; find the sealed files by their digests.
+//! 2. Draw a run id, derive the manifest, write the run down.
+//! 3. Launch; show each step.
+//! 4. Write the result and the receipts, whole or not at all; write down how it ended.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use casemate_contract::{Computation, ComputationName, FullySigned, Manifest, ManifestDataset, Program, RunId};
+use casemate_cose::Digest;
+use casemate_evidence::Isolation;
+use casemate_launch::{Broker, Dataset, Debug, Event, LaunchError, Limits, Outcome as Ended, Report, Spec, launch};
+use casemate_store::{Store, StudyState};
+
+use crate::{
+    cli::{Global, RunArgs},
+    clock,
+    failure::{Failure, Outcome},
+    files,
+    random::random,
+    runtime,
+    screen::Screen,
+    state::{self, State},
+};
+
+use super::{contract::read_signed, run_report};
+
+/// Descriptors that a keep may hold: its sockets, its files and what its runtime opens.
+const OPEN_FILES: u64 = 256;
+
+/// Everything that a run starts from.
+struct Plan {
+    contract: FullySigned,
+    computation: ComputationName,
+    files: Vec<(ManifestDataset, PathBuf)>,
+    manifest: Manifest,
+}
+
+/// Runs a computation.
+pub(crate) async fn run(args: &RunArgs, global: &Global, screen: Screen) -> Outcome {
+    let state = State::open(global)?;
+    let _lock = state.lock("run")?;
+    let signed = read_signed(&args.contract)?;
+    let contract = FullySigned::check(signed)
+        .map_err(|error| Failure::input(format!("`{}`: {error}", args.contract.display())).help(error.help()))?;
+    let (keys, store) = state.unlock().await?;
+    let plan = plan(args, &state, contract)?;
+    let run = plan.manifest.fields().run;
+    let out = args.out.clone().unwrap_or_else(|| state.dir.join("results").join(run.to_string()));
+    fs::create_dir_all(&out).map_err(|error| Failure::io("create", &out, &error))?;
+    store
+        .start_study_run(run.as_bytes(), &plan.contract.digest(), plan.computation.as_str(), clock::now())
+        .await
+        .map_err(state::store)?;
+    screen.step(format!("run {run} of {} {}", plan.contract.contract().study().id, plan.computation));
+
+    let started = Instant::now();
+    let mut steps = Vec::new();
+    let spec = spec(&plan, casemate_cose::SigningKey::from_seed(keys.launcher().seed()))?;
+    let launched = tokio::select! {
+        launched = launch(spec, |event| {
+            let seconds = started.elapsed().as_secs_f64();
+            run_report::step(&event, seconds, screen);
+            steps.push(run_report::step_json(&event, seconds));
+        }) => launched,
+        _ = tokio::signal::ctrl_c() => {
+            let failure = Failure::machine("interrupted; the keep is gone, and no result left it");
+            return Err(failed(&store, &run, "interrupted", failure).await);
+        }
+    };
+    match launched {
+        Ok(Ended::Done { results, bundle, report }) => {
+            let mut written = Vec::new();
+            for result in &results {
+                let path = out.join(format!("{}.result", result.party));
+                files::write(&path, &result.file)?;
+                written.push((result.party.clone(), path));
+            }
+            let receipt = out.join("run.receipt");
+            files::write(&receipt, &bundle)?;
+            let end = StudyState::Done { result_path: out.display().to_string() };
+            store.end_study_run(run.as_bytes(), &end).await.map_err(state::store)?;
+            let facts = run_report::Facts { plan: (&plan.contract, &plan.manifest), report: &report, steps, runner: state.name.as_str() };
+            run_report::done(&facts, &bundle, &written, &receipt, screen)
+        }
+        Ok(Ended::Refused { owner, reasons, report }) => {
+            let who = owner.map_or_else(|| "the keep".to_owned(), |owner| format!("the broker of {owner}"));
+            let message = format!("{who} refused run {run}");
+            let failure = Failure::refused(message.clone(), reasons);
+            show_isolation(&report, screen);
+            Err(failed(&store, &run, &message, failure).await)
+        }
+        Err(error) => {
+            let failure = launch_failure(&error);
+            Err(failed(&store, &run, &error.to_string(), failure).await)
+        }
+    }
+}
+
+fn plan(args: &RunArgs, state: &State, contract: FullySigned) -> Result<Plan, Failure> {
+    let computation = choose(args, &contract)?.clone();
+    let run = RunId::from_bytes(random()?);
+    let manifest = Manifest::derive(&contract, &computation.name, run, &state.name, Isolation::Process)
+        .map_err(|error| Failure::refused(error.to_string(), Vec::new()).help("see `casemate contract show`"))?;
+    let wanted = manifest.fields().datasets.clone();
+    let mut found = find(&args.data, &wanted)?;
+    let files = wanted
+        .into_iter()
+        .map(|dataset| {
+            let path = found.remove(&dataset.digest).ok_or_else(|| {
+                Failure::input(format!("no sealed file of `{}` was given: none has {}", dataset.name, dataset.digest))
+                    .help("name it, or the folder it is in, with --data; its owner sends it")
+            })?;
+            Ok((dataset, path))
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
+    Ok(Plan { computation: computation.name, contract, files, manifest })
+}
+
+fn choose<'a>(args: &RunArgs, contract: &'a FullySigned) -> Result<&'a Computation, Failure> {
+    let computations = contract.contract().computations();
+    let names = || computations.iter().map(|c| c.name.to_string()).collect::<Vec<_>>().join(", ");
+    match (&args.computation, computations) {
+        (Some(name), _) => contract.contract().computation(name).ok_or_else(|| {
+            Failure::input(format!("the contract has no computation `{name}`")).help(format!("it has {}", names()))
+        }),
+        (None, [only]) => Ok(only),
+        (None, _) => Err(Failure::input("the contract has several computations")
+            .help(format!("choose one with --computation: {}", names()))),
+    }
+}
+
+/// The files among `paths` by the digests that are wanted. What is not wanted is passed over.
+fn find(paths: &[PathBuf], wanted: &[ManifestDataset]) -> Result<BTreeMap<Digest, PathBuf>, Failure> {
+    let mut candidates = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let entries = fs::read_dir(path).map_err(|error| Failure::io("read", path, &error))?;
+            candidates.extend(entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| is_sealed(path)));
+        } else {
+            candidates.push(path.clone());
+        }
+    }
+    let mut found = BTreeMap::new();
+    for path in candidates {
+        let file = File::open(&path).map_err(|error| Failure::io("read", &path, &error))?;
+        let print = casemate_seal::fingerprint(file).map_err(|error| Failure::io("read", &path, &error))?;
+        if wanted.iter().any(|dataset| dataset.digest == print.digest) {
+            found.insert(print.digest, path);
+        }
+    }
+    Ok(found)
+}
+
+fn is_sealed(path: &Path) -> bool {
+    path.is_file() && path.extension().is_some_and(|ending| ending == "parquet" || ending == "age")
+}
+
+fn spec(plan: &Plan, launcher_key: casemate_cose::SigningKey) -> Result<Spec, Failure> {
+    let contract = plan.contract.contract();
+    let limits = plan.manifest.fields().limits;
+    let computation = contract.computation(plan.computation.as_str());
+    let computation = computation.ok_or_else(|| Failure::machine("the computation vanished"))?;
+    let Program::Sql { text } = &computation.program;
+    let datasets = plan.files.iter().map(|(dataset, path)| {
+        let file = File::open(path).map_err(|error| Failure::io("read", path, &error))?;
+        Ok(Dataset { name: dataset.name.to_string(), file })
+    });
+    let brokers = contract.owners(computation).into_iter().filter_map(|owner| {
+        let broker = owner.broker.as_ref()?;
+        Some(Broker { owner: owner.name.to_string(), address: broker.address.to_string() })
+    });
+    Ok(Spec {
+        runtime: runtime::path(),
+        contract: plan.contract.signed().to_bytes(),
+        manifest: plan.manifest.bytes().to_vec(),
+        program: text.as_str().as_bytes().to_vec(),
+        limits: Limits {
+            cpu_s: limits.cpu_s,
+            memory_bytes: limits.memory_bytes,
+            open_files: OPEN_FILES,
+            wall_s: limits.wall_s,
+        },
+        accept_lacks: contract.study().accept_lacks.clone(),
+        datasets: datasets.collect::<Result<_, Failure>>()?,
+        brokers: brokers.collect(),
+        launcher_key,
+        debug: Debug::Forbidden,
+        clock: clock::now,
+    })
+}
+
+async fn failed(store: &Store, run: &RunId, why: &str, failure: Failure) -> Failure {
+    let end = StudyState::Failed { error: why.to_owned() };
+    match store.end_study_run(run.as_bytes(), &end).await {
+        Ok(()) => failure,
+        Err(error) => failure.help(format!("and the run's end could not be written down: {error}")),
+    }
+}
+
+fn launch_failure(error: &LaunchError) -> Failure {
+    let failure = match error {
+        LaunchError::Lacks(_) => Failure::refused(error.to_string(), Vec::new()),
+        _ => Failure::machine(error.to_string()),
+    };
+    failure.help(error.remedy())
+}
+
+fn show_isolation(report: &Report, screen: Screen) {
+    let lacks: Vec<_> = report.lacks.iter().map(ToString::to_string).collect();
+    screen.step(format!("isolation {}, lacking {}", report.isolation, lacks.join(", ")));
+}

@@ -1,0 +1,4 @@
+//! The ledger against its attackers, through its public interface.
+
+mod receipt;
+mod tree;
