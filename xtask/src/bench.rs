@@ -1,9 +1,10 @@
 //! `cargo xtask bench NAME`: measures, prints a table, and compares with the targets written here.
 //!
 //! A bench is a program (`[[bench]]`, `harness = false`, release profile) that prints, among what it likes, one line
-//! `casemate-figure NAME VALUE` for each figure that it measured (`casemate_testkit::figure`). Everything else is done here, so that all benches read alike:
-//! with `--json` the last line is one object `{"NAME": {"value": …, "target": …, "met": true|false}, …}`, in which a figure
-//! that was not measured has the value `null` and is not met.
+//! `casemate-figure NAME VALUE` for each figure that it measured (`casemate_testkit::figure`). All else is done here, so
+//! that all benches read alike: with `--json` the last line is one object
+//! `{"NAME": {"value": …, "target": …, "met": true|false}, …}`, in which a figure that was not measured has the value `null`
+//! and is not met.
 
 mod figures;
 mod machine;

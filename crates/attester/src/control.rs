@@ -332,3 +332,6 @@ pub(crate) fn body_bytes(length: [u8; 4]) -> Result<usize, ControlError> {
 pub(crate) fn closed(error: std::io::Error) -> ControlError {
     if error.kind() == std::io::ErrorKind::UnexpectedEof { ControlError::Closed } else { ControlError::Io(error) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,3 +87,76 @@ where
     stream.read_exact(&mut body).await.map_err(closed)?;
     Ok(decode(&body, FRAME_BYTES_MAX)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use casemate_cose::{Digest, SigningKey, UnixTime};
+    use casemate_evidence::{
+        Isolation,
+        software::{Statement, sign},
+    };
+
+    use super::*;
+    use crate::control::{Harden, Start};
+
+    fn signed(report_data: [u8; 64]) -> Evidence {
+        let digest = Digest::of(b"");
+        let statement = Statement {
+            isolation: Isolation::Process,
+            runtime: digest,
+            program: digest,
+            manifest: digest,
+            report_data,
+            lacks: std::collections::BTreeSet::new(),
+            secret_bytes: 0,
+            debug: false,
+            at: UnixTime(0),
+        };
+        sign(&statement, &SigningKey::from_seed(&[1; 32]))
+    }
+
+    /// A launcher that gives `answer` to one request.
+    async fn asked(answer: impl FnOnce([u8; 64]) -> ToKeep) -> Result<Evidence, AttesterError> {
+        let (launcher, keep) = BlockingStream::pair().unwrap();
+        launcher.set_nonblocking(true).unwrap();
+        let mut launcher = UnixStream::from_std(launcher).unwrap();
+        let socket = LauncherSocket::new(keep).unwrap();
+        let serve = async {
+            let FromKeep::EvidenceRequest(report_data) = read(&mut launcher).await.unwrap() else {
+                panic!("no request")
+            };
+            write(&mut launcher, &answer(report_data)).await.unwrap();
+        };
+        tokio::join!(socket.evidence([5; 64]), serve).0
+    }
+
+    #[tokio::test]
+    async fn evidence_comes_back_for_the_report_data_that_was_asked() {
+        let evidence = asked(|report_data| ToKeep::Evidence(signed(report_data).to_bytes())).await.unwrap();
+        assert_eq!(evidence, signed([5; 64]));
+    }
+
+    #[tokio::test]
+    async fn anything_else_is_refused() {
+        assert!(matches!(asked(|_| ToKeep::Evidence(Vec::new())).await, Err(AttesterError::Exhausted)));
+        assert!(matches!(asked(|_| ToKeep::Evidence(vec![1])).await, Err(AttesterError::NotEvidence)));
+        assert!(matches!(asked(|_| ToKeep::Harden(Harden::default())).await, Err(AttesterError::OutOfTurn)));
+        assert!(matches!(asked(|_| ToKeep::Start(Start::default())).await, Err(AttesterError::OutOfTurn)));
+    }
+
+    #[tokio::test]
+    async fn requests_made_at_once_get_each_its_own_answer() {
+        let (launcher, keep) = BlockingStream::pair().unwrap();
+        launcher.set_nonblocking(true).unwrap();
+        let mut launcher = UnixStream::from_std(launcher).unwrap();
+        let socket = LauncherSocket::new(keep).unwrap();
+        let serve = async {
+            for _ in 0..2 {
+                let FromKeep::EvidenceRequest(data) = read(&mut launcher).await.unwrap() else { panic!("no request") };
+                write(&mut launcher, &ToKeep::Evidence(signed(data).to_bytes())).await.unwrap();
+            }
+        };
+        let (one, two, ()) = tokio::join!(socket.evidence([1; 64]), socket.evidence([2; 64]), serve);
+        assert_eq!((one.unwrap(), two.unwrap()), (signed([1; 64]), signed([2; 64])));
+    }
+}

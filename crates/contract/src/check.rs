@@ -37,6 +37,8 @@ pub const READS_MAX: usize = 1024;
 pub const REGIONS_MAX: usize = 64;
 /// The least that `min_entities` may be.
 pub const MIN_ENTITIES_MIN: u64 = 2;
+/// The most that `min_entities` may be.
+pub const MIN_ENTITIES_MAX: u64 = 1_000_000_000;
 /// The most that `max_rows` may be.
 pub const MAX_ROWS_MAX: u64 = 1_000_000;
 /// The most that `max_bytes` may be: 8 MiB, so that a result fits a signed object.
@@ -213,7 +215,7 @@ fn check_dataset(dataset: &Dataset, parties: &[Party], findings: &mut Findings) 
 fn check_gate(dataset: &Dataset, path: &Path, findings: &mut Findings) {
     let gate = dataset.gate;
     let limits = [
-        ("min_entities", gate.min_entities, MIN_ENTITIES_MIN, i64::MAX.unsigned_abs()),
+        ("min_entities", gate.min_entities, MIN_ENTITIES_MIN, MIN_ENTITIES_MAX),
         ("max_rows", gate.max_rows, 1, MAX_ROWS_MAX),
         ("max_bytes", gate.max_bytes, 1, MAX_BYTES_MAX),
     ];

@@ -36,8 +36,8 @@ pub use authorise::{Allow, Decision, Floor, Run, RunHistory, Standing, authorise
 pub use bundle::{BUNDLE_BYTES_MAX, BrokerRecord, RunBundle};
 pub use card::{CardDataset, CardError, PartyCard};
 pub use check::{
-    COLUMNS_MAX, COMPUTATIONS_MAX, DATASETS_MAX, EXPIRES_MAX_S, MAX_BYTES_MAX, MAX_ROWS_MAX, MIN_ENTITIES_MIN,
-    PARTIES_MAX, READS_MAX, REGIONS_MAX,
+    COLUMNS_MAX, COMPUTATIONS_MAX, DATASETS_MAX, EXPIRES_MAX_S, MAX_BYTES_MAX, MAX_ROWS_MAX, MIN_ENTITIES_MAX,
+    MIN_ENTITIES_MIN, PARTIES_MAX, READS_MAX, REGIONS_MAX,
 };
 pub use compiled::{CONTRACT_BYTES_MAX, Compiled};
 pub use contract::{

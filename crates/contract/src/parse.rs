@@ -1,7 +1,6 @@
 //! `study.toml` to [`Contract`]. The format is docs/formats/contract.md.
 
 use casemate_cose::{Digest, PublicKey, UnixTime};
-use toml::de::DeValue;
 
 use crate::{
     check::{FORMAT, check},
@@ -76,7 +75,7 @@ fn each<N: std::str::FromStr, T>(
     let Some(table) = reader.table(top, key) else { return Vec::new() };
     let mut all = Vec::new();
     for (name, path, value) in reader.entries(&table, expected) {
-        if let Some(table) = reader.as_table(path, value) {
+        if let Some(table) = reader.as_table(path, value.get_ref()) {
             all.push(read(reader, name, &table));
         }
     }
@@ -158,7 +157,8 @@ fn read_content(reader: &mut Reader, table: &Table) -> Content {
     let mut columns = Vec::new();
     if let Some(table) = reader.table(table, "columns") {
         for (name, path, value) in reader.entries(&table, ColumnName::EXPECTED) {
-            let kind = reader.as_text(path, value, COLUMN_TYPE).unwrap_or(ColumnType::Utf8);
+            reader.mark(path.clone(), value.span());
+            let kind = reader.as_text(path, value.get_ref(), COLUMN_TYPE).unwrap_or(ColumnType::Utf8);
             columns.push(Column { name, kind });
         }
     }
@@ -192,15 +192,11 @@ fn read_reads(reader: &mut Reader, table: &Table) -> Vec<Read> {
     let Some(table) = reader.table(table, "reads") else { return Vec::new() };
     let mut reads = Vec::new();
     for (dataset, path, value) in reader.entries::<DatasetName>(&table, DatasetName::EXPECTED) {
-        let columns: Vec<ColumnName> = read_columns(reader, path, value);
+        let columns: Vec<ColumnName> = reader.as_set(path, value.get_ref(), ColumnName::EXPECTED);
         reads.push(Read { dataset, columns });
     }
     reads.sort_by(|a, b| a.dataset.cmp(&b.dataset));
     reads
-}
-
-fn read_columns(reader: &mut Reader, path: Path, value: &DeValue) -> Vec<ColumnName> {
-    reader.as_set(path, value, ColumnName::EXPECTED)
 }
 
 /// How a dataset is sealed, as contracts write it.

@@ -7,6 +7,7 @@ use std::{
     collections::{HashMap, HashSet},
     fmt::{Display, Write},
     str::FromStr,
+    sync::LazyLock,
 };
 
 use casemate_cose::{Digest, UnixTime, encode};
@@ -109,9 +110,17 @@ fn decide_by(text: &str, dataset: &Dataset, action: Action, facts: &Facts, at: U
     }
 }
 
+/// The schema, parsed once: it is a constant.
+fn schema() -> Result<Schema, String> {
+    static PARSED: LazyLock<Result<Schema, String>> = LazyLock::new(|| {
+        Schema::from_cedarschema_str(CEDAR_SCHEMA).map(|(schema, _)| schema).map_err(|error| error.to_string())
+    });
+    PARSED.clone()
+}
+
 /// The schema and the policies of `text`, strictly validated: an error or a warning refuses.
 fn parse(text: &str) -> Result<(Schema, PolicySet), String> {
-    let (schema, _) = Schema::from_cedarschema_str(CEDAR_SCHEMA).map_err(|error| error.to_string())?;
+    let schema = schema()?;
     let policies = PolicySet::from_str(text).map_err(|error| error.to_string())?;
     let result = Validator::new(schema.clone()).validate(&policies, ValidationMode::Strict);
     let errors = result.validation_errors().map(ToString::to_string);

@@ -158,14 +158,14 @@ impl Reader {
         &mut self,
         table: &Table<'t, 'i>,
         expected: &str,
-    ) -> Vec<(T, Path, &'t DeValue<'i>)> {
+    ) -> Vec<(T, Path, &'t Spanned<DeValue<'i>>)> {
         let mut entries = Vec::new();
         for (key, value) in table.entries {
             let path = table.path.then(key.get_ref());
             match key.get_ref().parse() {
                 Ok(name) => {
                     self.mark(path.clone(), key.span());
-                    entries.push((name, path, value.get_ref()));
+                    entries.push((name, path, value));
                 }
                 Err(_) => {
                     self.mark(path.clone(), key.span());

@@ -7,6 +7,8 @@
 //!    which also refuses unknown fields, duplicate keys, indefinite lengths and trailing bytes.
 //! 3. Every signature names the [`Kind`] of its object in `external_aad` [RFC 9052 §4.4], so that none passes for another.
 
+#![forbid(unsafe_code)]
+
 mod cbor;
 mod digest;
 mod key;

@@ -1,5 +1,11 @@
 //! A party's keys: round trips, and one test for each way in which a key file, a backup or a wrapped key can be wrong.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::type_complexity,
+    reason = "a helper that fails fails its test; a table of crimes is its own type"
+)]
+
 use std::{
     io::{Read as _, Write as _},
     iter,

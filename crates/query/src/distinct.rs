@@ -9,7 +9,9 @@
 use std::{collections::HashSet, hash::BuildHasherDefault, mem, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, ListArray, ListBuilder, UInt64Array, UInt64Builder},
+    array::{
+        Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, ListArray, ListBuilder, UInt64Array, UInt64Builder,
+    },
     buffer::OffsetBuffer,
     datatypes::{DataType, Field, FieldRef, UInt64Type},
 };
@@ -245,8 +247,7 @@ impl GroupsAccumulator for Groups {
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let full: BooleanArray =
-            self.take(emit_to).iter().map(|seen| Some(matches!(seen, Seen::Full))).collect();
+        let full: BooleanArray = self.take(emit_to).iter().map(|seen| Some(matches!(seen, Seen::Full))).collect();
         Ok(Arc::new(full))
     }
 
@@ -332,5 +333,133 @@ impl Accumulator for OneGroup {
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         let rows = states.first().map_or(0, |state| state.len());
         self.0.merge_batch(states, &vec![0; rows], 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use arrow::array::{Int64Array, StringArray};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A row: group, entity (0 is NULL), whether the column is there.
+    type Row = (usize, u8, bool);
+
+    fn columns(rows: &[Row], masked: bool) -> (Vec<ArrayRef>, Vec<usize>) {
+        let entities: Int64Array =
+            rows.iter().map(|(_, entity, _)| (*entity > 0).then_some(i64::from(*entity))).collect();
+        let mask: StringArray = rows.iter().map(|(_, _, there)| there.then_some("x")).collect();
+        let mut values: Vec<ArrayRef> = vec![Arc::new(entities)];
+        if masked {
+            values.push(Arc::new(mask));
+        }
+        (values, rows.iter().map(|(group, ..)| *group).collect())
+    }
+
+    fn naive(rows: &[Row], groups: usize, k: u32, masked: bool) -> Vec<bool> {
+        let mut seen: BTreeMap<usize, BTreeSet<u8>> = BTreeMap::new();
+        for (group, entity, there) in rows {
+            if *entity > 0 && (*there || !masked) {
+                seen.entry(*group).or_default().insert(*entity);
+            }
+        }
+        (0..groups).map(|group| seen.get(&group).map_or(0, BTreeSet::len) >= k as usize).collect()
+    }
+
+    fn answers(groups: &mut Groups) -> Vec<bool> {
+        groups.evaluate(EmitTo::All).unwrap().as_boolean().iter().flatten().collect()
+    }
+
+    const GROUPS: usize = 3;
+
+    proptest! {
+        /// Any split into partitions, each fed in any batches, its state sent whole, in two parts, or row by row.
+        #[test]
+        fn counts_as_a_set_does(
+            partitions in prop::collection::vec(prop::collection::vec((0..GROUPS, 0_u8..60, any::<bool>()), 0..120), 1..5),
+            k in 1_u32..50,
+            masked in any::<bool>(),
+            way in 0..3,
+            batch in 1_usize..40,
+        ) {
+            let mut last = Groups::new(k);
+            for rows in &partitions {
+                let mut partial = Groups::new(k);
+                for rows in rows.chunks(batch) {
+                    let (values, groups) = columns(rows, masked);
+                    if way == 2 {
+                        let state = partial.convert_to_state(&values, None).unwrap();
+                        last.merge_batch(&state, &groups, GROUPS).unwrap();
+                    } else {
+                        partial.update_batch(&values, &groups, None, GROUPS).unwrap();
+                    }
+                }
+                partial.resize(GROUPS);
+                if way == 1 {
+                    let first = partial.state(EmitTo::First(1)).unwrap();
+                    last.merge_batch(&first, &[0], GROUPS).unwrap();
+                    let rest = partial.state(EmitTo::All).unwrap();
+                    last.merge_batch(&rest, &[1, 2], GROUPS).unwrap();
+                } else if way == 0 {
+                    let state = partial.state(EmitTo::All).unwrap();
+                    last.merge_batch(&state, &[0, 1, 2], GROUPS).unwrap();
+                }
+            }
+            last.resize(GROUPS);
+            let all: Vec<Row> = partitions.concat();
+            prop_assert_eq!(answers(&mut last), naive(&all, GROUPS, k, masked));
+            prop_assert_eq!(last.open, 0);
+        }
+
+        /// The ungrouped form agrees with the grouped one.
+        #[test]
+        fn one_group_is_a_group(rows in prop::collection::vec((0..1_usize, 0_u8..40, any::<bool>()), 0..100), k in 1_u32..30) {
+            let (values, _) = columns(&rows, true);
+            let mut partial = OneGroup(Groups::new(k));
+            partial.update_batch(&values).unwrap();
+            let state: Vec<ArrayRef> = partial.state().unwrap().iter().map(|s| s.to_array().unwrap()).collect();
+            let mut last = OneGroup(Groups::new(k));
+            last.merge_batch(&state).unwrap();
+            prop_assert_eq!(last.evaluate().unwrap(), ScalarValue::Boolean(Some(naive(&rows, 1, k, true)[0])));
+        }
+    }
+
+    #[test]
+    fn a_filter_leaves_rows_out() {
+        let rows: Vec<Row> = (1..=4).map(|entity| (0, entity, true)).collect();
+        let (values, groups) = columns(&rows, false);
+        let filter = BooleanArray::from(vec![Some(true), Some(false), None, Some(true)]);
+        for (k, expected) in [(2, true), (3, false)] {
+            let mut seen = Groups::new(k);
+            seen.update_batch(&values, &groups, Some(&filter), 1).unwrap();
+            assert_eq!(answers(&mut seen), [expected]);
+            let mut merged = Groups::new(k);
+            let state = merged.convert_to_state(&values, Some(&filter)).unwrap();
+            merged.merge_batch(&state, &groups, 1).unwrap();
+            assert_eq!(answers(&mut merged), [expected]);
+        }
+    }
+
+    #[test]
+    fn nobody_is_too_few() {
+        let mut nobody = OneGroup(Groups::new(1));
+        assert_eq!(nobody.evaluate().unwrap(), ScalarValue::Boolean(Some(false)));
+        assert_eq!(
+            AtLeastDistinct::new(1).default_value(&DataType::Boolean).unwrap(),
+            ScalarValue::Boolean(Some(false))
+        );
+    }
+
+    #[test]
+    fn a_full_group_holds_nothing() {
+        let rows: Vec<Row> = (1..=100).map(|entity| (0, entity, true)).collect();
+        let (values, groups) = columns(&rows, false);
+        let mut seen = Groups::new(50);
+        seen.update_batch(&values, &groups, None, 1).unwrap();
+        assert_eq!(seen.open, 0);
+        assert!(seen.groups.iter().all(|group| matches!(group, Seen::Full) && group.size() == 0));
     }
 }

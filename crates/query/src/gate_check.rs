@@ -197,12 +197,8 @@ impl ExecutionPlan for GateCheckExec {
             return internal_err!("a gate check has one partition");
         }
         let schema = self.schema();
-        let checked = all_groups(
-            self.input.execute(0, Arc::clone(&context))?,
-            self.minima.clone(),
-            Arc::clone(&schema),
-            context,
-        );
+        let checked =
+            all_groups(self.input.execute(0, Arc::clone(&context))?, self.minima.clone(), Arc::clone(&schema), context);
         let batches = stream::once(checked).map_ok(|batches| stream::iter(batches).map(Ok)).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
     }
@@ -244,7 +240,5 @@ async fn all_groups(
 }
 
 fn all_true(column: &dyn Array) -> bool {
-    column
-        .as_boolean_opt()
-        .is_some_and(|answers| answers.null_count() == 0 && answers.true_count() == answers.len())
+    column.as_boolean_opt().is_some_and(|answers| answers.null_count() == 0 && answers.true_count() == answers.len())
 }

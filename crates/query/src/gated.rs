@@ -13,8 +13,8 @@ use datafusion::{
     common::Column,
     error::{DataFusionError, Result},
     logical_expr::{
-        Aggregate, AggregateUDF, Expr, Extension, Filter, Join, JoinType, LogicalPlan, Projection, SubqueryAlias, TableScan,
-        TableScanBuilder,
+        Aggregate, AggregateUDF, Expr, Extension, Filter, Join, JoinType, LogicalPlan, Projection, SubqueryAlias,
+        TableScan, TableScanBuilder,
     },
 };
 
@@ -77,8 +77,7 @@ impl Gating<'_> {
             return Err(DataFusionError::Internal("an aggregate without a gate".to_owned()));
         }
         let counted = Aggregate::try_new(Arc::new(input), aggregate.group_expr.clone(), expressions)?;
-        let check =
-            GateCheck { input: LogicalPlan::Aggregate(counted), minima, schema: Arc::clone(&aggregate.schema) };
+        let check = GateCheck { input: LogicalPlan::Aggregate(counted), minima, schema: Arc::clone(&aggregate.schema) };
         Ok(LogicalPlan::Extension(Extension { node: Arc::new(check) }))
     }
 

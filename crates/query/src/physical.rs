@@ -168,3 +168,123 @@ fn first_unlisted(expression: &Arc<dyn PhysicalExpr>) -> Option<String> {
 fn is_listed_function(name: &str) -> bool {
     ["coalesce", "date_part", "greatest", "least", "nullif"].contains(&name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ColumnType, Gate, Limits, Table,
+        run::{plan_without_data, plan_without_gates},
+    };
+
+    const SQL: &str = "SELECT site, avg(radius) FROM clinic GROUP BY site HAVING count(*) > 3 ORDER BY site LIMIT 5";
+
+    fn tables() -> Vec<Table> {
+        vec![Table {
+            name: "clinic".into(),
+            entity: "id".into(),
+            columns: vec![
+                ("id".into(), ColumnType::Int64),
+                ("site".into(), ColumnType::Utf8),
+                ("radius".into(), ColumnType::Float64),
+            ],
+            gate: Gate { min_entities: 5, max_rows: 10, max_bytes: 1000 },
+        }]
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
+    fn planned(threads: u32) -> (Arc<dyn ExecutionPlan>, Vec<Minimum>) {
+        block_on(plan_without_data(SQL, &tables(), Limits { memory_bytes: 1 << 20, threads })).unwrap()
+    }
+
+    fn rule(plan: &Arc<dyn ExecutionPlan>, minima: &[Minimum]) -> String {
+        inspect(plan, minima).map_or_else(|refusal| refusal.reason().0, |()| "passed".into())
+    }
+
+    /// The first node of type `T`, down the first children.
+    fn find<T: ExecutionPlan>(plan: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+        if plan.is::<T>() { Arc::clone(plan) } else { find::<T>(plan.children()[0]) }
+    }
+
+    #[test]
+    fn the_gated_plan_passes() {
+        for threads in [1, 2, 8] {
+            let (plan, minima) = planned(threads);
+            assert_eq!(rule(&plan, &minima), "passed");
+        }
+    }
+
+    #[test]
+    fn a_plan_without_gates_is_refused() {
+        let plan = block_on(plan_without_gates(SQL, &tables())).unwrap();
+        let (_, minima) = planned(2);
+        assert_eq!(rule(&plan, &minima), "physical-gate");
+        assert_eq!(rule(&plan, &[]), "physical-gate");
+    }
+
+    #[test]
+    fn a_removed_check_is_missed() {
+        let (plan, minima) = planned(2);
+        let bare = find::<GateCheckExec>(&plan).children()[0].clone();
+        assert_eq!(rule(&bare, &minima), "physical-gate");
+    }
+
+    #[test]
+    fn a_check_with_other_gates_is_refused() {
+        let (plan, minima) = planned(2);
+        let lower: Vec<_> = minima.iter().map(|m| Minimum { min_entities: m.min_entities - 1, ..m.clone() }).collect();
+        assert_eq!(rule(&plan, &lower), "physical-gate");
+        assert_eq!(rule(&plan, &[minima.clone(), minima].concat()), "physical-gate");
+    }
+
+    #[test]
+    fn two_checks_are_refused() {
+        let (plan, minima) = planned(2);
+        let check = find::<GateCheckExec>(&plan);
+        let twice = GateCheckExec::try_new(check, minima.clone());
+        assert!(twice.is_err() || rule(&(Arc::new(twice.unwrap()) as _), &minima) == "physical-gate");
+    }
+
+    #[test]
+    fn a_check_over_something_else_is_refused() {
+        let (plan, minima) = planned(2);
+        let aggregate = find::<AggregateExec>(&plan);
+        let partial = Arc::clone(find::<RepartitionExec>(&aggregate).children()[0]);
+        let misplaced = Arc::new(GateCheckExec::try_new(partial, minima.clone()).unwrap()) as _;
+        assert_eq!(rule(&misplaced, &minima), "physical-gate");
+        let limited: Arc<dyn ExecutionPlan> =
+            Arc::new(GlobalLimitExec::new(Arc::new(CoalescePartitionsExec::new(aggregate)), 0, Some(1)));
+        let below_a_limit = Arc::new(GateCheckExec::try_new(limited, minima.clone()).unwrap()) as _;
+        assert_eq!(rule(&below_a_limit, &minima), "physical-gate");
+    }
+
+    #[test]
+    fn an_unlisted_node_is_refused() {
+        let (plan, minima) = planned(2);
+        let buffered = Arc::new(datafusion::physical_plan::buffer::BufferExec::new(plan, 10)) as _;
+        assert_eq!(rule(&buffered, &minima), "physical-not-listed");
+    }
+
+    #[test]
+    fn an_unlisted_expression_is_refused() {
+        let (plan, minima) = planned(1);
+        let site = Arc::new(Column::new("site", 0));
+        let unlisted = datafusion::physical_expr::expressions::TryCastExpr::new(site, arrow::datatypes::DataType::Utf8);
+        let columns = vec![(Arc::new(unlisted) as Arc<dyn PhysicalExpr>, "x".to_owned())];
+        let projected = ProjectionExec::try_new(columns, plan).unwrap();
+        assert_eq!(rule(&(Arc::new(projected) as _), &minima), "physical-not-listed");
+    }
+
+    #[test]
+    fn a_scan_of_anything_else_is_refused() {
+        let (plan, minima) = planned(2);
+        let empty = datafusion::physical_plan::empty::EmptyExec::new(plan.schema());
+        assert_eq!(rule(&(Arc::new(empty) as _), &minima), "physical-not-listed");
+        let memory =
+            datafusion::catalog::memory::MemorySourceConfig::try_new_exec(&[vec![]], plan.schema(), None).unwrap();
+        assert_eq!(rule(&(memory as _), &minima), "physical-not-listed");
+    }
+}

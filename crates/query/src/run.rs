@@ -91,11 +91,7 @@ struct Prepared {
     physical: Arc<dyn ExecutionPlan>,
 }
 
-async fn prepare(
-    sql: &str,
-    tables: &[(Table, Option<Opened>)],
-    limits: Limits,
-) -> Result<Prepared, Vec<QueryRefusal>> {
+async fn prepare(sql: &str, tables: &[(Table, Option<Opened>)], limits: Limits) -> Result<Prepared, Vec<QueryRefusal>> {
     validate(tables.iter().map(|(table, _)| table))?;
     let one = |refusal| vec![refusal];
     let state = session(tables, limits).map_err(plan::planning).map_err(one)?;
@@ -259,4 +255,26 @@ fn canonical(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Que
         .collect::<Result<Vec<_>, _>>()
         .and_then(|columns| RecordBatch::try_new(Arc::clone(schema), columns))
         .map_err(|_| QueryRefusal::Execution)
+}
+
+/// The physical plan and its gates, for tests of what inspects it.
+#[cfg(test)]
+pub(crate) async fn plan_without_data(
+    sql: &str,
+    tables: &[Table],
+    limits: Limits,
+) -> Result<(Arc<dyn ExecutionPlan>, Vec<Minimum>), Vec<QueryRefusal>> {
+    let planned: Vec<_> = tables.iter().map(|table| (table.clone(), None)).collect();
+    let prepared = prepare(sql, &planned, limits).await?;
+    Ok((prepared.physical, prepared.minima))
+}
+
+/// What would run if the rewrite were left out.
+#[cfg(test)]
+pub(crate) async fn plan_without_gates(sql: &str, tables: &[Table]) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    let planned: Vec<_> = tables.iter().map(|table| (table.clone(), None)).collect();
+    let state = session(&planned, PLANNING_LIMITS)?;
+    let written = plan::as_written(sql, &state).await.map_err(|e| DataFusionError::External(Box::new(e)))?;
+    let optimised = state.optimize(&written)?;
+    DefaultPhysicalPlanner::default().create_physical_plan(&optimised, &state).await
 }

@@ -113,8 +113,8 @@ fn check_columns_sealed(metadata: &ParquetMetaData) -> Result<(), SealedFault> {
 
 fn check_schema(table: &Table, metadata: &ParquetMetaData) -> Result<(), SealedFault> {
     let file = metadata.file_metadata();
-    let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())
-        .map_err(|_| SealedFault::NotParquet)?;
+    let schema =
+        parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()).map_err(|_| SealedFault::NotParquet)?;
     for (column, kind) in &table.columns {
         let mut found = schema.fields().iter().filter(|field| field.name() == column);
         let (Some(field), None) = (found.next(), found.next()) else {
@@ -238,5 +238,117 @@ impl AsyncFileReader for SealedReader {
         _: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
         futures::future::ready(Ok(Arc::clone(&self.0.metadata))).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, Write};
+
+    use arrow::{
+        array::{ArrayRef, Float64Array, Int64Array, RecordBatch},
+        util::pretty::pretty_format_batches,
+    };
+    use datafusion::{error::Result as PlanResult, prelude::DataFrame};
+    use parquet::{
+        arrow::ArrowWriter, encryption::encrypt::FileEncryptionProperties, file::properties::WriterProperties,
+    };
+
+    use super::*;
+    use crate::{Gate, Limits, session::session};
+
+    const KEY: [u8; 32] = [3; 32];
+    const AAD_PREFIX: [u8; 32] = [4; 32];
+
+    fn table() -> Table {
+        Table {
+            name: "t".into(),
+            entity: "id".into(),
+            columns: vec![("id".into(), ColumnType::Int64), ("x".into(), ColumnType::Float64)],
+            gate: Gate { min_entities: 1, max_rows: 10, max_bytes: 1000 },
+        }
+    }
+
+    fn parquet(x: f64, sealed: bool) -> Vec<u8> {
+        let id: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let x: ArrayRef = Arc::new(Float64Array::from(vec![Some(x), None]));
+        let rows = RecordBatch::try_from_iter_with_nullable([("id", id, true), ("x", x, true)]).unwrap();
+        let mut properties = WriterProperties::builder();
+        if sealed {
+            let encryption = FileEncryptionProperties::builder(KEY.to_vec())
+                .with_aad_prefix(AAD_PREFIX.to_vec())
+                .with_aad_prefix_storage(false)
+                .build()
+                .unwrap();
+            properties = properties.with_file_encryption_properties(encryption);
+        }
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties.build())).unwrap();
+        writer.write(&rows).unwrap();
+        writer.close().unwrap();
+        bytes
+    }
+
+    fn overwrite(file: &mut File, bytes: &[u8]) {
+        file.set_len(0).unwrap();
+        file.rewind().unwrap();
+        file.write_all(bytes).unwrap();
+    }
+
+    /// Opens a sealed file, lets the host change it, then reads all of it.
+    fn read_after(change: impl FnOnce(&mut File)) -> PlanResult<String> {
+        let mut file = tempfile::tempfile().unwrap();
+        overwrite(&mut file, &parquet(1.0, true));
+        let sealed = Sealed { file: file.try_clone().unwrap(), key: Box::new(KEY), aad_prefix: AAD_PREFIX };
+        let opened = Opened::open(&table(), sealed).unwrap();
+        assert_eq!(opened.never_null, BTreeSet::from(["id".to_owned()]));
+        change(&mut file);
+        let state = session(&[(table(), Some(opened))], Limits { memory_bytes: 1 << 24, threads: 1 })?;
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+            let plan = state.create_logical_plan("SELECT x FROM t").await?;
+            let rows = DataFrame::new(state, plan).collect().await?;
+            Ok(pretty_format_batches(&rows)?.to_string())
+        })
+    }
+
+    #[test]
+    fn an_unchanged_file_is_read() {
+        assert!(read_after(|_| {}).unwrap().contains("| 1.0 |"));
+    }
+
+    /// A second reading of the footer would take the host's plaintext file for the owner's.
+    #[test]
+    fn a_plaintext_file_put_under_the_open_one_is_not_read() {
+        let changed = read_after(|file| overwrite(file, &parquet(666.0, false)));
+        assert!(changed.is_err(), "{changed:?}");
+    }
+
+    #[test]
+    fn another_file_of_the_same_key_put_under_the_open_one_is_not_read() {
+        let changed = read_after(|file| overwrite(file, &parquet(666.0, true)));
+        assert!(changed.is_err(), "{changed:?}");
+    }
+
+    #[test]
+    fn a_file_cut_while_open_is_not_read() {
+        assert!(read_after(|file| file.set_len(10).unwrap()).is_err());
+    }
+
+    #[test]
+    fn unencrypted_columns_are_found() {
+        let plain = ParquetMetaDataReader::new().parse_and_finish(&Bytes::from(parquet(1.0, false))).unwrap();
+        assert_eq!(check_columns_sealed(&plain), Err(SealedFault::ColumnNotSealed { column: "id".into() }));
+    }
+
+    #[test]
+    fn reads_stay_inside_the_file() {
+        let mut file = tempfile::tempfile().unwrap();
+        overwrite(&mut file, b"0123456789");
+        let bytes = FdBytes::new(file).unwrap();
+        assert_eq!(bytes.read(&(2..5)).unwrap(), "234");
+        #[expect(clippy::reversed_empty_ranges, reason = "what a hostile footer could ask for")]
+        for range in [5..2, 5..11, 11..12, 0..u64::MAX] {
+            assert!(bytes.read(&range).is_err());
+        }
     }
 }

@@ -83,7 +83,9 @@ impl Table {
         match self.columns.iter().find(|(column, _)| *column == self.entity) {
             None => faults.push(format!("entity column `{}` isn't among its columns", self.entity)),
             Some((_, ColumnType::Int64 | ColumnType::Utf8)) => {}
-            Some((_, other)) => faults.push(format!("entity column `{}` is `{other}`, not `int64` or `utf8`", self.entity)),
+            Some((_, other)) => {
+                faults.push(format!("entity column `{}` is `{other}`, not `int64` or `utf8`", self.entity))
+            }
         }
         if self.gate.min_entities == 0 {
             faults.push("its gate names no minimum of entities".to_owned());

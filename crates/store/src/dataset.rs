@@ -86,6 +86,18 @@ impl Store {
         self.commit(tx).await
     }
 
+    /// Replaces the wrapped keys of these versions, all or none.
+    ///
+    /// # Errors
+    /// [`DatasetError::Unknown`] where one of them is not stored.
+    pub async fn rewrap_keys(&self, keys: &[(DatasetVersion, Vec<u8>)]) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        for (version, wrapped) in keys {
+            rewrap(&mut tx, version, wrapped).await.map_err(self.fail())?;
+        }
+        self.commit(tx).await
+    }
+
     /// All versions of all datasets, by name, the newest first.
     ///
     /// # Errors
@@ -115,6 +127,15 @@ impl Store {
         let mut tx = self.read().await?;
         of_version(&mut tx, version).await.map_err(self.fail())
     }
+}
+
+async fn rewrap(tx: &mut SqliteConnection, version: &DatasetVersion, wrapped: &[u8]) -> Result<(), Failure> {
+    let update = sqlx::query("UPDATE datasets SET wrapped_key = ? WHERE version = ? AND id = ?").bind(wrapped);
+    let update = update.bind(version.version.as_slice()).bind(version.id.as_slice()).execute(tx).await?;
+    if update.rows_affected() == 1 {
+        return Ok(());
+    }
+    Err(DatasetError::Unknown(Digest::of(&version.version).short()).into())
 }
 
 async fn put(tx: &mut SqliteConnection, dataset: &SealedDataset) -> Result<(), Failure> {

@@ -8,16 +8,15 @@
 //! continue means that an older state was put back: nothing is opened then.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
 use casemate_ledger::{Log, Tile, entry_bundle, open_checkpoint, tiles};
-use nix::fcntl::{Flock, FlockArg};
 use sqlx::SqliteConnection;
 
-use crate::{LedgerError, LedgerHead, Store, StoreError, append, error::Failure, row::Columns as _};
+use crate::{LedgerError, LedgerHead, Store, StoreError, append, error::Failure, lock, row::Columns as _};
 
 /// A file to write, and folders that it makes superfluous.
 struct Output {
@@ -48,15 +47,11 @@ impl Store {
 
     async fn export(&self, log: i64, all: bool) -> Result<(), StoreError> {
         let folder = self.dir().join(if log == 1 { "ledger".to_owned() } else { format!("ledger-{log}") });
-        let lock = blocking({
-            let folder = folder.clone();
-            move || lock(&folder)
-        });
-        let lock = lock.await?;
+        let lock = lock::wait(&folder).await?;
         let mut tx = self.read().await?;
         let outputs = outputs(&mut tx, log, &folder, all).await.map_err(self.fail())?;
         drop(tx);
-        blocking(move || {
+        lock::blocking(move || {
             outputs.iter().try_for_each(write)?;
             outputs.iter().try_for_each(remove_superseded)?;
             drop(lock);
@@ -64,23 +59,6 @@ impl Store {
         })
         .await
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => outcome,
-        Err(error) => Err(StoreError::Io { path: PathBuf::from("ledger"), source: io::Error::other(error) }),
-    }
-}
-
-fn lock(folder: &Path) -> Result<Flock<File>, StoreError> {
-    fs::create_dir_all(folder).map_err(|error| StoreError::io(folder, error))?;
-    let path = folder.join(".lock");
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-    let file = file.map_err(|error| StoreError::io(&path, error))?;
-    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| StoreError::io(&path, error.into()))
 }
 
 /// The files to write, the checkpoint last.

@@ -1,10 +1,11 @@
-//! One process a role: `NAME.lock`, held by an advisory lock [flock(2)] that ends with the process, however it ends.
+//! Advisory locks [flock(2)], which end with the process, however it ends: `NAME.lock` for one process a role, `.lock`
+//! for the moments in which a folder's files are made.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{Read as _, Seek as _, Write as _},
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Seek as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use nix::fcntl::{Flock, FlockArg};
@@ -40,6 +41,29 @@ impl StateLock {
         };
         tell(&mut held).map_err(|error| StoreError::io(&path, error))?;
         Ok(Self(held))
+    }
+}
+
+/// Waits until no other process or task holds `.lock` in `folder`, which is made, and holds it.
+pub(crate) async fn wait(folder: &Path) -> Result<Flock<File>, StoreError> {
+    let folder = folder.to_owned();
+    blocking(move || {
+        fs::create_dir_all(&folder).map_err(|error| StoreError::io(&folder, error))?;
+        let path = folder.join(".lock");
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.map_err(|error| StoreError::io(&path, error))?;
+        Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| StoreError::io(&path, error.into()))
+    })
+    .await
+}
+
+/// Does work on files away from the tasks.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(StoreError::Io { path: PathBuf::from("state"), source: io::Error::other(error) }),
     }
 }
 

@@ -18,7 +18,7 @@ use sqlx::{
     sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{StoreError, error::Failure};
+use crate::{StoreError, error::Failure, lock};
 
 /// The newest format of state files that this code knows, and the one it writes.
 pub const FORMAT: i64 = 2;
@@ -44,11 +44,14 @@ impl Store {
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join("state.db");
         make_folder(dir, &path)?;
+        // SQLite does not wait for others while it makes a file or turns on its write-ahead log.
+        let lock = lock::wait(dir).await?;
         let options = SqliteConnectOptions::new().filename(&path).foreign_keys(true).busy_timeout(BUSY_TIMEOUT);
         prepare(&options, &path).await?;
         let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options);
         let pool = pool.await.map_err(|error| StoreError::sqlite(&path, error))?;
+        drop(lock);
         let store = Self { pool, dir: dir.to_owned(), path };
         store.export_all().await?;
         Ok(store)

@@ -3,7 +3,7 @@
 use super::Breach;
 
 /// Characters beyond ASCII that the project's texts use. Others are written escaped: they can pass for Latin, or hide.
-const CHARACTERS: &str = "–—…‖§→←↔↓↑≤≥≠≈×÷±µ°·•²³₀₁₂√∘∈∞“”„‘’†éèüöäß│├└─┌┐┘┤┬┴┼▶◀▼▲✓✗";
+const CHARACTERS: &str = "–—…‖§→←↔↓↑≤≥≠≈×÷±µ°·•⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂√∘∈∞“”„‘’†éèüöäß│├└─┌┐┘┤┬┴┼▶◀▼▲✓✗";
 
 /// What marks a thing left undone. Written in two halves here, so that this file does not break its own rule.
 const UNDONE: [&str; 4] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X", "XX"), concat!("HA", "CK")];

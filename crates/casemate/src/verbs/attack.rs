@@ -94,10 +94,9 @@ impl EvidenceSource for Forger<'_> {
     async fn evidence(&self, report_data: [u8; 64]) -> Result<Vec<u8>, SourceError> {
         let fail = |error: &dyn std::fmt::Display| SourceError(error.to_string());
         let old = self.record.brokers.first().ok_or_else(|| SourceError("no evidence to start from".to_owned()))?;
-        let Evidence::Software(object) = Evidence::from_bytes(&old.evidence).map_err(|refusal| fail(&refusal.actual()))?;
-        let verified = casemate_cose::verify(casemate_cose::Kind::Evidence, &object, &self.key.public());
-        let verified = verified.map_err(|error| fail(&error))?;
-        let mut statement = software::Statement::from_bytes(verified.payload()).map_err(|error| fail(&error))?;
+        let evidence = Evidence::from_bytes(&old.evidence).map_err(|refusal| fail(&refusal.actual()))?;
+        let claimed = software::Statement::claimed(&evidence);
+        let (mut statement, _) = claimed.ok_or_else(|| SourceError("no evidence to start from".to_owned()))?;
         statement.report_data = report_data;
         statement.manifest = self.manifest;
         statement.at = clock::now();

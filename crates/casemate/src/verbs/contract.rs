@@ -18,7 +18,7 @@ use crate::{
     files,
     screen::Screen,
     sql_check,
-    state::{self, State},
+    state::State,
 };
 
 use super::{contract_mail, domain::read_card};

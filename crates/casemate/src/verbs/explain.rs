@@ -151,16 +151,11 @@ fn manifest(fields: &ManifestFields, screen: Screen) {
 }
 
 fn evidence(evidence: &Evidence, screen: Screen) {
-    let Evidence::Software(bytes) = evidence;
-    let read = casemate_cose::claimed_signer(bytes)
-        .ok()
-        .and_then(|signer| casemate_cose::verify(casemate_cose::Kind::Evidence, bytes, &signer).ok());
-    let Some(verified) = read else {
+    let Some((statement, launcher)) = Statement::claimed(evidence) else {
         screen.line("  evidence   of kind software, whose signature does not verify");
         return;
     };
-    let Ok(statement) = Statement::from_bytes(verified.payload()) else { return };
-    screen.line(format!("  evidence   of kind software, signed by launcher {} at {}", verified.signer(), statement.at));
+    screen.line(format!("  evidence   of kind software, signed by launcher {launcher} at {}", statement.at));
     screen.line(format!("             isolation {}, runtime {}", statement.isolation, statement.runtime));
     for lack in &statement.lacks {
         screen.line(format!("             lacks {lack}: {}", lack.explain().means));

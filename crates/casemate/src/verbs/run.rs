@@ -15,7 +15,7 @@ use std::{
 use casemate_contract::{Computation, ComputationName, FullySigned, Manifest, ManifestDataset, Program, RunId};
 use casemate_cose::Digest;
 use casemate_evidence::Isolation;
-use casemate_launch::{Broker, Dataset, Debug, Event, LaunchError, Limits, Outcome as Ended, Report, Spec, launch};
+use casemate_launch::{Broker, Dataset, Debug, LaunchError, Limits, Outcome as Ended, Report, Spec, launch};
 use casemate_store::{Store, StudyState};
 
 use crate::{

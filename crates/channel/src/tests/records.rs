@@ -83,8 +83,9 @@ async fn no_crime_on_any_record_yields_a_key() {
             for crime in CRIMES {
                 let plan = Plan { direction, index, crime };
                 let outcome = session(Some(plan), &honest.transcript).await;
-                // A crime on what the broker hears must stop it from sending; one on what it says comes after it has decided.
-                if !outcome.arrived && !(outcome.sent && direction == 0) {
+                // A crime on what the broker hears must stop it from sending. One on what it says may come too late for that.
+                let sent_unasked = outcome.sent && direction == 0;
+                if !outcome.arrived && !sent_unasked {
                     refused += 1;
                     continue;
                 }

@@ -29,6 +29,9 @@ async fn keys_and_permit_reach_the_keep() {
     tokio::join!(broker_end, keep_end);
 }
 
+/// What is wrong with a binding, and how it came to be.
+struct Crime(&'static str, fn(&mut Binding));
+
 /// Evidence of an honest launcher for another binding than the session's.
 struct Other(fn(&mut Binding), Binding);
 
@@ -42,15 +45,15 @@ impl EvidenceSource for Other {
 
 #[tokio::test(start_paused = true)]
 async fn evidence_for_anything_else_is_refused_to_the_keeps_face() {
-    let crimes: [(&str, fn(&mut Binding)); 6] = [
-        ("another nonce", |binding| binding.nonce = [0; 32]),
-        ("another manifest", |binding| binding.manifest = casemate_cose::Digest::of(b"other")),
-        ("another session", |binding| binding.exporter[31] ^= 1),
-        ("another keep", |binding| binding.own_key = digest_of(9)),
-        ("another broker", |binding| binding.peer_key = digest_of(9)),
-        ("another role", |binding| binding.role = Role::Broker),
+    let crimes = [
+        Crime("another nonce", |binding| binding.nonce = [0; 32]),
+        Crime("another manifest", |binding| binding.manifest = casemate_cose::Digest::of(b"other")),
+        Crime("another session", |binding| binding.exporter[31] ^= 1),
+        Crime("another keep", |binding| binding.own_key = digest_of(9)),
+        Crime("another broker", |binding| binding.peer_key = digest_of(9)),
+        Crime("another role", |binding| binding.role = Role::Broker),
     ];
-    for (crime, change) in crimes {
+    for Crime(crime, change) in crimes {
         let (near, far) = duplex(1 << 16);
         let keep_end = async {
             let challenged = connected(near).await?.challenged(TIME).await?;
@@ -144,14 +147,14 @@ async fn a_verdict_of_one_session_does_not_admit_another() {
 #[tokio::test(start_paused = true)]
 async fn a_verdict_over_another_binding_does_not_admit() {
     // A careless caller makes its own expectation instead of asking the session for it.
-    let crimes: [(&str, fn(&mut Binding)); 5] = [
-        ("nonce", |binding| binding.nonce = [0; 32]),
-        ("role", |binding| binding.role = Role::Broker),
-        ("exporter value", |binding| binding.exporter = [0; 32]),
-        ("keep's key", |binding| binding.own_key = digest_of(9)),
-        ("broker's key", |binding| binding.peer_key = digest_of(9)),
+    let crimes = [
+        Crime("nonce", |binding| binding.nonce = [0; 32]),
+        Crime("role", |binding| binding.role = Role::Broker),
+        Crime("exporter value", |binding| binding.exporter = [0; 32]),
+        Crime("keep's key", |binding| binding.own_key = digest_of(9)),
+        Crime("broker's key", |binding| binding.peer_key = digest_of(9)),
     ];
-    for (crime, change) in crimes {
+    for Crime(crime, change) in crimes {
         let (near, far) = duplex(1 << 16);
         let keep_end = async {
             let challenged = connected(near).await.unwrap().challenged(TIME).await.unwrap();

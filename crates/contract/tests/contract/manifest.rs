@@ -78,7 +78,7 @@ fn refuses_each_field_that_does_not_follow() {
 #[test]
 fn refuses_a_run_that_was_not_agreed() {
     let contract = signed();
-    let crimes: [(&str, &str, fn(&mut ManifestFields)); 4] = [
+    let crimes: [Crime; 4] = [
         ("another_contract", "manifest-field", |m| m.contract = Digest::of(b"other")),
         ("another_computation", "contract-computation", |m| m.computation = "other".parse().unwrap()),
         ("another_runner", "contract-runner", |m| m.runner = "clinic".parse().unwrap()),

@@ -67,7 +67,8 @@ fn refuses_each_false_set() {
     let as_permit = sign(Kind::Permit, &decision(&contract, "registry").to_bytes(), &broker_of("registry"));
     let mut altered = b.clone();
     *altered.last_mut().unwrap() ^= 1;
-    let crimes: [(&str, Vec<Vec<u8>>, &[&str]); 9] = [
+    type Crime = (&'static str, Vec<Vec<u8>>, &'static [&'static str]);
+    let crimes: [Crime; 9] = [
         ("none", vec![], &["peer-missing", "peer-missing"]),
         ("one_dropped", vec![a.clone()], &["peer-missing"]),
         ("one_repeated_for_the_other", vec![a.clone(), a.clone()], &["peer-repeated", "peer-missing"]),

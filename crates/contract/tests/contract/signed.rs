@@ -134,7 +134,8 @@ fn refuses_each_false_set() {
     let (a, b, c) = (good("clinic", &clinic()), good("registry", &registry()), good("researcher", &researcher()));
     let all: [(&str, &[u8]); 3] = [("clinic", &a), ("registry", &b), ("researcher", &c)];
     assert!(FullySigned::from_bytes(&file(&all)).is_ok());
-    let crimes: [(&str, Vec<(&str, &[u8])>); 5] = [
+    type Crime<'a> = (&'a str, Vec<(&'a str, &'a [u8])>);
+    let crimes: [Crime; 5] = [
         ("one_signature_thrice", vec![("clinic", &a), ("registry", &a), ("researcher", &a)]),
         ("two_swapped", vec![("clinic", &b), ("registry", &a), ("researcher", &c)]),
         ("one_twice", vec![("clinic", &a), ("clinic", &a), ("registry", &b), ("researcher", &c)]),

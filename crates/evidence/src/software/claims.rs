@@ -1,9 +1,12 @@
 //! From a verified `software` statement to the claims that all formats share.
 
-use casemate_cose::PublicKey;
+use casemate_cose::{Kind, PublicKey, claimed_signer, verify};
 
-use super::{Flaw, abi::Payload};
-use crate::{Attester, Claims, Isolation, Lack};
+use super::{
+    Flaw, Statement,
+    abi::{self, Payload},
+};
+use crate::{Attester, Claims, Evidence, Isolation, Lack};
 
 /// The claims of `payload`, which `launcher` signed.
 pub(super) fn claims(payload: &Payload, launcher: PublicKey) -> Result<Claims, Flaw> {
@@ -19,6 +22,29 @@ pub(super) fn claims(payload: &Payload, launcher: PublicKey) -> Result<Claims, F
         at: payload.at,
         debug: payload.debug,
     })
+}
+
+impl Statement {
+    /// What `evidence` *claims* and who it says signed it, with nothing verified: for showing it to people.
+    #[must_use]
+    pub fn claimed(evidence: &Evidence) -> Option<(Self, PublicKey)> {
+        let Evidence::Software(object) = evidence;
+        let launcher = claimed_signer(object).ok()?;
+        let verified = verify(Kind::Evidence, object, &launcher).ok()?;
+        let claims = claims(&abi::parse(verified.payload()).ok()?, launcher).ok()?;
+        let statement = Self {
+            isolation: claims.isolation,
+            runtime: claims.runtime,
+            program: claims.program,
+            manifest: claims.manifest,
+            report_data: claims.report_data,
+            lacks: claims.lacks.into_iter().collect(),
+            secret_bytes: claims.secret_bytes,
+            debug: claims.debug,
+            at: claims.at,
+        };
+        Some((statement, launcher))
+    }
 }
 
 /// A launcher can speak for `process` alone: it can't attest a hypervisor's or a chip's work.

@@ -1,4 +1,6 @@
 //! The ledger against its attackers, through its public interface.
 
+#[cfg(test)]
 mod receipt;
+#[cfg(test)]
 mod tree;

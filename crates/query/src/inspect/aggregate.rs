@@ -89,7 +89,9 @@ fn argument(call: &AggregateFunction, scope: &Scope<'_>) -> Result<Option<Mask>,
         return if value.is_null() { Err(refuse("it counts nothing")) } else { Ok(None) };
     }
     match of_one_column(argument, scope) {
-        Ok((column, Origin::Value { table, column: source, outer, .. })) => Ok(Some(Mask { column, table, source, outer })),
+        Ok((column, Origin::Value { table, column: source, outer, .. })) => {
+            Ok(Some(Mask { column, table, source, outer }))
+        }
         Ok(_) => Err(refuse("it isn't a column of a table")),
         Err(why) => Err(refuse(why)),
     }
@@ -169,7 +171,9 @@ fn number(part: &Expr) -> Option<f64> {
     };
     match part {
         Expr::Literal(ScalarValue::Float64(Some(value)), _) => Some(*value),
-        Expr::Literal(ScalarValue::Int64(Some(value)), _) => i32::try_from(*value).map(f64::from).ok().or(Some(f64::INFINITY)),
+        Expr::Literal(ScalarValue::Int64(Some(value)), _) => {
+            i32::try_from(*value).map(f64::from).ok().or(Some(f64::INFINITY))
+        }
         _ => None,
     }
 }

@@ -19,7 +19,12 @@ pub(crate) fn as_written(plan: &LogicalPlan) -> Vec<QueryRefusal> {
         refusals.push(QueryRefusal::Unplannable { message: "the plan can't be walked".to_owned() });
     }
     let mut seen = Vec::new();
-    refusals.retain(|refusal| !seen.contains(refusal) && { seen.push(refusal.clone()); true });
+    refusals.retain(|refusal| {
+        !seen.contains(refusal) && {
+            seen.push(refusal.clone());
+            true
+        }
+    });
     refusals
 }
 
@@ -61,10 +66,8 @@ pub(super) fn node_name(node: &LogicalPlan) -> String {
 }
 
 fn inspect_expression(part: &Expr, refusals: &mut Vec<QueryRefusal>) {
-    let not_listed = |what: &str| QueryRefusal::ExpressionNotListed {
-        expression: what.to_owned(),
-        place: "a query".to_owned(),
-    };
+    let not_listed =
+        |what: &str| QueryRefusal::ExpressionNotListed { expression: what.to_owned(), place: "a query".to_owned() };
     match part {
         Expr::ScalarFunction(call) if !is_row_function(call.name()) && !is_output_function(call.name()) => {
             refusals.push(QueryRefusal::FunctionNotListed { function: call.name().to_owned() });
@@ -82,7 +85,9 @@ fn inspect_expression(part: &Expr, refusals: &mut Vec<QueryRefusal>) {
         Expr::ScalarVariable(..) => refusals.push(not_listed("a variable")),
         Expr::Placeholder(_) => refusals.push(not_listed("a placeholder")),
         Expr::Unnest(_) => refusals.push(not_listed("UNNEST")),
-        Expr::HigherOrderFunction(_) | Expr::Lambda(_) | Expr::LambdaVariable(_) => refusals.push(not_listed("a lambda")),
+        Expr::HigherOrderFunction(_) | Expr::Lambda(_) | Expr::LambdaVariable(_) => {
+            refusals.push(not_listed("a lambda"))
+        }
         _ => {}
     }
 }

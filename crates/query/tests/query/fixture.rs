@@ -13,24 +13,24 @@ use parquet::{
     file::properties::{WriterProperties, WriterPropertiesBuilder},
 };
 
-pub const PATIENTS: i64 = 200;
-pub const MIN_ENTITIES: u32 = 10;
-pub const KEY: [u8; 32] = [7; 32];
-pub const AAD_PREFIX: [u8; 32] = [9; 32];
-pub const LIMITS: Limits = Limits { memory_bytes: 256 << 20, threads: 2 };
+pub(crate) const PATIENTS: i64 = 200;
+pub(crate) const MIN_ENTITIES: u32 = 10;
+pub(crate) const KEY: [u8; 32] = [7; 32];
+pub(crate) const AAD_PREFIX: [u8; 32] = [9; 32];
+pub(crate) const LIMITS: Limits = Limits { memory_bytes: 256 << 20, threads: 2 };
 
 /// A table's view, and its rows with columns that the view may leave out.
-pub struct Dataset {
-    pub table: Table,
-    pub rows: RecordBatch,
+pub(crate) struct Dataset {
+    pub(crate) table: Table,
+    pub(crate) rows: RecordBatch,
 }
 
-pub fn gate() -> Gate {
+pub(crate) fn gate() -> Gate {
     Gate { min_entities: MIN_ENTITIES, max_rows: 40, max_bytes: 64 << 10 }
 }
 
 /// 200 patients. 37 alone is `rare`, alone in stage `IV`; `texture` is known of three; every postcode is somebody's own.
-pub fn clinic() -> Dataset {
+pub(crate) fn clinic() -> Dataset {
     let ids: Vec<i64> = (0..PATIENTS).collect();
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("id", Arc::new(Int64Array::from(ids.clone()))),
@@ -39,7 +39,18 @@ pub fn clinic() -> Dataset {
         ("texture", float(&ids, |id| (id < 3).then_some(id as f64))),
         ("rare", int(&ids, |id| i64::from(id == 37))),
         ("site", text(&ids, |id| if id % 2 == 0 { "north".into() } else { "south".into() })),
-        ("stage", text(&ids, |id| if id == 37 { "IV".into() } else if id % 2 == 0 { "I".into() } else { "II".into() })),
+        (
+            "stage",
+            text(&ids, |id| {
+                if id == 37 {
+                    "IV".into()
+                } else if id % 2 == 0 {
+                    "I".into()
+                } else {
+                    "II".into()
+                }
+            }),
+        ),
         ("postcode", text(&ids, |id| format!("P{id:03}"))),
         ("seen", Arc::new(Date32Array::from_iter_values(ids.iter().map(|id| 19_000 + (id % 3) as i32 * 365)))),
         ("smoker", Arc::new(ids.iter().map(|id| Some(id % 4 == 0)).collect::<BooleanArray>())),
@@ -49,7 +60,7 @@ pub fn clinic() -> Dataset {
 }
 
 /// The same 200 patients' diagnoses. `partial` is known of 150, `few` of patients 0 to 3.
-pub fn registry() -> Dataset {
+pub(crate) fn registry() -> Dataset {
     let ids: Vec<i64> = (0..PATIENTS).rev().collect();
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("id", Arc::new(Int64Array::from(ids.clone()))),
@@ -62,7 +73,7 @@ pub fn registry() -> Dataset {
 }
 
 /// 500 visits. Ward `burns` saw 100 visits of patient 5 alone, ward `eyes` everybody's.
-pub fn visits() -> Dataset {
+pub(crate) fn visits() -> Dataset {
     let rows: Vec<i64> = (0..500).collect();
     let person = |row: i64| if row < 100 { 5 } else { row % PATIENTS };
     let columns: Vec<(&str, ArrayRef)> = vec![
@@ -73,11 +84,11 @@ pub fn visits() -> Dataset {
     dataset("visits", "person", columns, &[])
 }
 
-pub fn datasets() -> Vec<Dataset> {
+pub(crate) fn datasets() -> Vec<Dataset> {
     vec![clinic(), registry(), visits()]
 }
 
-pub fn tables() -> Vec<Table> {
+pub(crate) fn tables() -> Vec<Table> {
     datasets().into_iter().map(|dataset| dataset.table).collect()
 }
 
@@ -94,7 +105,8 @@ fn text(of: &[i64], value: impl Fn(i64) -> String) -> ArrayRef {
 }
 
 fn dataset(name: &str, entity: &str, columns: Vec<(&str, ArrayRef)>, hidden: &[&str]) -> Dataset {
-    let kind = |array: &ArrayRef| ColumnType::ALL.into_iter().find(|kind| kind.in_file() == *array.data_type()).unwrap();
+    let kind =
+        |array: &ArrayRef| ColumnType::ALL.into_iter().find(|kind| kind.in_file() == *array.data_type()).unwrap();
     let visible = columns.iter().filter(|(column, _)| !hidden.contains(column));
     let table = Table {
         name: name.into(),
@@ -108,7 +120,7 @@ fn dataset(name: &str, entity: &str, columns: Vec<(&str, ArrayRef)>, hidden: &[&
 }
 
 /// As `casemate dataset seal` writes: one key, encrypted footer, AAD prefix not stored; small row groups, so that there are several.
-pub fn sealing() -> WriterPropertiesBuilder {
+pub(crate) fn sealing() -> WriterPropertiesBuilder {
     let encryption = FileEncryptionProperties::builder(KEY.to_vec())
         .with_aad_prefix(AAD_PREFIX.to_vec())
         .with_aad_prefix_storage(false)
@@ -117,7 +129,7 @@ pub fn sealing() -> WriterPropertiesBuilder {
     WriterProperties::builder().with_file_encryption_properties(encryption).set_max_row_group_row_count(Some(64))
 }
 
-pub fn parquet(rows: &RecordBatch, properties: WriterProperties) -> Vec<u8> {
+pub(crate) fn parquet(rows: &RecordBatch, properties: WriterProperties) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties)).unwrap();
     writer.write(rows).unwrap();
@@ -125,17 +137,17 @@ pub fn parquet(rows: &RecordBatch, properties: WriterProperties) -> Vec<u8> {
     bytes
 }
 
-pub fn file(bytes: &[u8]) -> File {
+pub(crate) fn file(bytes: &[u8]) -> File {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
     file
 }
 
-pub fn sealed(bytes: &[u8]) -> Sealed {
+pub(crate) fn sealed(bytes: &[u8]) -> Sealed {
     Sealed { file: file(bytes), key: Box::new(KEY), aad_prefix: AAD_PREFIX }
 }
 
-pub fn sealed_tables() -> Vec<(Table, Sealed)> {
+pub(crate) fn sealed_tables() -> Vec<(Table, Sealed)> {
     datasets()
         .into_iter()
         .map(|dataset| {
@@ -145,10 +157,10 @@ pub fn sealed_tables() -> Vec<(Table, Sealed)> {
         .collect()
 }
 
-pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap().block_on(future)
 }
 
-pub fn query(sql: &str) -> Result<Output, QueryRefusal> {
+pub(crate) fn query(sql: &str) -> Result<Output, QueryRefusal> {
     block_on(run(sql, sealed_tables(), LIMITS))
 }

@@ -157,7 +157,7 @@ mod tests {
             "2026-11-22T",
             "yes",
             "t",
-            "2026-11-2२",
+            "2026-11-2x",
         ] {
             assert_eq!(inferred(text), ColumnType::Utf8, "{text}");
         }

@@ -1,10 +1,18 @@
 //! The store through its public interface: as its callers use it, and as crashes, rollbacks and full disks do.
 
+#[cfg(test)]
 mod datasets;
+#[cfg(test)]
 mod disk;
+#[cfg(test)]
 mod fixture;
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
 mod ledger;
+#[cfg(test)]
 mod migration;
+#[cfg(test)]
 mod open;
+#[cfg(test)]
 mod runs;
