@@ -8,5 +8,9 @@ mod inside;
 mod launcher;
 #[path = "process/memory.rs"]
 mod memory;
+#[path = "process/owners.rs"]
+mod owners;
 #[path = "process/runtime.rs"]
 mod runtime;
+#[path = "process/study.rs"]
+mod study;

@@ -9,11 +9,11 @@ use std::{
     time::Instant,
 };
 
-use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use serde_json::Value;
 
 use crate::{
     failure::Failure,
+    random::random,
     screen::Screen,
 };
 
@@ -61,11 +61,7 @@ impl Roles {
     pub(super) fn make(&self, who: &str) -> Result<(), Failure> {
         let folder = self.folder(who);
         fs::create_dir_all(&folder).map_err(|e| Failure::io("create", &folder, &e))?;
-        let mut random = [0; 20];
-        SystemRandom::new()
-            .fill(&mut random)
-            .map_err(|_| Failure::machine("the kernel gave no randomness"))?;
-        write_private(&folder.join("passphrase"), &format!("{}\n", hex::encode(random)))
+        write_private(&folder.join("passphrase"), &format!("{}\n", hex::encode(random::<20>()?)))
     }
 
     /// A verb of a party, as a process of its own. Returns its exit code and its JSON object.

@@ -1,6 +1,11 @@
 //! Starts probe keeps.
 
-use std::{collections::BTreeMap, fs::File, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+};
 
 use casemate_cose::{SigningKey, UnixTime};
 use casemate_evidence::Lack;
@@ -10,6 +15,19 @@ pub(crate) const AT: UnixTime = UnixTime(1_800_000_000);
 
 pub(crate) fn probe() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_casemate-keep-probe"))
+}
+
+/// A copy of the probe in a folder of its own, with `tail` behind it: still a program, as ELF ignores what follows.
+pub(crate) fn probe_with(tail: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let everyone = || fs::Permissions::from_mode(0o755);
+    fs::set_permissions(folder.path(), everyone()).unwrap();
+    let path = folder.path().join("runtime");
+    let mut image = fs::read(probe()).unwrap();
+    image.extend_from_slice(tail);
+    fs::write(&path, image).unwrap();
+    fs::set_permissions(&path, everyone()).unwrap();
+    (folder, path)
 }
 
 pub(crate) fn spec(program: &str) -> Spec {

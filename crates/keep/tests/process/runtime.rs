@@ -9,32 +9,20 @@ use casemate_cose::{Digest, SigningKey};
 use casemate_evidence::{AllowDebug, DangerouslyUnbound, Endorsements, Evidence, Lack, authenticate};
 use casemate_launch::{Debug, Isolation as _, LaunchError, Outcome, Process};
 
-use crate::launcher::{AT, answer, as_ordinary_user, broker, probe, run, spec};
-
-/// A copy of the probe, with `tail` behind it: still the same program, as ELF ignores what follows.
-fn copy(folder: &tempfile::TempDir, tail: &[u8]) -> PathBuf {
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let path = folder.path().join("runtime");
-    let mut image = fs::read(probe()).unwrap();
-    image.extend_from_slice(tail);
-    fs::write(&path, image).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    path
-}
+use crate::launcher::{AT, answer, as_ordinary_user, broker, probe, probe_with, run, spec};
 
 #[test]
 fn one_more_byte_is_another_digest() {
-    let folder = tempfile::tempdir().unwrap();
     let (_, honest) = answer(spec("look"));
-    let (_, altered) = answer(casemate_launch::Spec { runtime: copy(&folder, b"x"), ..spec("look") });
+    let (_folder, runtime) = probe_with(b"x");
+    let (_, altered) = answer(casemate_launch::Spec { runtime, ..spec("look") });
     assert_eq!(honest.runtime, Digest::of(&fs::read(probe()).unwrap()));
     assert_ne!(honest.runtime, altered.runtime);
 }
 
 #[test]
 fn replacing_the_file_after_measuring_has_no_effect() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = copy(&folder, b"");
+    let (_folder, path) = probe_with(b"");
     let expected = Digest::of(&fs::read(&path).unwrap());
     let measured = casemate_launch::Spec { runtime: path.clone(), ..spec("look") }.measure().unwrap();
     fs::remove_file(&path).unwrap();
@@ -51,9 +39,9 @@ fn replacing_the_file_after_measuring_has_no_effect() {
 
 #[test]
 fn a_runtime_that_lies_about_its_isolation_is_seen_through() {
-    let folder = tempfile::tempdir().unwrap();
+    let (_folder, runtime) = probe_with(b"\ncasemate-liar\n");
     let mut lying = spec("look");
-    lying.runtime = copy(&folder, b"\ncasemate-liar\n");
+    lying.runtime = runtime;
     lying.accept_lacks = vec![Lack::SecretPlaintext];
     let error = run(lying).unwrap_err();
     let LaunchError::Lacks(found) = error else { panic!("{error}") };
@@ -134,7 +122,7 @@ fn evidence(count: u32, brokers: usize, debug: Debug) -> Vec<Vec<u8>> {
 #[test]
 fn evidence_states_what_was_measured_once_for_each_broker() {
     let answers = evidence(3, 2, Debug::Forbidden);
-    let endorsements = Endorsements { launchers: vec![SigningKey::from_seed(&[9; 32]).public()] };
+    let endorsements = Endorsements::of_launchers([SigningKey::from_seed(&[9; 32]).public()]);
     for (number, answer) in (0..).zip(&answers[..2]) {
         let evidence = Evidence::from_bytes(answer).unwrap();
         let authentic = authenticate(&evidence, &endorsements, &DangerouslyUnbound, AT).unwrap();
@@ -151,9 +139,9 @@ fn evidence_states_what_was_measured_once_for_each_broker() {
 #[test]
 fn evidence_of_a_keep_for_debugging_says_so_and_is_refused_elsewhere() {
     let answers = evidence(1, 1, Debug::Allowed);
-    let endorsements = Endorsements { launchers: vec![SigningKey::from_seed(&[9; 32]).public()] };
+    let endorsements = Endorsements::of_launchers([SigningKey::from_seed(&[9; 32]).public()]);
     let evidence = Evidence::from_bytes(&answers[0]).unwrap();
     assert!(authenticate(&evidence, &endorsements, &DangerouslyUnbound, AT).is_err());
-    let authentic = authenticate(&evidence, &endorsements, &AllowDebug(DangerouslyUnbound), AT).unwrap();
+    let authentic = authenticate(&evidence, &endorsements, &AllowDebug::new(DangerouslyUnbound), AT).unwrap();
     assert!(authentic.claims().debug && authentic.claims().lacks.contains(&Lack::Undumpable));
 }

@@ -195,7 +195,8 @@ fn memory_is_bounded_and_nothing_spills() {
 #[test]
 fn a_view_that_contradicts_itself_is_refused() {
     let view = || tables().remove(0);
-    let changes: [(&str, fn(&mut Table)); 8] = [
+    type Change = fn(&mut Table);
+    let changes: [(&str, Change); 8] = [
         ("no_minimum", |table| table.gate.min_entities = 0),
         ("entity_not_listed", |table| table.entity = "name".into()),
         ("entity_is_a_float", |table| table.entity = "radius".into()),

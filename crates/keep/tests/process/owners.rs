@@ -1,0 +1,298 @@
+//! Two owners with a study, and brokers that keep the protocol or commit one crime.
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::Write as _,
+    net::TcpListener as BlockingListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use casemate_channel::{
+    broker_side::{Incoming, accept},
+    message::DatasetKey,
+};
+use casemate_contract::{
+    ChallengeStatement, Compiled, Contract, DecisionStatement, FullySigned, GateOutcome, Manifest, PartyName,
+    PermitStatement, RunId, SignedContract,
+};
+use casemate_cose::{Digest, SigningKey, UnixTime, decode};
+use casemate_evidence::{Endorsements, Evidence, Isolation, Lack, authenticate};
+use casemate_launch::{Dataset, Spec};
+use casemate_seal::{aad_prefix, blob, table};
+use casemate_trust::{Domain, Launcher, Process, Reason, Runtime, Verdict, appraise};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::launcher::{AT, broker, probe_with, spec};
+
+const WAIT: Duration = Duration::from_secs(30);
+const OWNERS: [&str; 2] = ["clinic", "registry"];
+const DATASETS: [&str; 2] = ["measurements", "diagnoses"];
+const SQL: &str = "SELECT d.diagnosis, COUNT(*) AS patients, AVG(m.radius) AS mean FROM measurements m \
+                   JOIN diagnoses d ON m.patient = d.patient GROUP BY d.diagnosis ORDER BY d.diagnosis";
+
+/// What a broker does wrong.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Crime {
+    AnotherKey,
+    ChallengeOfAnotherOwner,
+    ClockBehind,
+    DecisionOfAnotherRun,
+    HangUp,
+    KeyOfAnothersDataset,
+    NoKey,
+    None,
+    PermitOfAnotherResult,
+    RefuseToDecide,
+    RefuseToPermit,
+    WrongKey,
+}
+
+pub(crate) struct Study {
+    signed: SignedContract,
+    contract: FullySigned,
+    manifest: Manifest,
+    files: Vec<Vec<u8>>,
+    runtime: (tempfile::TempDir, std::path::PathBuf),
+    released: Arc<AtomicUsize>,
+}
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed(&[seed; 32])
+}
+
+fn broker_key(owner: usize) -> SigningKey {
+    key(40 + u8::try_from(owner).unwrap())
+}
+
+fn dataset_key(owner: usize) -> [u8; 32] {
+    [60 + u8::try_from(owner).unwrap(); 32]
+}
+
+fn sealed(owner: usize) -> Vec<u8> {
+    let mut csv = String::from(if owner == 0 { "patient,radius\n" } else { "patient,diagnosis\n" });
+    for patient in 0..40 {
+        let diagnosis = if patient % 2 == 0 { "healthy" } else { "ill" };
+        match owner {
+            0 => csv.push_str(&format!("{patient},{patient}.0\n")),
+            _ => csv.push_str(&format!("{patient},{diagnosis}\n")),
+        }
+    }
+    let schema = table::infer_csv(csv.as_bytes()).unwrap().schema;
+    let prefix = aad_prefix(&[u8::try_from(owner).unwrap(); 16], &[8; 16]);
+    let mut file = Vec::new();
+    table::seal_csv(csv.as_bytes(), &mut file, &schema, &dataset_key(owner), &prefix, |_| {}).unwrap();
+    file
+}
+
+fn toml(files: &[Vec<u8>], recipient: &str) -> String {
+    let lacks: Vec<String> = Lack::ALL.iter().map(|lack| format!("\"{lack}\"")).collect();
+    let mut text = format!(
+        "[study]\nid = \"test\"\nsequence = 1\npurpose = \"p\"\nlegal_basis = \"l\"\nexpires = 2030-01-01T00:00:00Z\n\
+         isolations = [\"process\"]\naccept_lacks = [{}]\nregions = [\"any\"]\n\
+         [parties.researcher]\nkey = \"{}\"\nrecipient = \"{recipient}\"\n",
+        lacks.join(", "),
+        key(3).public(),
+    );
+    for (index, owner) in OWNERS.iter().enumerate() {
+        let (identity, broker) = (key(1 + u8::try_from(index).unwrap()).public(), broker_key(index).public());
+        let column = ["radius = \"float64\"", "diagnosis = \"utf8\""][index];
+        text.push_str(&format!(
+            "[parties.{owner}]\nkey = \"{identity}\"\nbroker = {{ key = \"{broker}\", address = \"127.0.0.1:{}\" }}\n\
+             [datasets.{}]\nowner = \"{owner}\"\nid = \"{}\"\nversion = \"{}\"\ndigest = \"{}\"\nformat = \"parquet\"\n\
+             entity = \"patient\"\ncolumns = {{ patient = \"int64\", {column} }}\n\
+             gate = {{ min_entities = 5, max_rows = 10, max_bytes = 65536 }}\n",
+            7000 + index,
+            DATASETS[index],
+            format!("{index:02x}").repeat(16),
+            "08".repeat(16),
+            Digest::of(&files[index]),
+        ));
+    }
+    text.push_str(&format!(
+        "[computations.by-diagnosis]\nsql = \"{SQL}\"\nrunners = [\"researcher\"]\nrecipients = [\"researcher\"]\n\
+         reads = {{ measurements = [\"patient\", \"radius\"], diagnoses = [\"patient\", \"diagnosis\"] }}\n"
+    ));
+    text
+}
+
+impl Study {
+    pub(crate) fn new() -> Self {
+        let files: Vec<Vec<u8>> = (0..OWNERS.len()).map(sealed).collect();
+        let recipient = blob::recipient(&[77; 32]).unwrap();
+        let contract = Contract::parse(&toml(&files, &recipient), AT).unwrap();
+        let mut signed = SignedContract::new(Compiled::new(contract));
+        (1..=3).for_each(|seed| drop(signed.sign(&key(seed)).unwrap()));
+        let contract = FullySigned::check(signed.clone()).unwrap();
+        let (computation, runner) = ("by-diagnosis".parse().unwrap(), "researcher".parse().unwrap());
+        let run = RunId::from_bytes([5; 16]);
+        let manifest = Manifest::derive(&contract, &computation, run, &runner, Isolation::Process).unwrap();
+        let released = Arc::new(AtomicUsize::new(0));
+        Self { signed, contract, manifest, files, runtime: probe_with(b"\ncasemate-study\n"), released }
+    }
+
+    pub(crate) const fn recipient_secret(&self) -> [u8; 32] {
+        [77; 32]
+    }
+
+    /// How many brokers have released a key.
+    pub(crate) fn released(&self) -> usize {
+        self.released.load(Ordering::SeqCst)
+    }
+
+    /// The contract without one of its signatures.
+    pub(crate) fn unsigned(&self) -> Vec<u8> {
+        let mut fewer = SignedContract::new(self.signed.compiled().clone());
+        (1..=2).for_each(|seed| drop(fewer.sign(&key(seed)).unwrap()));
+        fewer.to_bytes()
+    }
+
+    /// The run, with a broker for each owner that commits its crime, on a thread of its own.
+    pub(crate) fn spec(&self, crimes: [Crime; 2]) -> Spec {
+        let mut spec = spec(SQL);
+        spec.runtime = self.runtime.1.clone();
+        spec.contract = self.signed.to_bytes();
+        spec.manifest = self.manifest.bytes().to_vec();
+        let limits = self.manifest.fields().limits;
+        spec.limits.memory_bytes = limits.memory_bytes;
+        spec.limits.open_files = 256;
+        spec.datasets = DATASETS
+            .iter()
+            .zip(&self.files)
+            .map(|(name, bytes)| Dataset { name: (*name).into(), file: read_only(bytes) })
+            .collect();
+        for (owner, crime) in crimes.into_iter().enumerate() {
+            let listener = BlockingListener::bind("127.0.0.1:0").unwrap();
+            spec.brokers.push(broker(OWNERS[owner], listener.local_addr().unwrap()));
+            let desk = Desk {
+                owner,
+                crime,
+                contract: self.contract.clone(),
+                manifest: self.manifest.clone(),
+                runtime: Digest::of(&std::fs::read(&self.runtime.1).unwrap()),
+                released: Arc::clone(&self.released),
+            };
+            std::thread::spawn(move || desk.serve(listener));
+        }
+        spec
+    }
+}
+
+fn read_only(bytes: &[u8]) -> File {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    File::open(file.path()).unwrap()
+}
+
+/// One owner's broker.
+struct Desk {
+    owner: usize,
+    crime: Crime,
+    contract: FullySigned,
+    manifest: Manifest,
+    runtime: Digest,
+    released: Arc<AtomicUsize>,
+}
+
+impl Desk {
+    fn serve(self, listener: BlockingListener) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            listener.set_nonblocking(true).unwrap();
+            let (stream, _) = TcpListener::from_std(listener).unwrap().accept().await.unwrap();
+            // Where the keep gives the run up, a step fails; what matters is how the run ended.
+            let _ended = self.converse(stream).await;
+        });
+    }
+
+    fn name(&self) -> PartyName {
+        OWNERS[self.owner].parse().unwrap()
+    }
+
+    async fn converse(&self, stream: TcpStream) -> Option<()> {
+        let own = if self.crime == Crime::AnotherKey { key(99) } else { broker_key(self.owner) };
+        let Incoming::Keep(arrived) = accept(stream, &own).await.ok()? else { return None };
+        let now = if self.crime == Crime::ClockBehind { UnixTime(AT.0 - 700) } else { AT };
+        let nonce = [u8::try_from(self.owner).unwrap(); 32];
+        let owner = match self.crime {
+            Crime::ChallengeOfAnotherOwner => "clinic".parse().unwrap(),
+            _ => self.name(),
+        };
+        let challenge = ChallengeStatement { nonce, session: [1; 16], at: now, owner }.sign(&own);
+        let challenging = arrived.challenge(challenge, nonce).await.ok()?;
+        let claimed = challenging.claimed(WAIT).await.ok()?;
+        if self.crime == Crime::HangUp {
+            return None;
+        }
+        let refusal = || vec![Reason::new("test-refusal", "a", "b", "c")];
+        if self.crime == Crime::RefuseToDecide {
+            return claimed.refuse(refusal()).await.ok();
+        }
+        let evidence = Evidence::from_bytes(&claimed.claim().evidence).unwrap();
+        let launcher = key(9).public();
+        let authentic =
+            authenticate(&evidence, &Endorsements::of_launchers([launcher]), &claimed.expectation(), AT).unwrap();
+        let domain = Domain::new(
+            OWNERS[self.owner],
+            vec![Launcher { name: "host".into(), key: launcher }],
+            vec![Runtime { name: "runtime".into(), digest: self.runtime }],
+            Some(Process { accept_lacks: Lack::ALL.iter().copied().collect::<BTreeSet<_>>() }),
+        );
+        let Verdict::Accepted(accepted) = appraise(authentic, &domain.unwrap(), AT) else { panic!("denied") };
+        assert_eq!(claimed.claim().manifest, self.manifest.bytes());
+        let keep_key = claimed.keep().spki_digest();
+        let decision = self.decision(keep_key, evidence.digest(), now).sign(&own);
+        let decided = claimed.admit(accepted, AT).ok()?.decide(decision).await.ok()?;
+        let assembled = decided.assembled(WAIT).await.ok()?;
+        assert_eq!(assembled.decisions().len(), OWNERS.len());
+        let released = assembled.release(b"receipt".to_vec(), self.keys(), AT).await.ok()?;
+        self.released.fetch_add(1, Ordering::SeqCst);
+        let asked = released.permit_asked(WAIT).await.ok()?;
+        if self.crime == Crime::RefuseToPermit {
+            return asked.refuse(refusal()).await.ok();
+        }
+        let gates: Vec<GateOutcome> = decode(&asked.request().gates, 1 << 16).unwrap();
+        let result = match self.crime {
+            Crime::PermitOfAnotherResult => Digest::of(b"another"),
+            _ => asked.request().result,
+        };
+        let (run, contract) = (self.manifest.fields().run, self.contract.digest());
+        let permit =
+            PermitStatement { run, contract, keep_key, owner: self.name(), result, gates, budget_debit: 0, at: now };
+        asked.permit(permit.sign(&own), b"permit receipt".to_vec()).await.ok()
+    }
+
+    fn decision(&self, keep_key: Digest, evidence: Digest, at: UnixTime) -> DecisionStatement {
+        let run = match self.crime {
+            Crime::DecisionOfAnotherRun => RunId::from_bytes([6; 16]),
+            _ => self.manifest.fields().run,
+        };
+        DecisionStatement {
+            run,
+            contract: self.contract.digest(),
+            manifest: self.manifest.digest(),
+            keep_key,
+            evidence,
+            domain: Digest::of(b"domain"),
+            owner: self.name(),
+            at,
+            expires: at.plus_s(300),
+        }
+    }
+
+    fn keys(&self) -> Vec<DatasetKey> {
+        let dataset = DATASETS[self.owner].to_owned();
+        match self.crime {
+            Crime::NoKey => Vec::new(),
+            Crime::KeyOfAnothersDataset => {
+                vec![DatasetKey { dataset: DATASETS[1 - self.owner].to_owned(), key: dataset_key(1 - self.owner) }]
+            }
+            Crime::WrongKey => vec![DatasetKey { dataset, key: [0; 32] }],
+            _ => vec![DatasetKey { dataset, key: dataset_key(self.owner) }],
+        }
+    }
+}
