@@ -254,9 +254,9 @@ pub enum Problem {
         known: Vec<PartyName>,
     },
     /// A value of another type.
-    #[error("a {actual} where {expected} is expected")]
+    #[error("{actual} where {expected} is expected")]
     WrongType {
-        /// What was written.
+        /// What was written, with its article.
         actual: String,
         /// What is accepted.
         expected: String,

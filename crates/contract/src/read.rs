@@ -264,7 +264,8 @@ impl Reader {
 }
 
 fn wrong_type(value: &DeValue, expected: &str) -> Problem {
-    Problem::WrongType { actual: value.type_str().to_owned(), expected: expected.to_owned() }
+    let article = if matches!(value, DeValue::Array(_) | DeValue::Integer(_)) { "an" } else { "a" };
+    Problem::WrongType { actual: format!("{article} {}", value.type_str()), expected: expected.to_owned() }
 }
 
 fn bad_value(text: &str, expected: &str) -> Problem {

@@ -4,9 +4,10 @@
 //! 2. Manifest: the bytes that the contract implies for computation and run, nothing else.
 //! 3. Evidence: authentic, bound to this session's nonce, exporter value and keys.
 //! 4. Appraisal under this owner's domain.
-//! 5. Authorisation: the contract's conditions and this owner's policies.
-//! 6. The run is new, the contract not superseded, no dataset revoked: recorded, in one transaction.
-//! 7. A signed decision, for the other brokers.
+//! 5. Datasets: what the contract names is what this owner sealed.
+//! 6. Authorisation: the contract's conditions and this owner's policies.
+//! 7. The run is new, the contract not superseded, no dataset revoked: recorded, in one transaction.
+//! 8. A signed decision, for the other brokers.
 
 use std::collections::BTreeSet;
 
@@ -68,6 +69,7 @@ pub(crate) async fn decide_run<S: AsyncRead + AsyncWrite + Unpin>(
     let keep_key = claimed.keep().spki_digest();
     let datasets = own_datasets(broker, &contract, &manifest);
     facts.datasets = datasets.iter().map(|(name, _)| name.clone()).collect();
+    sealed_here(broker, &contract, &datasets).await?;
     let run = Run {
         history: history(broker, &manifest).await?,
         standing: standing(broker, &contract, &datasets).await?,
@@ -136,6 +138,34 @@ fn own_datasets(broker: &Broker, contract: &FullySigned, manifest: &Manifest) ->
             (dataset.name.to_string(), version)
         })
         .collect()
+}
+
+/// What the contract names is what was sealed here: name, version and file.
+async fn sealed_here(
+    broker: &Broker,
+    contract: &FullySigned,
+    datasets: &[(String, DatasetVersion)],
+) -> Result<(), Vec<Reason>> {
+    let remedy = "sign a successor that names the dataset as `casemate dataset list` of its owner does";
+    let mut reasons = Vec::new();
+    for (name, version) in datasets {
+        let stored = broker.store.dataset_version(version).await.map_err(|error| vec![machine(&error)])?;
+        let Some(stored) = stored.map(|stored| stored.sealed) else {
+            let expected = format!("the version of `{name}` that the contract names, sealed by this owner");
+            reasons.push(Reason::new("dataset-key", expected, "none", remedy));
+            continue;
+        };
+        if stored.name != *name {
+            let actual = format!("the contract's name `{name}`");
+            reasons.push(Reason::new("dataset-name", format!("the owner's name `{}`", stored.name), actual, remedy));
+        }
+        let digest = contract.contract().dataset(name).map(|dataset| dataset.digest);
+        if let Some(digest) = digest.filter(|digest| *digest != stored.digest) {
+            let actual = format!("`{digest}` in the contract");
+            reasons.push(Reason::new("dataset-digest", format!("the sealed file `{}`", stored.digest), actual, remedy));
+        }
+    }
+    if reasons.is_empty() { Ok(()) } else { Err(reasons) }
 }
 
 async fn history(broker: &Broker, manifest: &Manifest) -> Result<RunHistory, Vec<Reason>> {

@@ -2,7 +2,8 @@
 //!
 //! 1. Who speaks is known by the TLS key: it has to be a party's identity key in the contract at hand.
 //! 2. Every signature is verified on the way in; copies of one contract are merged, never replaced.
-//! 3. A contract that everybody has signed raises the study's floor: an older one runs nowhere any more.
+//! 3. A contract that everybody has signed raises the study's floor: an older one runs nowhere any more. The next one has
+//!    to supersede the one that was accepted.
 
 use std::{io, time::Duration};
 
@@ -11,7 +12,7 @@ use casemate_channel::{
     mail::{self, Mailbox},
     message::MailRequest,
 };
-use casemate_contract::{FullySigned, SIGNED_CONTRACT_BYTES_MAX, SignatureError, SignedContract};
+use casemate_contract::{DenyReason, FullySigned, SIGNED_CONTRACT_BYTES_MAX, SignatureError, SignedContract};
 use casemate_cose::{Digest, PublicKey, SigningKey};
 use casemate_store::MergeError;
 use casemate_trust::Reason;
@@ -132,10 +133,22 @@ async fn receive(broker: &Broker, party: PublicKey, bytes: &[u8]) -> Result<Even
         MergeError::Store(error) => vec![machine(&error)],
     })?;
     if let Ok(agreed) = FullySigned::from_bytes(&stored.bytes) {
+        succeeds(broker, &agreed).await?;
         let raised = broker.store.raise_floor(study.id.as_str(), study.sequence, &digest).await;
         raised.map_err(|error| store_reasons(&agreed, error))?;
     }
     Ok(Event::Delivered { study: study.id.to_string(), contract: digest.to_string() })
+}
+
+/// The next contract of a study replaces the one that was accepted, as it must at a run.
+async fn succeeds(broker: &Broker, agreed: &FullySigned) -> Result<(), Vec<Reason>> {
+    let study = agreed.contract().study();
+    let floor = broker.store.floor(study.id.as_str()).await.map_err(|error| vec![machine(&error)])?;
+    let replaced = floor.filter(|floor| floor.sequence.checked_add(1) == Some(study.sequence)).map(|floor| floor.digest);
+    match replaced.filter(|replaced| study.supersedes != Some(*replaced)) {
+        None => Ok(()),
+        Some(expected) => Err(vec![DenyReason::SupersedesOther { expected, actual: study.supersedes }.reason()]),
+    }
 }
 
 /// The stored copy with the signatures of the offered one.

@@ -2,8 +2,9 @@
 //!
 //! 1. Contract: signed by every party.
 //! 2. Manifest: the bytes that the contract implies.
-//! 3. For each owner of the computation: its broker's challenge, decision and permit, signed by the key that the contract
-//!    names; for the same run, contract, manifest and keep; evidence authentic and bound to that challenge and session.
+//! 3. For each owner of the computation, and nobody else: its broker's challenge, decision and permit, signed by the key
+//!    that the contract names; for the same run, contract, manifest and keep; within the contract's time; each gate
+//!    passed; evidence authentic, bound to that challenge and session, of the program, isolation and lacks agreed.
 //! 4. Both receipts: in the owner's ledger by its signed checkpoint, and about this run, evidence and result.
 //! 5. All owners permitted one result.
 //!
@@ -11,7 +12,7 @@
 //! with the launcher key that it names, and [`VerifiedOwner::launcher`] says whose that was.
 
 use casemate_contract::{
-    BrokerRecord, ChallengeStatement, DecisionStatement, FullySigned, GateOutcome, Manifest, Party, PermitStatement,
+    BrokerRecord, ChallengeStatement, DatasetName, DecisionStatement, FullySigned, GateOutcome, Manifest, Party, PermitStatement,
     ResultBody, RunBundle,
 };
 use casemate_cose::{Digest, PublicKey, UnixTime, claimed_signer};
@@ -121,6 +122,9 @@ pub fn verify_run(bytes: &[u8], expected: Option<Digest>) -> Result<VerifiedRun,
         owners.push(owner);
         results.push(result);
     }
+    if let Some(other) = bundle.brokers.iter().find(|record| !owners.iter().any(|o| o.owner == record.owner.as_str())) {
+        return Err(VerifyError::Record(format!("it has a part of `{}`, who owns nothing in this run", other.owner)));
+    }
     match results.as_slice() {
         [first, rest @ ..] if rest.iter().all(|result| result == first) => {
             let result = *first;
@@ -175,6 +179,13 @@ impl OwnerCheck<'_> {
         self.same("permit", "contract", permit.contract == decision.contract)?;
         self.same("permit", "keep", permit.keep_key == keep_key)?;
         self.same("permit", "owner", permit.owner == self.party.name)?;
+        self.same("evidence", "program", claims.program == self.manifest.fields().program)?;
+        self.same("evidence", "isolation", claims.isolation == self.manifest.fields().isolation)?;
+        let study = self.contract.contract().study();
+        self.same("evidence", "lack", claims.lacks.iter().all(|lack| study.accept_lacks.contains(lack)))?;
+        self.same("decision", "time", decision.at < study.expires)?;
+        self.same("permit", "time", permit.at < study.expires)?;
+        self.same("permit", "gate", self.gates_passed(&permit.gates))?;
         let release = self.receipt("release receipt", &self.record.release_receipt, &key, Event::Release, &decision)?;
         let logged = self.receipt("permit receipt", &self.record.permit_receipt, &key, Event::Permit, &decision)?;
         self.same("permit receipt", "result", logged.body().result == Some(permit.result))?;
@@ -231,6 +242,15 @@ impl OwnerCheck<'_> {
         self.same(part, "evidence", body.evidence == Some(decision.evidence))?;
         self.same(part, "domain", body.domain == Some(decision.domain))?;
         Ok(verified)
+    }
+
+    /// Every rule of every gate of this owner's datasets was decided and passed; nobody else's failed.
+    fn gates_passed(&self, outcomes: &[GateOutcome]) -> bool {
+        let contract = self.contract.contract();
+        let read = |name: &DatasetName| self.manifest.fields().datasets.iter().any(|dataset| dataset.name == *name);
+        let own = contract.datasets().iter().filter(|dataset| dataset.owner == self.party.name && read(&dataset.name));
+        let mut wanted = own.flat_map(|dataset| dataset.gate.rules().map(|rule| GateOutcome::passed(dataset.name.clone(), rule)));
+        outcomes.iter().all(|outcome| outcome.passed) && wanted.all(|rule| outcomes.contains(&rule))
     }
 
     fn same(&self, part: &'static str, field: &'static str, agrees: bool) -> Result<(), VerifyError> {

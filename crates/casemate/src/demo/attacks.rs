@@ -1,33 +1,31 @@
 //! Three attacks on the study that just ran, each refused before the user's eyes.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     roles::{Roles, describe},
     study::{Run, string, text},
 };
-use crate::failure::{Failure, Outcome};
+use crate::failure::Failure;
 
-/// Tries all three. An attack that is *not* refused fails the demo.
-pub(super) fn run(roles: &mut Roles, run: &Run) -> Outcome {
+/// Tries all three and tells what refused each. An attack that is *not* refused fails the demo.
+pub(super) fn run(roles: &mut Roles, run: &Run) -> Result<Vec<Value>, Failure> {
     roles.screen.line("");
     roles.screen.line("Attacks");
-    alter_query(roles, run)?;
-    replay(roles, run)?;
-    isolate(roles, run)
+    Ok(vec![alter_query(roles, run)?, replay(roles, run)?, isolate(roles, run)?])
 }
 
-fn alter_query(roles: &Roles, run: &Run) -> Outcome {
+fn alter_query(roles: &Roles, run: &Run) -> Result<Value, Failure> {
     let outcome = roles.call("researcher", &["attack", "alter-query", &text(&run.receipt), "clinic"])?;
     refused(roles, 1, "the query changed by one byte after all had signed, shown to the clinic's broker by a keep whose launcher plays along", &outcome)
 }
 
-fn replay(roles: &Roles, run: &Run) -> Outcome {
+fn replay(roles: &Roles, run: &Run) -> Result<Value, Failure> {
     let outcome = roles.call("researcher", &["attack", "replay", &text(&run.receipt), "clinic"])?;
     refused(roles, 2, "the evidence of the earlier run shown again to the clinic's broker", &outcome)
 }
 
-fn isolate(roles: &Roles, run: &Run) -> Outcome {
+fn isolate(roles: &Roles, run: &Run) -> Result<Value, Failure> {
     let out = text(&roles.folder("researcher").join("attack-3"));
     let outcome = roles.call(
         "researcher",
@@ -36,7 +34,7 @@ fn isolate(roles: &Roles, run: &Run) -> Outcome {
     refused(roles, 3, "a query that isolates one patient, signed by everybody", &outcome)
 }
 
-fn refused(roles: &Roles, number: u8, what: &str, outcome: &(i32, Value)) -> Outcome {
+fn refused(roles: &Roles, number: u8, what: &str, outcome: &(i32, Value)) -> Result<Value, Failure> {
     let (code, value) = outcome;
     roles.screen.line(format!("  {number}  {what}"));
     if *code != 1 {
@@ -54,5 +52,5 @@ fn refused(roles: &Roles, number: u8, what: &str, outcome: &(i32, Value)) -> Out
         roles.screen.line(format!("       expected {}", string(reason, "expected")));
         roles.screen.line(format!("       actual   {}", string(reason, "actual")));
     }
-    Ok(())
+    Ok(json!({"attack": what, "message": string(value, "message"), "reasons": reasons}))
 }

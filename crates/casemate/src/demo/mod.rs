@@ -30,9 +30,9 @@ pub(crate) fn demo(args: &DemoArgs, screen: Screen) -> Outcome {
     let mut roles = Roles::new(&args.dir, screen, started)?;
     let run = study::run(&mut roles)?;
     study::summary(&roles, &run)?;
-    attacks::run(&mut roles, &run)?;
+    let attacks = attacks::run(&mut roles, &run)?;
     study::by_hand(&roles, &run);
-    roles.finish(&run);
+    roles.finish(&run, &attacks);
     Ok(())
 }
 

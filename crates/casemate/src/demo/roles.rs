@@ -125,7 +125,7 @@ impl Roles {
     }
 
     /// Stops the brokers and, under `--json`, prints the demo's object.
-    pub(super) fn finish(mut self, run: &Run) {
+    pub(super) fn finish(mut self, run: &Run, attacks: &[Value]) {
         self.stop();
         let written: Vec<_> = self
             .written
@@ -133,7 +133,8 @@ impl Roles {
             .map(|(path, what)| serde_json::json!({"path": path, "what": what}))
             .collect();
         self.screen.object(&serde_json::json!({
-            "seconds": self.started.elapsed().as_secs_f64(), "run": run.object, "result": run.opened, "written": written,
+            "seconds": self.started.elapsed().as_secs_f64(), "run": run.object, "result": run.opened, "attacks": attacks,
+            "written": written,
         }));
     }
 

@@ -1,5 +1,7 @@
 //! `casemate completions`.
 
+use std::io::Write as _;
+
 use clap::CommandFactory as _;
 
 use crate::{
@@ -9,6 +11,9 @@ use crate::{
 
 /// Prints the completions of a shell.
 pub(crate) fn completions(args: &CompletionsArgs) -> Outcome {
-    clap_complete::generate(args.shell, &mut Cli::command(), "casemate", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "casemate", &mut script);
+    // A closed pipe ends this quietly, as it does for every other verb.
+    let _ = std::io::stdout().write_all(&script);
     Ok(())
 }

@@ -54,14 +54,14 @@ fn recognise(bytes: &[u8], screen: Screen) -> Option<&'static str> {
         card(&found, screen);
         return Some("card");
     }
+    if bytes.starts_with(b"age-encryption.org/") || bytes.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
+        screen.line("an age file: a result, a sealed file, or a key file; only its recipient or passphrase opens it");
+        return Some("age file");
+    }
     let text = std::str::from_utf8(bytes).ok()?;
     if let Ok(found) = Domain::parse(text) {
         domain(&found, screen);
         return Some("domain");
-    }
-    if text.starts_with("age-encryption.org/") || text.starts_with("-----BEGIN AGE ENCRYPTED FILE-----") {
-        screen.line("an age file: a result, a sealed file, or a key file; only its recipient or passphrase opens it");
-        return Some("age file");
     }
     None
 }

@@ -6,10 +6,4 @@ fn forge(signed: SignedContract) -> FullySigned {
     FullySigned { signed }
 }
 
-fn pass(signed: SignedContract) {
-    needs_all(signed);
-}
-
-fn needs_all(_: FullySigned) {}
-
 fn main() {}

@@ -75,7 +75,7 @@ const CRIMES: &[Crime] = &[
         "`process` stands here twice",
         "\"process\"",
     ),
-    Crime("isolation_number", "[\"process\"]", "[1]", "a integer where one of", "1"),
+    Crime("isolation_number", "[\"process\"]", "[1]", "an integer where one of", "1"),
     Crime("isolation_alone", "[\"process\"]", "\"process\"", "a string where a list", "\"process\""),
     Crime("lack_unknown", "\"secret-plaintext\"", "\"everything\"", "`everything` is not a lack", "\"everything\""),
     Crime("region_unproven", "[\"any\"]", "[\"eu\"]", "no evidence of this version proves the region `eu`", "\"eu\""),
@@ -221,7 +221,13 @@ const CRIMES: &[Crime] = &[
     ),
     Crime("recipients_none", "recipients = [\"researcher\"]", "recipients = []", "must not be empty", "[]"),
     Crime("recipients_missing", "recipients = [\"researcher\"]", "", "`recipients` is missing", "by-diagnosis"),
-    Crime("sql_empty", "sql = \"\"\"SELECT", "sql = \"\"\n#", "is not", "\"\""),
+    Crime(
+        "sql_blank",
+        "sql = \"\"\"SELECT",
+        "sql = \" \"\nx = \"\"\"SELECT",
+        "` ` is not 1 to 65536 bytes of SQL",
+        "\" \"",
+    ),
     Crime("computation_of_another_kind", "sql = ", "wasm = ", "unknown key `wasm`", "wasm"),
     Crime("not_toml", "[study]", "[study", "not TOML", ""),
 ];

@@ -24,7 +24,10 @@ use casemate_cose::{Digest, SigningKey, UnixTime, decode};
 use casemate_evidence::{Endorsements, Evidence, Isolation, Lack, authenticate};
 use casemate_launch::{Dataset, Spec};
 use casemate_seal::{aad_prefix, blob, table};
-use casemate_trust::{Domain, Launcher, Process, Reason, Runtime, Verdict, appraise};
+use casemate_trust::{
+    Reason, Verdict, appraise,
+    domain::{Domain, Launcher, Process, Runtime},
+};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::launcher::{AT, broker, probe_with, spec};
@@ -83,7 +86,7 @@ fn sealed(owner: usize) -> Vec<u8> {
         }
     }
     let schema = table::infer_csv(csv.as_bytes()).unwrap().schema;
-    let prefix = aad_prefix(&[u8::try_from(owner).unwrap(); 16], &[8; 16]);
+    let prefix = aad_prefix(&[u8::try_from(owner).unwrap(); 16], &[u8::try_from(owner).unwrap() + 8; 16]);
     let mut file = Vec::new();
     table::seal_csv(csv.as_bytes(), &mut file, &schema, &dataset_key(owner), &prefix, |_| {}).unwrap();
     file
@@ -109,7 +112,7 @@ fn toml(files: &[Vec<u8>], recipient: &str) -> String {
             7000 + index,
             DATASETS[index],
             format!("{index:02x}").repeat(16),
-            "08".repeat(16),
+            format!("{:02x}", index + 8).repeat(16),
             Digest::of(&files[index]),
         ));
     }

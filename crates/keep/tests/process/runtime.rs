@@ -1,8 +1,7 @@
 //! What is measured is what runs; what is signed is what was measured.
 
 use std::{
-    collections::BTreeSet, fs, io::Write as _, net::TcpListener, os::unix::fs::PermissionsExt as _, path::PathBuf,
-    process::Command,
+    collections::BTreeSet, fs, io::Write as _, net::TcpListener, os::unix::fs::PermissionsExt as _, process::Command,
 };
 
 use casemate_cose::{Digest, SigningKey};

@@ -4,14 +4,17 @@
 use std::{
     io,
     os::{
-        fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
+        fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
         unix::{net::UnixStream, process::CommandExt as _},
     },
     process::{Child, Command, Stdio},
 };
 
 use casemate_attester::control::{CONTROL_FD, KEEP_NAME};
-use nix::unistd::{geteuid, getpid};
+use nix::{
+    fcntl::{FcntlArg, fcntl},
+    unistd::{geteuid, getpid},
+};
 
 /// Users of keeps that root starts: the range of systemd's dynamic users, which no account has.
 const KEEP_USERS: std::ops::Range<u32> = 61_184..65_520;
@@ -24,6 +27,11 @@ pub(super) struct Born {
 
 /// Executes `image` with `control` as its descriptor 3. Root gives it an unprivileged user where the machine lets it.
 pub(super) fn execute(image: BorrowedFd<'_>, control: &OwnedFd) -> io::Result<Born> {
+    // While this is held, descriptor 3 is taken: neither the image nor the pipe on which `Command` hears of a failed exec
+    // can have the number that the child gives to the socket.
+    let _third = above(control.as_fd(), CONTROL_FD)?;
+    let image = above(image, CONTROL_FD + 1)?;
+    let image = image.as_fd();
     let own = geteuid().as_raw();
     if geteuid().is_root() {
         let span = KEEP_USERS.end - KEEP_USERS.start;
@@ -34,6 +42,13 @@ pub(super) fn execute(image: BorrowedFd<'_>, control: &OwnedFd) -> io::Result<Bo
         }
     }
     command(image, control).spawn().map(|child| Born { child, user: own })
+}
+
+/// A duplicate whose number is `least` or above, closed on execution.
+fn above(descriptor: BorrowedFd<'_>, least: RawFd) -> io::Result<OwnedFd> {
+    let duplicate = fcntl(descriptor, FcntlArg::F_DUPFD_CLOEXEC(least))?;
+    // SAFETY: `fcntl` has just made this descriptor, and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(duplicate) })
 }
 
 fn command(image: BorrowedFd<'_>, control: &OwnedFd) -> Command {

@@ -195,18 +195,18 @@ fn memory_is_bounded_and_nothing_spills() {
 #[test]
 fn a_view_that_contradicts_itself_is_refused() {
     let view = || tables().remove(0);
-    type Change = fn(&mut Table);
-    let changes: [(&str, Change); 8] = [
-        ("no_minimum", |table| table.gate.min_entities = 0),
-        ("entity_not_listed", |table| table.entity = "name".into()),
-        ("entity_is_a_float", |table| table.entity = "radius".into()),
-        ("name_with_a_dot", |table| table.name = "a.b".into()),
-        ("name_in_capitals", |table| table.name = "Clinic".into()),
-        ("column_twice", |table| table.columns.push(("age".into(), ColumnType::Int64))),
-        ("reserved_column", |table| table.columns.push(("__casemate_gate_0".into(), ColumnType::Boolean))),
-        ("nameless_column", |table| table.columns.push((String::new(), ColumnType::Int64))),
+    struct Change(&'static str, fn(&mut Table));
+    let changes = [
+        Change("no_minimum", |table| table.gate.min_entities = 0),
+        Change("entity_not_listed", |table| table.entity = "name".into()),
+        Change("entity_is_a_float", |table| table.entity = "radius".into()),
+        Change("name_with_a_dot", |table| table.name = "a.b".into()),
+        Change("name_in_capitals", |table| table.name = "Clinic".into()),
+        Change("column_twice", |table| table.columns.push(("age".into(), ColumnType::Int64))),
+        Change("reserved_column", |table| table.columns.push(("__casemate_gate_0".into(), ColumnType::Boolean))),
+        Change("nameless_column", |table| table.columns.push((String::new(), ColumnType::Int64))),
     ];
-    for (what, change) in changes {
+    for Change(what, change) in changes {
         let mut table = view();
         change(&mut table);
         let refusals = block_on(check("SELECT count(*) FROM clinic", &[table])).unwrap_err();
