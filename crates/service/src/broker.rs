@@ -111,7 +111,11 @@ impl Broker {
         };
         let text = fs::read_to_string(&self.domain).map_err(|error| refuse(error.to_string()))?;
         let domain = Domain::parse(&text).map_err(|error| refuse(error.to_string()))?;
-        if domain.owner() == self.owner.as_str() { Ok(domain) } else { Err(refuse(format!("a domain of `{}`", domain.owner()))) }
+        if domain.owner() == self.owner.as_str() {
+            Ok(domain)
+        } else {
+            Err(refuse(format!("a domain of `{}`", domain.owner())))
+        }
     }
 
     /// What the ledger's checkpoints are signed with.

@@ -12,7 +12,9 @@
 use std::collections::BTreeSet;
 
 use casemate_channel::broker_side::Claimed;
-use casemate_contract::{Allow, Decision, DenyReason, Floor, FullySigned, Manifest, Run, RunHistory, RunId, Standing, authorise};
+use casemate_contract::{
+    Allow, Decision, DenyReason, Floor, FullySigned, Manifest, Run, RunHistory, RunId, Standing, authorise,
+};
 use casemate_cose::UnixTime;
 use casemate_evidence::{Bound, Evidence, authenticate};
 use casemate_ledger::ReceiptBody;

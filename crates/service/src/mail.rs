@@ -123,7 +123,12 @@ async fn receive(broker: &Broker, party: PublicKey, bytes: &[u8]) -> Result<Even
     let sender = contract.parties().iter().find(|known| known.key == party).map(|known| &known.name);
     if !sender.is_some_and(|sender| offered.signed().any(|signed| signed == sender)) {
         let actual = format!("`{party}`, who has not signed it");
-        return Err(vec![Reason::new("mail-sender", "a party that has signed", actual, "sign the contract before sending it")]);
+        return Err(vec![Reason::new(
+            "mail-sender",
+            "a party that has signed",
+            actual,
+            "sign the contract before sending it",
+        )]);
     }
     let (digest, study) = (offered.compiled().digest(), contract.study());
     let merge = |stored: Option<&[u8]>| merge(stored, &offered);
@@ -144,7 +149,8 @@ async fn receive(broker: &Broker, party: PublicKey, bytes: &[u8]) -> Result<Even
 async fn succeeds(broker: &Broker, agreed: &FullySigned) -> Result<(), Vec<Reason>> {
     let study = agreed.contract().study();
     let floor = broker.store.floor(study.id.as_str()).await.map_err(|error| vec![machine(&error)])?;
-    let replaced = floor.filter(|floor| floor.sequence.checked_add(1) == Some(study.sequence)).map(|floor| floor.digest);
+    let replaced =
+        floor.filter(|floor| floor.sequence.checked_add(1) == Some(study.sequence)).map(|floor| floor.digest);
     match replaced.filter(|replaced| study.supersedes != Some(*replaced)) {
         None => Ok(()),
         Some(expected) => Err(vec![DenyReason::SupersedesOther { expected, actual: study.supersedes }.reason()]),

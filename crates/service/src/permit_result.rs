@@ -35,7 +35,12 @@ pub(crate) async fn permit_result(
     at: UnixTime,
 ) -> Result<(Vec<u8>, Vec<u8>), Vec<Reason>> {
     let gates: Vec<GateOutcome> = decode(&request.gates, GATES_BYTES_MAX).map_err(|error| {
-        vec![Reason::new("gate-outcomes", "the outcome of each gate", error.to_string(), "report it: it is a defect of Casemate")]
+        vec![Reason::new(
+            "gate-outcomes",
+            "the outcome of each gate",
+            error.to_string(),
+            "report it: it is a defect of Casemate",
+        )]
     })?;
     let request = PermitRequest { result: request.result, gates };
     let record = record(broker, agreed).await?;

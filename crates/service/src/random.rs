@@ -7,6 +7,11 @@ use casemate_trust::Reason;
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], Reason> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map(|()| bytes).map_err(|_| {
-        Reason::new("randomness", "random bytes from the kernel", "none", "the owner's operator checks the broker's machine")
+        Reason::new(
+            "randomness",
+            "random bytes from the kernel",
+            "none",
+            "the owner's operator checks the broker's machine",
+        )
     })
 }

@@ -37,7 +37,9 @@ pub(crate) fn store_reasons(contract: &FullySigned, error: StoreError) -> Vec<Re
             Ok(dataset) => DenyReason::Revoked { dataset }.reason(),
             Err(error) => machine(&error),
         },
-        StoreError::Run(RunError::Different { run, .. }) => DenyReason::RunReused { run: RunId::from_bytes(run) }.reason(),
+        StoreError::Run(RunError::Different { run, .. }) => {
+            DenyReason::RunReused { run: RunId::from_bytes(run) }.reason()
+        }
         StoreError::Run(error) => {
             Reason::new("run-state", "a step that follows on the run's state", error.to_string(), "start a new run")
         }
@@ -55,5 +57,10 @@ pub(crate) fn machine(error: &(dyn std::error::Error + 'static)) -> Reason {
         Some(_) => "the store failed",
         None => "a defect",
     };
-    Reason::new("broker-store", "a durable record of the decision", actual, "the owner's operator looks at the broker's screen")
+    Reason::new(
+        "broker-store",
+        "a durable record of the decision",
+        actual,
+        "the owner's operator looks at the broker's screen",
+    )
 }

@@ -12,8 +12,8 @@
 //! with the launcher key that it names, and [`VerifiedOwner::launcher`] says whose that was.
 
 use casemate_contract::{
-    BrokerRecord, ChallengeStatement, DatasetName, DecisionStatement, FullySigned, GateOutcome, Manifest, Party, PermitStatement,
-    ResultBody, RunBundle,
+    BrokerRecord, ChallengeStatement, DatasetName, DecisionStatement, FullySigned, GateOutcome, Manifest, Party,
+    PermitStatement, ResultBody, RunBundle,
 };
 use casemate_cose::{Digest, PublicKey, UnixTime, claimed_signer};
 use casemate_evidence::{Attester, Binding, Bound, Claims, Endorsements, Evidence, Role, authenticate};
@@ -102,8 +102,7 @@ pub struct VerifiedOwner {
 /// [`VerifyError`]: the first part that does not verify.
 pub fn verify_run(bytes: &[u8], expected: Option<Digest>) -> Result<VerifiedRun, VerifyError> {
     let bundle = RunBundle::from_bytes(bytes).map_err(|error| VerifyError::Record(error.to_string()))?;
-    let contract =
-        FullySigned::from_bytes(&bundle.contract).map_err(|error| VerifyError::Record(error.to_string()))?;
+    let contract = FullySigned::from_bytes(&bundle.contract).map_err(|error| VerifyError::Record(error.to_string()))?;
     if let Some(expected) = expected.filter(|expected| *expected != contract.digest()) {
         return Err(VerifyError::Contract { expected, actual: contract.digest() });
     }
@@ -139,8 +138,7 @@ pub fn verify_run(bytes: &[u8], expected: Option<Digest>) -> Result<VerifiedRun,
 /// # Errors
 /// [`VerifyError::Result`].
 pub fn verify_result(object: &[u8], run: &VerifiedRun) -> Result<ResultBody, VerifyError> {
-    let body =
-        ResultBody::verify(object, &run.keep_key).map_err(|error| VerifyError::Result(error.to_string()))?;
+    let body = ResultBody::verify(object, &run.keep_key).map_err(|error| VerifyError::Result(error.to_string()))?;
     if body.digest() != run.result {
         return Err(VerifyError::Result("no owner permitted it".to_owned()));
     }
@@ -203,7 +201,8 @@ impl OwnerCheck<'_> {
         at: UnixTime,
     ) -> Result<(Claims, PublicKey, Digest), VerifyError> {
         let part = "evidence";
-        let evidence = Evidence::from_bytes(&self.record.evidence).map_err(|refusal| self.failed(part, refusal.actual()))?;
+        let evidence =
+            Evidence::from_bytes(&self.record.evidence).map_err(|refusal| self.failed(part, refusal.actual()))?;
         let launcher = claimed_signer(evidence.bytes()).map_err(self.part(part))?;
         let binding = Binding {
             role: Role::Keep,
@@ -215,7 +214,10 @@ impl OwnerCheck<'_> {
         };
         let endorsements = Endorsements::of_launchers([launcher]);
         let authenticated = authenticate(&evidence, &endorsements, &Bound::new(binding), at).map_err(|refusal| {
-            self.failed(part, format!("{}: expected {}, found {}", refusal.rule(), refusal.expected(), refusal.actual()))
+            self.failed(
+                part,
+                format!("{}: expected {}, found {}", refusal.rule(), refusal.expected(), refusal.actual()),
+            )
         })?;
         let claims = authenticated.claims().clone();
         let Attester::Launcher(launcher) = claims.attester;
@@ -249,7 +251,8 @@ impl OwnerCheck<'_> {
         let contract = self.contract.contract();
         let read = |name: &DatasetName| self.manifest.fields().datasets.iter().any(|dataset| dataset.name == *name);
         let own = contract.datasets().iter().filter(|dataset| dataset.owner == self.party.name && read(&dataset.name));
-        let mut wanted = own.flat_map(|dataset| dataset.gate.rules().map(|rule| GateOutcome::passed(dataset.name.clone(), rule)));
+        let mut wanted =
+            own.flat_map(|dataset| dataset.gate.rules().map(|rule| GateOutcome::passed(dataset.name.clone(), rule)));
         outcomes.iter().all(|outcome| outcome.passed) && wanted.all(|rule| outcomes.contains(&rule))
     }
 

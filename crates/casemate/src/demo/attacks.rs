@@ -17,7 +17,12 @@ pub(super) fn run(roles: &mut Roles, run: &Run) -> Result<Vec<Value>, Failure> {
 
 fn alter_query(roles: &Roles, run: &Run) -> Result<Value, Failure> {
     let outcome = roles.call("researcher", &["attack", "alter-query", &text(&run.receipt), "clinic"])?;
-    refused(roles, 1, "the query changed by one byte after all had signed, shown to the clinic's broker by a keep whose launcher plays along", &outcome)
+    refused(
+        roles,
+        1,
+        "the query changed by one byte after all had signed, shown to the clinic's broker by a keep whose launcher plays along",
+        &outcome,
+    )
 }
 
 fn replay(roles: &Roles, run: &Run) -> Result<Value, Failure> {

@@ -11,11 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{
-    failure::Failure,
-    random::random,
-    screen::Screen,
-};
+use crate::{failure::Failure, random::random, screen::Screen};
 
 use super::study::Run;
 
@@ -72,9 +68,8 @@ impl Roles {
             .map_err(|error| Failure::machine(format!("cannot start `casemate {}`: {error}", args.join(" "))))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let last = text.lines().last().unwrap_or_default();
-        let value = serde_json::from_str(last).unwrap_or_else(|_| {
-            serde_json::json!({ "message": String::from_utf8_lossy(&output.stderr).trim() })
-        });
+        let value = serde_json::from_str(last)
+            .unwrap_or_else(|_| serde_json::json!({ "message": String::from_utf8_lossy(&output.stderr).trim() }));
         Ok((output.status.code().unwrap_or(-1), value))
     }
 
@@ -127,11 +122,8 @@ impl Roles {
     /// Stops the brokers and, under `--json`, prints the demo's object.
     pub(super) fn finish(mut self, run: &Run, attacks: &[Value]) {
         self.stop();
-        let written: Vec<_> = self
-            .written
-            .iter()
-            .map(|(path, what)| serde_json::json!({"path": path, "what": what}))
-            .collect();
+        let written: Vec<_> =
+            self.written.iter().map(|(path, what)| serde_json::json!({"path": path, "what": what})).collect();
         self.screen.object(&serde_json::json!({
             "seconds": self.started.elapsed().as_secs_f64(), "run": run.object, "result": run.opened, "attacks": attacks,
             "written": written,

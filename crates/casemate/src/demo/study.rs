@@ -4,11 +4,7 @@ use std::{fs, path::PathBuf};
 
 use serde_json::Value;
 
-use super::{
-    DIAGNOSES, MEASUREMENTS,
-    roles::Roles,
-    table,
-};
+use super::{DIAGNOSES, MEASUREMENTS, roles::Roles, table};
 use crate::failure::{Failure, Outcome};
 
 pub(super) const OWNERS: [&str; 2] = ["clinic", "registry"];
@@ -71,7 +67,13 @@ pub(super) fn run(roles: &mut Roles) -> Result<Run, Failure> {
     )?;
     for owner in object.get("owners").and_then(Value::as_array).into_iter().flatten() {
         let name = string(owner, "owner");
-        roles.say(&name, &format!("decided, then released its key to the keep, then permitted the result ({})", string(owner, "why")));
+        roles.say(
+            &name,
+            &format!(
+                "decided, then released its key to the keep, then permitted the result ({})",
+                string(owner, "why")
+            ),
+        );
     }
     let receipt = PathBuf::from(string(&object, "receipt"));
     let result = results.join("researcher.result");
@@ -108,7 +110,14 @@ fn seal(roles: &mut Roles) -> Outcome {
         let path = PathBuf::from(string(&sealed, "sealed"));
         let copy = roles.folder("researcher").join(format!("{name}.parquet"));
         fs::copy(&path, &copy).map_err(|e| Failure::io("copy", &path, &e))?;
-        roles.say(who, &format!("sealed {} rows into {}, gave the file (not the key) to the researcher", number(&sealed, "rows"), shown(roles, &path)));
+        roles.say(
+            who,
+            &format!(
+                "sealed {} rows into {}, gave the file (not the key) to the researcher",
+                number(&sealed, "rows"),
+                shown(roles, &path)
+            ),
+        );
         roles.wrote(&path, "sealed table: encrypted Parquet, opens in pyarrow with the key");
     }
     Ok(())
@@ -213,7 +222,8 @@ pub(super) fn by_hand(roles: &Roles, run: &Run) {
     }
     say("");
     say("Go on by hand");
-    let state = |who: &str| format!("casemate --state {0}/state --passphrase-file {0}/passphrase", roles.folder(who).display());
+    let state =
+        |who: &str| format!("casemate --state {0}/state --passphrase-file {0}/passphrase", roles.folder(who).display());
     say(&format!("  {} result open {}", state("researcher"), run.result.display()));
     say(&format!("  casemate receipt verify {} --contract {}", run.receipt.display(), run.contract.display()));
     say(&format!("  casemate contract show {} --cedar", run.contract.display()));

@@ -56,7 +56,8 @@ fn altered(record: &RunBundle) -> Result<(Vec<u8>, Vec<u8>), Failure> {
     let signed = SignedContract::from_bytes(&record.contract).map_err(|error| Failure::input(error.to_string()))?;
     let bytes = signed.compiled().bytes().to_vec();
     let mut changed = bytes.clone();
-    let place = bytes.windows(6).position(|window| window == b"STDDEV").ok_or_else(|| Failure::input("no STDDEV to change"))?;
+    let place =
+        bytes.windows(6).position(|window| window == b"STDDEV").ok_or_else(|| Failure::input("no STDDEV to change"))?;
     if let Some(byte) = changed.get_mut(place + 5) {
         *byte = b'X';
     }

@@ -168,7 +168,8 @@ pub(crate) async fn load(path: &Path) -> Result<SignedContract, Failure> {
         .map(|problem| (mark(&problem.computation), format!("{}: {}", problem.reason.rule, problem.reason.actual)))
         .collect();
     let reasons = problems.into_iter().map(|problem| problem.reason).collect();
-    Err(Failure::refused(format!("`{}` asks for what the gates refuse", path.display()), reasons).marked(path, &text, marks))
+    Err(Failure::refused(format!("`{}` asks for what the gates refuse", path.display()), reasons)
+        .marked(path, &text, marks))
 }
 
 /// Reads a .contract with its signatures verified.

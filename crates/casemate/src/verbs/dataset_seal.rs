@@ -131,7 +131,8 @@ fn encrypt(
         }
         Input::Csv { schema, rows } => {
             let bar = screen.bar(*rows, "sealing");
-            let sealed = table::seal_csv(BufReader::new(file), output, schema, key, prefix, |row| bar.set_position(row))?;
+            let sealed =
+                table::seal_csv(BufReader::new(file), output, schema, key, prefix, |row| bar.set_position(row))?;
             bar.finish_and_clear();
             Sealed { rows: Some(sealed.rows), file: sealed.file }
         }
@@ -191,7 +192,12 @@ fn dry_run(args: &SealArgs, name: &DatasetName, input: &Input, screen: Screen) -
         let mark = if Some(&column.name) == args.entity.as_ref() { "   the entity" } else { "" };
         screen.line(format!("  {:<32} {}{mark}", column.name, column.kind));
     }
-    let columns: Vec<_> = input.schema().map_or(&[][..], Schema::columns).iter().map(|c| json!({"name": c.name, "type": c.kind.name()})).collect();
+    let columns: Vec<_> = input
+        .schema()
+        .map_or(&[][..], Schema::columns)
+        .iter()
+        .map(|c| json!({"name": c.name, "type": c.kind.name()}))
+        .collect();
     screen.object(&json!({"name": name.as_str(), "dry_run": true, "columns": columns, "entity": args.entity}));
     Ok(())
 }
@@ -199,7 +205,9 @@ fn dry_run(args: &SealArgs, name: &DatasetName, input: &Input, screen: Screen) -
 fn report(name: &DatasetName, out: &Path, input: &Input, sealed: &Sealed, version: DatasetVersion, screen: Screen) {
     let columns = input.schema().map_or(0, |schema| schema.columns().len());
     match sealed.rows {
-        Some(rows) => screen.line(format!("sealed `{name}`: {rows} rows, {columns} columns, {} bytes", sealed.file.bytes)),
+        Some(rows) => {
+            screen.line(format!("sealed `{name}`: {rows} rows, {columns} columns, {} bytes", sealed.file.bytes))
+        }
         None => screen.line(format!("sealed `{name}`: {} bytes", sealed.file.bytes)),
     }
     screen.line(format!("  file     {}", out.display()));

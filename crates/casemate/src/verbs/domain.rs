@@ -32,9 +32,12 @@ fn init(args: &DomainInitArgs, global: &Global, screen: Screen) -> Outcome {
             .help("edit it, or move it away: the broker reads it again for every run"));
     }
     let card = read_card(&args.host)?;
-    let launcher = card.launcher.ok_or_else(|| Failure::input(format!("the card of {} names no launcher", card.name)))?;
+    let launcher =
+        card.launcher.ok_or_else(|| Failure::input(format!("the card of {} names no launcher", card.name)))?;
     let (digest, source) = match &args.runtime {
-        Some(text) => (text.parse::<Digest>().map_err(|error| Failure::input(format!("--runtime: {error}")))?, "--runtime"),
+        Some(text) => {
+            (text.parse::<Digest>().map_err(|error| Failure::input(format!("--runtime: {error}")))?, "--runtime")
+        }
         None => (runtime::digest()?, "this program"),
     };
     if card.runtime.is_some_and(|runtime| runtime != digest) {
@@ -50,8 +53,13 @@ fn init(args: &DomainInitArgs, global: &Global, screen: Screen) -> Outcome {
     })?;
     let launcher = domain::Launcher { name: format!("host of {}", card.name), key: launcher };
     let runtime = domain::Runtime { name: format!("casemate {}", env!("CARGO_PKG_VERSION")), digest };
-    let domain = Domain::new(state.name.to_string(), vec![launcher], vec![runtime], Some(domain::Process { accept_lacks: lacks.into_iter().collect() }))
-        .map_err(|error| Failure::input(error.to_string()))?;
+    let domain = Domain::new(
+        state.name.to_string(),
+        vec![launcher],
+        vec![runtime],
+        Some(domain::Process { accept_lacks: lacks.into_iter().collect() }),
+    )
+    .map_err(|error| Failure::input(error.to_string()))?;
     files::write(&path, domain.to_toml().as_bytes())?;
     screen.line(format!("wrote {}", path.display()));
     explain::domain(&domain, screen);
@@ -76,5 +84,6 @@ fn show(global: &Global, screen: Screen) -> Outcome {
 
 /// Reads and verifies a party's card.
 pub(crate) fn read_card(path: &std::path::Path) -> Result<PartyCard, Failure> {
-    PartyCard::open(&files::read(path)?).map_err(|error| Failure::input(format!("`{}` is no party's card: {error}", path.display())))
+    PartyCard::open(&files::read(path)?)
+        .map_err(|error| Failure::input(format!("`{}` is no party's card: {error}", path.display())))
 }

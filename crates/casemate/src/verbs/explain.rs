@@ -1,8 +1,6 @@
 //! `casemate explain`: what a file is, in words. Nothing is believed of it that is not said to be verified.
 
-use casemate_contract::{
-    DecisionStatement, ManifestFields, PartyCard, PermitStatement, RunBundle, SignedContract,
-};
+use casemate_contract::{DecisionStatement, ManifestFields, PartyCard, PermitStatement, RunBundle, SignedContract};
 use casemate_evidence::{Evidence, software::Statement};
 use casemate_ledger::{Receipt, ReceiptBody};
 use casemate_trust::Domain;
@@ -164,7 +162,10 @@ fn evidence(evidence: &Evidence, screen: Screen) {
 
 /// One receipt.
 pub(crate) fn receipt(receipt: &Receipt, body: &ReceiptBody, screen: Screen) {
-    screen.line(format!("  receipt    {} by {} at {}, entry {} of its ledger", body.event, body.owner, body.at, receipt.index));
+    screen.line(format!(
+        "  receipt    {} by {} at {}, entry {} of its ledger",
+        body.event, body.owner, body.at, receipt.index
+    ));
     if !body.datasets.is_empty() {
         screen.line(format!("             about {}", body.datasets.join(", ")));
     }

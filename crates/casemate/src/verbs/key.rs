@@ -9,7 +9,8 @@ use serde_json::json;
 use crate::{
     cli::{CardArgs, Global, KeyFileArgs, KeyRotateArgs, KeyVerb},
     failure::{Failure, Outcome},
-    files, random::random,
+    files,
+    random::random,
     runtime,
     screen::Screen,
     state::{self, State},
@@ -69,13 +70,15 @@ async fn rotate(args: &KeyRotateArgs, global: &Global, screen: Screen) -> Outcom
     let (keys, store) = state.unlock().await?;
     let old = state::wrapped(&store).await?;
     let mut nonces = old.iter().map(|_| random()).collect::<Result<Vec<[u8; 12]>, _>>()?.into_iter();
-    let (rotated, new) =
-        keys.rotate(&random()?, &old, || nonces.next().unwrap_or_default()).map_err(state::keyring)?;
+    let (rotated, new) = keys.rotate(&random()?, &old, || nonces.next().unwrap_or_default()).map_err(state::keyring)?;
     let file = args.new_passphrase_file.as_deref().or(global.passphrase_file.as_deref());
     let passphrase = state::passphrase(file, "Passphrase from now on")?;
     let locked = rotated.lock(&passphrase, WORK_FACTOR_DEFAULT).map_err(state::keyring)?;
     replace(&state, &store, &locked, &new).await?;
-    screen.line(format!("{} dataset keys are wrapped under a new key; the old key file opens nothing any more", new.len()));
+    screen.line(format!(
+        "{} dataset keys are wrapped under a new key; the old key file opens nothing any more",
+        new.len()
+    ));
     screen.object(&json!({"rotated": new.len()}));
     Ok(())
 }
@@ -84,10 +87,8 @@ async fn rotate(args: &KeyRotateArgs, global: &Global, screen: Screen) -> Outcom
 /// in between, [`State::unlock`] finds out which of the two files opens what the store holds.
 async fn replace(state: &State, store: &Store, locked: &str, new: &[WrappedKey]) -> Outcome {
     files::write(&state.next_keys(), locked.as_bytes())?;
-    let pairs: Vec<_> = new
-        .iter()
-        .map(|key| (DatasetVersion { id: key.dataset_id, version: key.version }, encode(key)))
-        .collect();
+    let pairs: Vec<_> =
+        new.iter().map(|key| (DatasetVersion { id: key.dataset_id, version: key.version }, encode(key))).collect();
     store.rewrap_keys(&pairs).await.map_err(state::store)?;
     state.take_next_keys()
 }
@@ -116,7 +117,8 @@ async fn make_card(state: &State, keys: &PartyKeys, store: &Store) -> Result<Par
         if dataset.superseded_at.is_some() || dataset.revoked_at.is_some() {
             continue;
         }
-        let bad = |error: &dyn std::fmt::Display| Failure::machine(format!("dataset `{}`: {error}", dataset.sealed.name));
+        let bad =
+            |error: &dyn std::fmt::Display| Failure::machine(format!("dataset `{}`: {error}", dataset.sealed.name));
         datasets.push(CardDataset {
             name: dataset.sealed.name.parse().map_err(|error| bad(&error))?,
             id: casemate_contract::DatasetId::from_bytes(dataset.sealed.version.id),

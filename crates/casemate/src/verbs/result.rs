@@ -83,7 +83,10 @@ fn value(cell: String) -> Value {
     if cell.is_empty() {
         return Value::Null;
     }
-    cell.parse::<i64>().map(Value::from).or_else(|_| cell.parse::<f64>().map(Value::from)).unwrap_or(Value::String(cell))
+    cell.parse::<i64>()
+        .map(Value::from)
+        .or_else(|_| cell.parse::<f64>().map(Value::from))
+        .unwrap_or(Value::String(cell))
 }
 
 /// The cells of one CSV line [RFC 4180]; a result's cells hold no line breaks worth keeping.

@@ -86,7 +86,12 @@ pub(crate) async fn run(args: &RunArgs, global: &Global, screen: Screen) -> Outc
             files::write(&receipt, &bundle)?;
             let end = StudyState::Done { result_path: out.display().to_string() };
             store.end_study_run(run.as_bytes(), &end).await.map_err(state::store)?;
-            let facts = run_report::Facts { plan: (&plan.contract, &plan.manifest), report: &report, steps, runner: state.name.as_str() };
+            let facts = run_report::Facts {
+                plan: (&plan.contract, &plan.manifest),
+                report: &report,
+                steps,
+                runner: state.name.as_str(),
+            };
             run_report::done(&facts, &bundle, &written, &receipt, screen)
         }
         Ok(Ended::Refused { owner, reasons, report }) => {

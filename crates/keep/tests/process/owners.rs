@@ -253,7 +253,7 @@ impl Desk {
         let assembled = decided.assembled(WAIT).await.ok()?;
         assert_eq!(assembled.decisions().len(), OWNERS.len());
         let released = assembled.release(b"receipt".to_vec(), self.keys(), AT).await.ok()?;
-        self.released.fetch_add(1, Ordering::SeqCst);
+        self.released.fetch_add(usize::from(self.crime != Crime::NoKey), Ordering::SeqCst);
         let asked = released.permit_asked(WAIT).await.ok()?;
         if self.crime == Crime::RefuseToPermit {
             return asked.refuse(refusal()).await.ok();

@@ -49,7 +49,7 @@ fn one_brokers_crime_ends_the_run_for_all() {
         (Crime::ClockBehind, "broker-clocks", None, 0),
         (Crime::DecisionOfAnotherRun, "peer-differs", None, 0),
         (Crime::NoKey, "broker-keys", Some("registry"), 1),
-        (Crime::KeyOfAnothersDataset, "broker-keys", Some("registry"), 1),
+        (Crime::KeyOfAnothersDataset, "broker-keys", Some("registry"), 2),
         (Crime::WrongKey, "sealed-file", None, 2),
         (Crime::RefuseToPermit, "test-refusal", Some("registry"), 2),
         (Crime::PermitOfAnotherResult, "permit", Some("registry"), 2),
@@ -74,7 +74,7 @@ fn a_launcher_that_hands_over_something_else_is_refused_before_any_broker_is_ask
         }),
         ("bytes that are no manifest", "manifest-readable", |_, spec| spec.manifest.push(0)),
         ("a file too few", "keep-handed-over", |_, spec| drop(spec.datasets.pop())),
-        ("a broker twice", "keep-handed-over", |_, spec| spec.brokers.push(spec.brokers[0].clone())),
+        ("a socket under another name", "keep-handed-over", |_, spec| spec.brokers[1].owner = "stranger".into()),
         ("the files swapped", "sealed-file", |_, spec| {
             let names: Vec<String> = spec.datasets.iter().rev().map(|dataset| dataset.name.clone()).collect();
             let files = std::mem::take(&mut spec.datasets).into_iter().map(|dataset| dataset.file);

@@ -46,8 +46,25 @@ fn a_sealed_file_is_read() {
     assert_eq!(outcome(encrypted(|_| {})), Ok(()));
 }
 
+/// What is wrong with a file, the file, and the fault that it must be refused for.
+struct Faulty(&'static str, Sealed, SealedFault);
+
 #[test]
 fn faults_of_files_have_names() {
+    let cases = [wrongly_encrypted(), damaged(), with_other_columns()].into_iter().flatten();
+    let mut wrong = Vec::new();
+    for Faulty(what, sealed, fault) in cases {
+        let expected = Err(QueryRefusal::SealedFile { table: "clinic".into(), fault });
+        let found = outcome(sealed);
+        if found != expected {
+            wrong.push(format!("{what}: {expected:?} expected, {found:?} found"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Files encrypted in another way, or for another key or version.
+fn wrongly_encrypted() -> Vec<Faulty> {
     let column_key = || {
         FileEncryptionProperties::builder(KEY.to_vec())
             .with_aad_prefix(AAD_PREFIX.to_vec())
@@ -62,35 +79,40 @@ fn faults_of_files_have_names() {
         .build()
         .unwrap();
     let whole = || file(&parquet(&clinic().rows, sealing().build()));
-    let no_rows = clinic().rows.slice(0, 0);
-    let cases: Vec<(&str, Sealed, SealedFault)> = vec![
-        ("not_encrypted", written_with(WriterProperties::new()), SealedFault::PlaintextFooter),
-        (
+    vec![
+        Faulty("not_encrypted", written_with(WriterProperties::new()), SealedFault::PlaintextFooter),
+        Faulty(
             "plaintext_footer",
             written_with(WriterProperties::builder().with_file_encryption_properties(plaintext_footer).build()),
             SealedFault::PlaintextFooter,
         ),
-        (
+        Faulty(
             "columns_with_another_key_or_none",
             written_with(WriterProperties::builder().with_file_encryption_properties(column_key()).build()),
             SealedFault::WrongKeyOrVersion,
         ),
-        (
+        Faulty(
             "wrong_key",
             Sealed { file: whole(), key: Box::new([8_u8; 32]), aad_prefix: AAD_PREFIX },
             SealedFault::WrongKeyOrVersion,
         ),
-        (
+        Faulty(
             "key_of_half_the_length",
             Sealed { file: whole(), key: Box::new([7_u8; 16]), aad_prefix: AAD_PREFIX },
             SealedFault::WrongKeyOrVersion,
         ),
-        (
+        Faulty(
             "file_of_another_dataset_or_version",
             Sealed { file: whole(), key: Box::new(KEY), aad_prefix: [1; 32] },
             SealedFault::WrongKeyOrVersion,
         ),
-        (
+    ]
+}
+
+/// Files that were cut, altered, or never were Parquet.
+fn damaged() -> Vec<Faulty> {
+    vec![
+        Faulty(
             "footer_altered",
             encrypted(|b| {
                 let at = b.len() - 20;
@@ -98,7 +120,7 @@ fn faults_of_files_have_names() {
             }),
             SealedFault::WrongKeyOrVersion,
         ),
-        (
+        Faulty(
             "aes_gcm_ctr",
             encrypted(|b| {
                 let at = footer_start(b) + 1;
@@ -106,19 +128,26 @@ fn faults_of_files_have_names() {
             }),
             SealedFault::NotAesGcm,
         ),
-        ("cut_at_the_end", encrypted(|b| b.truncate(b.len() - 5)), SealedFault::NotParquet),
-        (
+        Faulty("cut_at_the_end", encrypted(|b| b.truncate(b.len() - 5)), SealedFault::NotParquet),
+        Faulty(
             "cut_at_the_start",
             encrypted(|b| {
                 b.drain(..b.len() - 60);
             }),
             SealedFault::NotParquet,
         ),
-        ("empty", sealed(b""), SealedFault::NotParquet),
-        ("text", sealed(b"id,age\n1,2\n"), SealedFault::NotParquet),
-        ("footer_longer_than_the_file", sealed(b"\xff\xff\xff\xffPARE"), SealedFault::NotParquet),
-        ("no_rows", sealed(&parquet(&no_rows, sealing().build())), SealedFault::NoRows),
-        (
+        Faulty("empty", sealed(b""), SealedFault::NotParquet),
+        Faulty("text", sealed(b"id,age\n1,2\n"), SealedFault::NotParquet),
+        Faulty("footer_longer_than_the_file", sealed(b"\xff\xff\xff\xffPARE"), SealedFault::NotParquet),
+    ]
+}
+
+/// Files without what the view needs.
+fn with_other_columns() -> Vec<Faulty> {
+    let no_rows = clinic().rows.slice(0, 0);
+    vec![
+        Faulty("no_rows", sealed(&parquet(&no_rows, sealing().build())), SealedFault::NoRows),
+        Faulty(
             "column_missing",
             with_columns(|fields, columns| {
                 fields.remove(2);
@@ -126,7 +155,7 @@ fn faults_of_files_have_names() {
             }),
             SealedFault::ColumnMissing { column: "radius".into() },
         ),
-        (
+        Faulty(
             "column_of_another_type",
             with_columns(|fields, columns| {
                 fields[1] = Field::new("age", DataType::Float64, true);
@@ -138,16 +167,7 @@ fn faults_of_files_have_names() {
                 actual: "Float64".into(),
             },
         ),
-    ];
-    let mut wrong = Vec::new();
-    for (what, sealed, fault) in cases {
-        let expected = Err(QueryRefusal::SealedFile { table: "clinic".into(), fault });
-        let found = outcome(sealed);
-        if found != expected {
-            wrong.push(format!("{what}: {expected:?} expected, {found:?} found"));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    ]
 }
 
 /// A byte flipped anywhere: the query either doesn't read it and answers as before, or is refused without saying which.
