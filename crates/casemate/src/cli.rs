@@ -152,6 +152,14 @@ pub(crate) enum DatasetVerb {
     /// Encrypt a CSV or Parquet table (Parquet Modular Encryption) or any other file (age); the key goes to the own broker.
     #[command(after_help = "Example:\n  casemate dataset seal visits.csv --entity patient_id")]
     Seal(SealArgs),
+    /// Draw a key and ids for a table that another tool (pyarrow, Spark) will seal, and write them into a file.
+    #[command(after_help = "Example:\n  casemate dataset prepare visits --out visits.key.toml")]
+    Prepare(PrepareArgs),
+    /// Take a Parquet file that another tool sealed with a prepared key.
+    #[command(
+        after_help = "Example:\n  casemate dataset adopt visits.parquet --prepared visits.key.toml --entity patient_id"
+    )]
+    Adopt(AdoptArgs),
     /// List what this party has sealed.
     #[command(after_help = "Example:\n  casemate dataset list")]
     List,
@@ -184,6 +192,30 @@ pub(crate) struct SealArgs {
     /// Read and check the whole input, say what would be sealed, write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// `casemate dataset prepare`.
+#[derive(Args, Debug)]
+pub(crate) struct PrepareArgs {
+    /// The dataset's name.
+    pub(crate) name: String,
+    /// Where to write key, ids and AAD prefix. The key lies there in the clear.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: PathBuf,
+}
+
+/// `casemate dataset adopt`.
+#[derive(Args, Debug)]
+pub(crate) struct AdoptArgs {
+    /// The sealed Parquet file.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// What `dataset prepare` wrote.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) prepared: PathBuf,
+    /// The column that says whom a row is about.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) entity: String,
 }
 
 /// One dataset by name.

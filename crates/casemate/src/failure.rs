@@ -15,7 +15,7 @@ pub(crate) struct Failure {
     message: String,
     help: Option<String>,
     reasons: Vec<Reason>,
-    marks: Option<Marks>,
+    marks: Option<Box<Marks>>,
 }
 
 #[derive(Debug)]
@@ -86,7 +86,8 @@ impl Failure {
             .into_iter()
             .map(|(span, text)| LabeledSpan::new_with_span(Some(text), (span.start, span.len())))
             .collect();
-        self.marks = Some(Marks { source: NamedSource::new(file.display().to_string(), text.to_owned()), labels });
+        self.marks =
+            Some(Box::new(Marks { source: NamedSource::new(file.display().to_string(), text.to_owned()), labels }));
         self
     }
 

@@ -1,7 +1,7 @@
 //! A keep whose workload is what its program says: it tries what a keep must not be able to do, and reports.
 //!
 //! Its answers leave as the `bundle` of a result, which the product never does with anything but the run's proofs.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "system calls that a keep must be refused")]
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test: failing loudly is its purpose")]
 
 use std::{collections::BTreeMap, fs, io::Write as _, os::fd::AsRawFd as _, time::Duration};
@@ -86,8 +86,10 @@ fn look(inside: &Inside) -> String {
     seen.insert("files", fs::read_dir("/").map_or_else(|error| error.to_string(), |list| list.count().to_string()));
     seen.insert("passwd", fs::read("/etc/passwd").is_ok().to_string());
     seen.insert("proc", fs::read_dir("/proc").is_ok().to_string());
-    seen.insert("write", fs::write("/x", "x").is_ok().to_string());
-    seen.insert("mkdir", fs::create_dir("/x").is_ok().to_string());
+    seen.insert("write", writes().to_string());
+    seen.insert("mkdir", fs::create_dir("/casemate-keep-probe.d").is_ok().to_string());
+    // Where the root is not empty, this must not stay on the host.
+    let _none = fs::remove_dir("/casemate-keep-probe.d");
     seen.insert("interfaces", interfaces().to_string());
     seen.insert(
         "connect",
@@ -105,12 +107,22 @@ fn look(inside: &Inside) -> String {
     seen.insert("no_new_privs", nix::sys::prctl::get_no_new_privs().unwrap_or(false).to_string());
     let core = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_CORE);
     seen.insert("core", format!("{core:?}"));
+    // SAFETY: `F_GETFD` takes any number and changes nothing.
     let open = (0..1024).filter(|number| unsafe { libc::fcntl(*number, libc::F_GETFD) } >= 0).count();
     // Standard three, control, files, sockets.
     seen.insert("unexpected_descriptors", (open - 4 - inside.datasets.len() - inside.brokers.len()).to_string());
     let writable = inside.datasets.iter().any(|(_, file)| (&*file).write_all(b"x").is_ok());
     seen.insert("dataset_writable", writable.to_string());
     seen.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+}
+
+fn writes() -> bool {
+    // A write beyond the limit on files would otherwise end this process before it can say so.
+    // SAFETY: ignoring a signal runs no code of this process.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    let written = fs::write("/casemate-keep-probe", "x").is_ok();
+    let _none = fs::remove_file("/casemate-keep-probe");
+    written
 }
 
 fn interfaces() -> usize {

@@ -3,7 +3,7 @@
 //! Where the kernel does not give any, the same amount of locked, undumpable memory is used, and the keep reports that
 //! its keys are not secret. What libraries copy out of it while they use a key (cipher key schedules, TLS) lies in ordinary
 //! memory: `secret-plaintext` says so. Source: memfd_secret(2).
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "`memfd_secret` and its mapping, which no library wraps")]
 
 use std::{
     fmt, io,

@@ -17,6 +17,18 @@ pub(crate) async fn log_refusal(broker: &Broker, facts: ReceiptBody, mut reasons
     reasons
 }
 
+/// Writes the refusal of a keep that this broker has not decided for. The run that it names may be decided already, in
+/// another session of the same keep: that one goes on, or has ended, and this refusal is not its.
+pub(crate) async fn log_refused_claim(broker: &Broker, facts: ReceiptBody, reasons: Vec<Reason>) -> Vec<Reason> {
+    let known = match &facts.run {
+        Some(run) => broker.store.run(run).await.ok().flatten(),
+        None => None,
+    };
+    let others = known.is_some_and(|known| facts.keep_key == Some(known.terms.keep_key));
+    let keep_key = facts.keep_key.filter(|_| !others);
+    log_refusal(broker, ReceiptBody { keep_key, ..facts }, reasons).await
+}
+
 async fn append(broker: &Broker, body: &ReceiptBody) -> Result<(), Reason> {
     let salt = random()?;
     broker.store.commit_refusal(body, &salt, &broker.log_signer()).await.map(drop).map_err(|error| machine(&error))

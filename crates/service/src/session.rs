@@ -12,7 +12,7 @@ use crate::{
     decide_run::{Agreed, decide_run},
     permit_result::permit_result,
     random::random,
-    refuse::log_refusal,
+    refuse::{log_refusal, log_refused_claim},
     release_key::release_key,
 };
 
@@ -38,7 +38,7 @@ pub(crate) async fn serve_keep<S: AsyncRead + AsyncWrite + Unpin>(
     let mut facts = ReceiptBody::new(Logged::Refusal, broker.owner.as_str(), at);
     let (agreed, verdict, statement) = match decide_run(broker, &claimed, &mut facts, at).await {
         Ok(decided) => decided,
-        Err(reasons) => return claimed.refuse(log_refusal(broker, facts, reasons).await).await,
+        Err(reasons) => return claimed.refuse(log_refused_claim(broker, facts, reasons).await).await,
     };
     let admitted = claimed.admit(verdict, at)?;
     broker.tell(&Event::Decided { run: agreed.run_id().to_string() });

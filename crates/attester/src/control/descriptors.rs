@@ -1,5 +1,5 @@
 //! Receives descriptors: the one place where a raw number becomes an owned descriptor.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "a received number becomes an owned descriptor, which only `unsafe` can say")]
 
 use std::{
     io::IoSliceMut,

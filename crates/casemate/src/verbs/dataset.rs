@@ -19,7 +19,7 @@ use crate::{
     state::{self, State},
 };
 
-use super::dataset_seal;
+use super::{dataset_adopt, dataset_seal};
 
 const COLUMNS_BYTES_MAX: usize = 1 << 20;
 const WRAPPED_BYTES_MAX: usize = 1024;
@@ -28,6 +28,8 @@ const WRAPPED_BYTES_MAX: usize = 1024;
 pub(crate) async fn dataset(verb: &DatasetVerb, global: &Global, screen: Screen) -> Outcome {
     match verb {
         DatasetVerb::Seal(args) => dataset_seal::seal(args, global, screen).await,
+        DatasetVerb::Prepare(args) => dataset_adopt::prepare(args, global, screen).await,
+        DatasetVerb::Adopt(args) => dataset_adopt::adopt(args, global, screen).await,
         DatasetVerb::List => list(global, screen).await,
         DatasetVerb::Show(args) => show(args, global, screen).await,
         DatasetVerb::Open(args) => open(args, global, screen).await,

@@ -174,7 +174,7 @@ fn record(
 }
 
 /// A dataset keeps its id through all its versions.
-async fn known_id(store: &Store, name: &DatasetName) -> Result<[u8; 16], Failure> {
+pub(crate) async fn known_id(store: &Store, name: &DatasetName) -> Result<[u8; 16], Failure> {
     match store.dataset(name.as_str()).await.map_err(state::store)? {
         Some(dataset) => Ok(dataset.sealed.version.id),
         None => random(),

@@ -10,7 +10,8 @@ use crate::{clock, failure::Outcome, random::random, runtime, screen::Screen};
 /// Prints every row.
 pub(crate) async fn doctor(screen: Screen) -> Outcome {
     let rows = probe();
-    screen.line(format!("this program, as keeps of this host are measured: {}", runtime::digest()?));
+    let digest = runtime::digest()?;
+    screen.line(format!("this program, as keeps of this host are measured: {digest}"));
     screen.line("");
     for row in &rows {
         show(row, screen);
@@ -37,7 +38,7 @@ pub(crate) async fn doctor(screen: Screen) -> Outcome {
         }
     };
     screen.object(&json!({
-        "runtime": runtime::digest()?.to_string(), "rows": rows.iter().map(row_json).collect::<Vec<_>>(),
+        "runtime": digest.to_string(), "rows": rows.iter().map(row_json).collect::<Vec<_>>(),
         "lacks": lacks, "error": tried.err(),
     }));
     Ok(())

@@ -24,7 +24,7 @@ pub(crate) async fn init(args: &InitArgs, global: &Global, screen: Screen) -> Ou
         .map_err(|error| Failure::input(format!("--address: {error}")))?;
     state::prepare_new(&global.state)?;
     let passphrase = state::new_passphrase(global.passphrase_file.as_deref(), &format!("New passphrase for {name}"))?;
-    let keys = PartyKeys::generate(&*Zeroizing::new(random()?));
+    let keys = PartyKeys::generate(&Zeroizing::new(random()?));
     let locked = keys.lock(&passphrase, WORK_FACTOR_DEFAULT).map_err(state::keyring)?;
     let state = State::create(global, name, address, &keys, &locked)?;
     state.store().await?;

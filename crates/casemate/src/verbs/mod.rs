@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod contract;
 pub(crate) mod contract_mail;
 pub(crate) mod dataset;
+pub(crate) mod dataset_adopt;
 pub(crate) mod dataset_seal;
 pub(crate) mod doctor;
 pub(crate) mod domain;

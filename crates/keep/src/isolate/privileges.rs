@@ -1,5 +1,5 @@
 //! Gives up every privilege, for good.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "system calls that no library wraps")]
 
 use nix::sys::{
     prctl,

@@ -5,7 +5,7 @@
 //! ```
 //! Chain of deaths: the stub dies with the launcher (signal, or its end of the control socket hangs up) and kills
 //! process 1; process 1 dies with the stub; the kernel then kills whatever else is in the PID namespace.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "system calls between fork and the keep's first instruction")]
 
 use std::{
     os::{

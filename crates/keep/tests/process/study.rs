@@ -11,6 +11,9 @@ use crate::{
 use casemate_contract::{ResultBody, RunBundle};
 use casemate_cose::Digest;
 
+/// How a launcher commits its crime.
+struct Commit(fn(&Study, &mut Spec));
+
 /// The rule by which the run is refused, and whose refusal it is.
 fn refused(spec: Spec) -> (String, Option<String>) {
     match run(spec) {
@@ -64,27 +67,39 @@ fn one_brokers_crime_ends_the_run_for_all() {
 
 #[test]
 fn a_launcher_that_hands_over_something_else_is_refused_before_any_broker_is_asked() {
-    let crimes: [(&str, &str, fn(&Study, &mut Spec)); 7] = [
-        ("the query changed by one byte", "program-digest", |_, spec| spec.program[0] ^= 1),
-        ("a signature removed", "contract-signatures", |study, spec| spec.contract = study.unsigned()),
-        ("a manifest of another run", "manifest-field", |_, spec| {
-            let program = Digest::of(&spec.program);
-            let at = spec.manifest.windows(32).position(|window| window == program.as_bytes()).unwrap();
-            spec.manifest[at] ^= 1;
-        }),
-        ("bytes that are no manifest", "manifest-readable", |_, spec| spec.manifest.push(0)),
-        ("a file too few", "keep-handed-over", |_, spec| drop(spec.datasets.pop())),
-        ("a socket under another name", "keep-handed-over", |_, spec| spec.brokers[1].owner = "stranger".into()),
-        ("the files swapped", "sealed-file", |_, spec| {
-            let names: Vec<String> = spec.datasets.iter().rev().map(|dataset| dataset.name.clone()).collect();
-            let files = std::mem::take(&mut spec.datasets).into_iter().map(|dataset| dataset.file);
-            spec.datasets = files.zip(names).map(|(file, name)| Dataset { name, file }).collect();
-        }),
+    let crimes: [(&str, &str, Commit); 7] = [
+        ("the query changed by one byte", "program-digest", Commit(|_, spec| spec.program[0] ^= 1)),
+        ("a signature removed", "contract-signatures", Commit(|study, spec| spec.contract = study.unsigned())),
+        (
+            "a manifest of another run",
+            "manifest-field",
+            Commit(|_, spec| {
+                let program = Digest::of(&spec.program);
+                let at = spec.manifest.windows(32).position(|window| window == program.as_bytes()).unwrap();
+                spec.manifest[at] ^= 1;
+            }),
+        ),
+        ("bytes that are no manifest", "manifest-readable", Commit(|_, spec| spec.manifest.push(0))),
+        ("a file too few", "keep-handed-over", Commit(|_, spec| drop(spec.datasets.pop()))),
+        (
+            "a socket under another name",
+            "keep-handed-over",
+            Commit(|_, spec| spec.brokers[1].owner = "stranger".into()),
+        ),
+        (
+            "the files swapped",
+            "sealed-file",
+            Commit(|_, spec| {
+                let names: Vec<String> = spec.datasets.iter().rev().map(|dataset| dataset.name.clone()).collect();
+                let files = std::mem::take(&mut spec.datasets).into_iter().map(|dataset| dataset.file);
+                spec.datasets = files.zip(names).map(|(file, name)| Dataset { name, file }).collect();
+            }),
+        ),
     ];
     for (crime, rule, commit) in crimes {
         let study = Study::new();
         let mut spec = study.spec([Crime::None, Crime::None]);
-        commit(&study, &mut spec);
+        commit.0(&study, &mut spec);
         let (actual, owner) = refused(spec);
         assert_eq!((actual.as_str(), owner), (rule, None), "{crime}");
         assert_eq!(study.released(), 0, "{crime}");

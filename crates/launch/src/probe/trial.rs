@@ -1,5 +1,5 @@
 //! Tries one thing in a child process, which ends at once: a setting says what should be, only trying says what is.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "a trial in a forked child")]
 
 use nix::{
     mount::{MsFlags, mount},

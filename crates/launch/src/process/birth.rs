@@ -1,5 +1,5 @@
 //! Executes the sealed image with an empty environment and one socket.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "descriptors are placed between fork and exec")]
 
 use std::{
     io,

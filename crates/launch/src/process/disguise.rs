@@ -1,5 +1,5 @@
 //! Runs a function with another user's rights, on one thread.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "raw credential calls change one thread; the C library's would change all")]
 
 use crate::LaunchError;
 

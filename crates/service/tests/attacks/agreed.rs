@@ -5,8 +5,8 @@ use casemate_cose::{Digest, Kind, SigningKey, decode, encode, sign};
 use minicbor::{Decode, Encode, bytes::ByteVec};
 
 use crate::{
-    keep::{Script, assert_undecided, attest, finish},
-    study::{PARTIES, data_key, edited, keys, signed, signed_by, stranger, successor, toml, version_of},
+    keep::{Script, assert_undecided, attest, finish, release_all, rules},
+    study::{data_key, edited, keys, signed, signed_by, stranger, successor, toml, version_of},
     world::{World, sealed},
 };
 
@@ -214,9 +214,13 @@ async fn a_contract_names_what_the_owner_has_sealed() {
     ];
     for (run, (crime, edits, rule)) in (1..).zip([
         ("version_never_sealed", vec![(own.as_str(), "ffffffffffffffffffffffffffffffff")], "dataset-key"),
-        ("version_of_another_dataset", vec![(own.as_str(), swapped.as_str())], "dataset-key"),
         (
-            "id_of_another_dataset",
+            "versions_swapped",
+            vec![(own.as_str(), "a version"), (swapped.as_str(), own.as_str()), ("a version", swapped.as_str())],
+            "dataset-key",
+        ),
+        (
+            "id_never_sealed",
             vec![("id = \"01010101010101010101010101010101\"", "id = \"09090909090909090909090909090909\"")],
             "dataset-key",
         ),
@@ -226,13 +230,9 @@ async fn a_contract_names_what_the_owner_has_sealed() {
         // Each in a study of its own: none is refused for the one before it.
         let study = format!("id = \"study-{run}\"");
         let edits: Vec<_> = edits.into_iter().chain([("id = \"outcomes\"", study.as_str())]).collect();
-        let Some(contract) = parsed(&edits) else { panic!("{crime}: no contract") };
+        let contract = signed(&edited(&edits));
         assert_undecided(world.clinic(), &Script::honest(&contract, run), &[rule], crime).await;
     }
-}
-
-fn parsed(edits: &[(&str, &str)]) -> Option<FullySigned> {
-    FullySigned::check(signed_by(&edited(edits), &PARTIES)).ok()
 }
 
 #[tokio::test]
@@ -245,8 +245,8 @@ async fn a_wrapped_key_that_does_not_unwrap_releases_nothing() {
     );
     for (run, wrapped) in (1..).zip([encode(&of_another_party), encode(&of_another_version), b"no key".to_vec()]) {
         world.clinic().store.rewrap_keys(&[(version, wrapped)]).await.unwrap();
-        let refused = crate::keep::release_all(&world, &Script::honest(&world.contract, run)).await;
-        assert_eq!(crate::keep::rules(refused, "wrapped"), ["dataset-key"]);
+        let refused = release_all(&world, &Script::honest(&world.contract, run)).await;
+        assert_eq!(rules(refused, "wrapped"), ["dataset-key"]);
         world.clinic().assert_refusal(&["dataset-key"], "wrapped").await;
     }
     world.clinic().store.rewrap_keys(&[(version, sealed("clinic").wrapped_key)]).await.unwrap();

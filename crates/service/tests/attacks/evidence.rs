@@ -1,7 +1,7 @@
 //! Crimes of a keep or its launcher at the evidence: another thing measured, another session bound, another signer.
 
 use casemate_cose::{Digest, Kind, sign, verify};
-use casemate_evidence::{Evidence, Isolation, Lack, Role};
+use casemate_evidence::{Evidence, Isolation, Lack, Role, software::Statement};
 
 use crate::{
     keep::{Script, assert_undecided, attest, decisions, finish},
@@ -158,7 +158,7 @@ async fn evidence_of_an_earlier_session_is_worth_nothing_in_a_later_one() {
 #[tokio::test]
 async fn evidence_at_the_edge_of_its_time_counts() {
     let world = World::new().await;
-    for (run, state) in [(1, (|s| s.at.0 -= 300) as fn(&mut _)), (2, |s| s.at.0 += 300)] {
+    for (run, state) in [(1, (|s| s.at.0 -= 300) as fn(&mut Statement)), (2, |s| s.at.0 += 300)] {
         let script = Script { state, ..Script::honest(&world.contract, run) };
         attest(world.clinic(), &script).await.unwrap();
     }

@@ -6,7 +6,7 @@ use casemate_ledger::Event;
 
 use crate::{
     keep::{Script, attest, finish, release_all, result, rules},
-    study::passed,
+    study::{passed, stranger},
     world::World,
 };
 
@@ -86,7 +86,7 @@ async fn a_run_that_was_refused_or_ended_does_not_start_again() {
     let script = Script::honest(&world.contract, 1);
     finish(&world, &script).await;
     // Another keep and another session for the same run: a second result has no way out.
-    let again = Script { key: crate::study::stranger(), ..Script::honest(&world.contract, 1) };
+    let again = Script { key: stranger(), ..Script::honest(&world.contract, 1) };
     for script in [script, again] {
         for owner in &world.owners {
             assert_eq!(rules(attest(owner, &script).await, owner.name), ["run-reused"]);

@@ -1,7 +1,8 @@
 //! The record of a run, offline: no byte of it can be changed, no part of another run put into it, nothing left out.
 
-use casemate_contract::{BrokerRecord, DecisionStatement, PermitStatement, ResultBody, RunBundle};
+use casemate_contract::{BrokerRecord, ChallengeStatement, DecisionStatement, PermitStatement, ResultBody, RunBundle};
 use casemate_cose::{Digest, Kind, SigningKey, sign};
+use casemate_evidence::{Binding, Lack, Role, software::Statement};
 use casemate_service::{VerifyError, verify_result, verify_run};
 
 use crate::{
@@ -106,11 +107,14 @@ async fn no_part_is_of_another_run_another_owner_or_another_step() {
         let name = short.brokers.remove(owner).owner.to_string();
         assert_eq!(verify_run(&short.to_bytes(), None).unwrap_err(), VerifyError::Missing(name));
     }
-    for mixed in [
-        RunBundle { manifest: second.manifest.clone(), ..first.clone() },
-        RunBundle { keep_key: second.keep_key, ..first.clone() },
-        RunBundle { contract: other_contract(), ..first.clone() },
-    ] {
+    let changes: [fn(&mut RunBundle, RunBundle); 3] = [
+        |mixed, other| mixed.manifest = other.manifest,
+        |mixed, other| mixed.keep_key = other.keep_key,
+        |mixed, _| mixed.contract = other_contract(),
+    ];
+    for change in changes {
+        let mut mixed = first.clone();
+        change(&mut mixed, second.clone());
         assert!(verify_run(&mixed.to_bytes(), None).is_err());
     }
 }
@@ -181,4 +185,45 @@ async fn a_brokers_signature_does_not_stand_in_for_the_contract() {
             other => panic!("{part}, {field}: {other}"),
         }
     }
+}
+
+/// The clinic's part of the record with evidence that says something else, and a decision of its broker for it.
+fn restated(bundle: &RunBundle, script: &Script) -> RunBundle {
+    let key = broker_key("clinic");
+    let mut forged = bundle.clone();
+    let record = &mut forged.brokers[0];
+    let asked = ChallengeStatement::verify(&record.challenge, &key.public()).unwrap();
+    record.evidence = script.evidence(Binding {
+        role: Role::Keep,
+        nonce: asked.nonce,
+        manifest: Digest::of(&script.manifest),
+        exporter: record.exporter,
+        own_key: script.key.public().spki_digest(),
+        peer_key: key.public().spki_digest(),
+    });
+    let decision = DecisionStatement::verify(&record.decision, &key.public()).unwrap();
+    record.decision = DecisionStatement { evidence: Digest::of(&record.evidence), ..decision }.sign(&key);
+    forged
+}
+
+type Misstatement = (&'static str, fn(&mut Statement));
+
+#[tokio::test]
+async fn evidence_of_another_program_or_with_a_lack_that_nobody_accepted() {
+    let world = World::new().await;
+    let (bundle, _) = record(&world, 1).await;
+    let honest = Script::honest(&world.contract, 1);
+    verify_run(&restated(&bundle, &honest).to_bytes(), None).unwrap();
+    let crimes: [Misstatement; 2] = [
+        ("program", |statement| statement.program = Digest::of(b"SELECT * FROM measurements")),
+        ("lack", |statement| statement.lacks.extend([Lack::EmptyRoot])),
+    ];
+    for (field, state) in crimes {
+        let forged = restated(&bundle, &Script { state, ..Script::honest(&world.contract, 1) });
+        let expected = VerifyError::Mismatch { owner: "clinic".into(), part: "evidence", field };
+        assert_eq!(verify_run(&forged.to_bytes(), None).unwrap_err(), expected);
+    }
+    let debug = Script { state: |statement| statement.debug = true, ..honest };
+    let refused = verify_run(&restated(&bundle, &debug).to_bytes(), None).unwrap_err();
+    assert!(matches!(refused, VerifyError::Part { part: "evidence", .. }), "{refused}");
 }
