@@ -362,7 +362,7 @@ pub(crate) struct RunArgs {
     /// Which computation; needed where the contract has several.
     #[arg(long)]
     pub(crate) computation: Option<String>,
-    /// A sealed file, or a folder of them; each is recognised by its digest.
+    /// A sealed file, or a folder of them; each is recognised by its digest. The current folder otherwise.
     #[arg(long = "data", value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) data: Vec<PathBuf>,
     /// Where results and receipts go; `results/` in the state folder otherwise.

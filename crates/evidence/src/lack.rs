@@ -21,7 +21,7 @@ pub enum Lack {
     ResourceLimits,
     /// Not even keys could be kept in `memfd_secret` memory.
     SecretKeys,
-    /// Tables and TLS buffers lay in ordinary memory.
+    /// Tables, TLS buffers and working copies of keys lay in ordinary memory.
     SecretPlaintext,
     /// The keep could be dumped or traced by other processes of its user.
     Undumpable,
@@ -99,8 +99,8 @@ impl Lack {
                  `RLIMIT_MEMLOCK`; in a container let `memfd_secret` through",
             ),
             Self::SecretPlaintext => (
-                "tables and TLS buffers lay in ordinary memory: root on the host could read them while the keep ran, \
-                 and they could reach swap",
+                "tables, TLS buffers and working copies of keys lay in ordinary memory: root on the host could read them \
+                 while the keep ran, and they could reach swap",
                 "none on this isolation yet; use hardware isolation, or switch swap off and trust the host's root",
             ),
             Self::Undumpable => (

@@ -114,7 +114,9 @@ fn plan(args: &RunArgs, state: &State, contract: FullySigned) -> Result<Plan, Fa
     let manifest = Manifest::derive(&contract, &computation.name, run, &state.name, Isolation::Process)
         .map_err(|error| Failure::refused(error.to_string(), Vec::new()).help("see `casemate contract show`"))?;
     let wanted = manifest.fields().datasets.clone();
-    let mut found = find(&args.data, &wanted)?;
+    let here = [PathBuf::from(".")];
+    let places = if args.data.is_empty() { here.as_slice() } else { &args.data };
+    let mut found = find(places, &wanted)?;
     let files = wanted
         .into_iter()
         .map(|dataset| {
