@@ -294,6 +294,9 @@ pub(crate) struct ContractNewArgs {
     /// The cards of all parties.
     #[arg(required = true, value_hint = ValueHint::FilePath)]
     pub(crate) cards: Vec<PathBuf>,
+    /// What the runner's machine may lack of its isolation, by name; `secret-plaintext` otherwise.
+    #[arg(long = "accept-lack", value_name = "LACK")]
+    pub(crate) accept_lacks: Vec<String>,
     /// Where to write it.
     #[arg(long, default_value = "study.toml", value_hint = ValueHint::FilePath)]
     pub(crate) out: PathBuf,

@@ -58,8 +58,8 @@ pub(super) struct Run {
 pub(super) fn run(roles: &mut Roles) -> Result<Run, Failure> {
     join(roles)?;
     seal(roles)?;
-    believe(roles)?;
-    let contract = agree(roles)?;
+    let lacks = believe(roles)?;
+    let contract = agree(roles, &lacks)?;
     let results = roles.folder("researcher").join("results");
     let object = roles.expect(
         "researcher",
@@ -123,7 +123,8 @@ fn seal(roles: &mut Roles) -> Outcome {
     Ok(())
 }
 
-fn believe(roles: &mut Roles) -> Outcome {
+/// The owners believe the researcher's host with what `doctor` says that it lacks, which the contract has to accept as well.
+fn believe(roles: &mut Roles) -> Result<Vec<String>, Failure> {
     for who in ALL {
         let card = roles.dir.join(format!("{who}.card"));
         roles.expect(who, &["key", "card", &text(&card)])?;
@@ -151,14 +152,17 @@ fn believe(roles: &mut Roles) -> Outcome {
         roles.start_broker(owner)?;
     }
     roles.say("brokers", "both listen, TLS 1.3 only");
-    Ok(())
+    Ok(lacks)
 }
 
-fn agree(roles: &mut Roles) -> Result<PathBuf, Failure> {
+fn agree(roles: &mut Roles, lacks: &[String]) -> Result<PathBuf, Failure> {
     let study = roles.folder("researcher").join("study.toml");
     let cards: Vec<_> = ALL.iter().map(|who| text(&roles.dir.join(format!("{who}.card")))).collect();
     let mut args = vec!["contract", "new", "--study", "breast-cancer"];
     args.extend(cards.iter().map(String::as_str));
+    for lack in lacks {
+        args.extend(["--accept-lack", lack]);
+    }
     roles.expect("researcher", &args)?;
     let template = fs::read_to_string(&study).map_err(|e| Failure::io("read", &study, &e))?;
     let head = template.split("[computations.").next().unwrap_or_default();

@@ -21,7 +21,10 @@ use crate::{
     state::State,
 };
 
-use super::{contract_mail, domain::read_card};
+use super::{
+    contract_mail,
+    domain::{read_card, read_lacks},
+};
 
 /// A contract made by `contract new` runs for a year.
 const TEMPLATE_VALID_S: u64 = 365 * 86_400;
@@ -45,7 +48,8 @@ fn new(args: &ContractNewArgs, screen: Screen) -> Outcome {
     }
     let cards = args.cards.iter().map(|path| read_card(path)).collect::<Result<Vec<_>, _>>()?;
     let at = clock::now();
-    let accept_lacks = vec![Lack::SecretPlaintext];
+    let accept_lacks =
+        if args.accept_lacks.is_empty() { vec![Lack::SecretPlaintext] } else { read_lacks(&args.accept_lacks)? };
     let spec = TemplateSpec { study, expires: at.plus_s(TEMPLATE_VALID_S), accept_lacks, at };
     let text = template(&cards, &spec).map_err(|error| Failure::input(error.to_string()))?;
     files::write(&args.out, text.as_bytes())?;

@@ -46,11 +46,7 @@ fn init(args: &DomainInitArgs, global: &Global, screen: Screen) -> Outcome {
             card.name
         ));
     }
-    let lacks: Result<Vec<Lack>, _> = args.accept_lacks.iter().map(|lack| lack.parse()).collect();
-    let lacks = lacks.map_err(|error| {
-        let known: Vec<_> = Lack::ALL.iter().map(ToString::to_string).collect();
-        Failure::input(format!("--accept-lack: {error}")).help(format!("one of {}", known.join(", ")))
-    })?;
+    let lacks = read_lacks(&args.accept_lacks)?;
     let launcher = domain::Launcher { name: format!("host of {}", card.name), key: launcher };
     let runtime = domain::Runtime { name: format!("casemate {}", env!("CARGO_PKG_VERSION")), digest };
     let domain = Domain::new(
@@ -86,4 +82,12 @@ fn show(global: &Global, screen: Screen) -> Outcome {
 pub(crate) fn read_card(path: &std::path::Path) -> Result<PartyCard, Failure> {
     PartyCard::open(&files::read(path)?)
         .map_err(|error| Failure::input(format!("`{}` is no party's card: {error}", path.display())))
+}
+
+/// Lacks by their names on the command line.
+pub(crate) fn read_lacks(names: &[String]) -> Result<Vec<Lack>, Failure> {
+    names.iter().map(|lack| lack.parse()).collect::<Result<_, _>>().map_err(|error| {
+        let known: Vec<_> = Lack::ALL.iter().map(ToString::to_string).collect();
+        Failure::input(format!("--accept-lack: {error}")).help(format!("one of {}", known.join(", ")))
+    })
 }

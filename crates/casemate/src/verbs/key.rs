@@ -22,7 +22,7 @@ use super::{dataset::content, explain};
 pub(crate) async fn key(verb: &KeyVerb, global: &Global, screen: Screen) -> Outcome {
     match verb {
         KeyVerb::Backup(args) => backup(args, global, screen).await,
-        KeyVerb::Restore(args) => restore(args, global, screen),
+        KeyVerb::Restore(args) => restore(args, global, screen).await,
         KeyVerb::Rotate(args) => rotate(args, global, screen).await,
         KeyVerb::Card(args) => card(args, global, screen).await,
     }
@@ -45,7 +45,8 @@ async fn backup(args: &KeyFileArgs, global: &Global, screen: Screen) -> Outcome 
     Ok(())
 }
 
-fn restore(args: &KeyFileArgs, global: &Global, screen: Screen) -> Outcome {
+/// The backup may be older than the last rotation: then the store gets back the dataset keys as the backup wraps them.
+async fn restore(args: &KeyFileArgs, global: &Global, screen: Screen) -> Outcome {
     let text = files::read_text(&args.file)?;
     let passphrase = state::passphrase(global.passphrase_file.as_deref(), "Passphrase of the backup")?;
     let backup = Backup::unlock(&text, &passphrase).map_err(|error| state::in_file(&args.file, error))?;
@@ -55,13 +56,42 @@ fn restore(args: &KeyFileArgs, global: &Global, screen: Screen) -> Outcome {
             .help("a restore replaces no keys; move them away first"));
     }
     let locked = backup.keys.lock(&passphrase, WORK_FACTOR_DEFAULT).map_err(state::keyring)?;
+    // The store first: after a crash in between there is still no key file, and the restore can be repeated.
+    let is_party = global.state.join("party.toml").exists();
+    let lost = if is_party {
+        let state = State::open(global)?;
+        let _lock = state.lock("broker")?;
+        rewrap(&state.store().await?, &backup).await?
+    } else {
+        0
+    };
     files::write(&path, locked.as_bytes())?;
     screen.line(format!("restored the keys into {}", path.display()));
-    if !global.state.join("party.toml").exists() {
-        screen.line("party.toml and state.db of this party have to be put back as well.");
+    if !is_party {
+        screen.line(
+            "party.toml and state.db of this party have to be put back as well. If its keys were rotated after this",
+        );
+        screen.line("backup, put those two back first, move keys.age away and restore again.");
     }
-    screen.object(&json!({"restored": path, "datasets": backup.wrapped.len()}));
+    if lost > 0 {
+        screen.line(format!(
+            "{lost} datasets were sealed after this backup, and a rotation followed: their keys are lost"
+        ));
+    }
+    screen.object(&json!({"restored": path, "datasets": backup.wrapped.len(), "lost": lost}));
     Ok(())
+}
+
+/// Puts the backup's wrapping in the place of what its keys don't open; tells how many no key opens then.
+async fn rewrap(store: &Store, backup: &Backup) -> Result<usize, Failure> {
+    let stored = state::wrapped(store).await?;
+    let closed: Vec<_> = stored.iter().filter(|key| backup.keys.unwrap(key).is_err()).collect();
+    let same = |a: &WrappedKey, b: &WrappedKey| (a.dataset_id, a.version) == (b.dataset_id, b.version);
+    let found: Vec<_> = closed.iter().filter_map(|key| backup.wrapped.iter().find(|kept| same(kept, key))).collect();
+    let pairs: Vec<_> =
+        found.iter().map(|key| (DatasetVersion { id: key.dataset_id, version: key.version }, encode(*key))).collect();
+    store.rewrap_keys(&pairs).await.map_err(state::store)?;
+    Ok(closed.len() - found.len())
 }
 
 async fn rotate(args: &KeyRotateArgs, global: &Global, screen: Screen) -> Outcome {

@@ -45,10 +45,10 @@ struct Plan {
 /// Runs a computation.
 pub(crate) async fn run(args: &RunArgs, global: &Global, screen: Screen) -> Outcome {
     let state = State::open(global)?;
-    let _lock = state.lock("run")?;
     let signed = read_signed(&args.contract)?;
     let contract = FullySigned::check(signed)
         .map_err(|error| Failure::input(format!("`{}`: {error}", args.contract.display())).help(error.help()))?;
+    let _lock = state.lock("run")?;
     let (keys, store) = state.unlock().await?;
     let plan = plan(args, &state, contract)?;
     let run = plan.manifest.fields().run;

@@ -1,0 +1,75 @@
+//! `contract check`: what is wrong with a study.toml is found before anyone signs, with the place marked.
+
+use std::fs;
+
+use crate::study::Study;
+
+const HONEST: &str = r#"
+[computations.ages]
+sql = """SELECT d.diagnosis, COUNT(*) AS n, AVG(m.mean_radius) AS radius
+FROM measurements m JOIN diagnoses d ON m.patient_id = d.patient_id GROUP BY d.diagnosis"""
+runners = ["researcher"]
+recipients = ["researcher"]
+reads = { measurements = ["patient_id", "mean_radius"], diagnoses = ["patient_id", "diagnosis"] }
+"#;
+
+/// Name, text to replace, its replacement, exit code, what the message says, what the marked text says or holds.
+type Crime = (&'static str, &'static str, &'static str, i32, &'static [&'static str]);
+
+const GATE: &str = "gate = { min_entities = 10, max_rows = 1000, max_bytes = 262144 }";
+
+#[rustfmt::skip]
+const CRIMES: &[Crime] = &[
+    ("unknown_column", "\"mean_radius\"], d", "\"mean_radios\"], d", 2, &["no column `mean_radios`"]),
+    ("unknown_column_in_reads", "[\"patient_id\", \"diagnosis\"]", "[\"patient_id\", \"ward\"]", 2, &["no column `ward`"]),
+    ("sql_outside_its_view", "AVG(m.mean_radius)", "AVG(m.mean_area)", 1, &["gates refuse"]),
+    ("sql_of_unknown_table", "FROM measurements m", "FROM secrets m", 1, &["gates refuse"]),
+    ("sql_of_single_rows", "SELECT d.diagnosis, COUNT(*) AS n, AVG(m.mean_radius) AS radius", "SELECT d.diagnosis, m.mean_radius AS radius", 1, &["gates refuse"]),
+    ("sql_explain", "SELECT d.diagnosis,", "EXPLAIN SELECT d.diagnosis,", 1, &["gates refuse"]),
+    ("sql_two_statements", "GROUP BY d.diagnosis\"\"\"", "GROUP BY d.diagnosis; SELECT 1\"\"\"", 1, &["gates refuse"]),
+    ("sql_no_sql", "SELECT d.diagnosis,", "SELEKT d.diagnosis,", 1, &["gates refuse"]),
+    ("no_gate", GATE, "", 2, &["gate"]),
+    ("gate_of_one", "min_entities = 10", "min_entities = 1", 2, &["min_entities"]),
+    ("unknown_key", "[study]\n", "[study]\ncolour = \"red\"\n", 2, &["unknown key `colour`"]),
+    ("unknown_isolation", "isolations = [\"process\"]", "isolations = [\"hope\"]", 2, &["hope"]),
+    ("unknown_party", "runners = [\"researcher\"]", "runners = [\"nobody\"]", 2, &["no party `nobody`"]),
+    ("dataset_twice", "[datasets.diagnoses]\n", "[datasets.measurements]\n", 2, &["stands here twice"]),
+    ("sequence_without_supersedes", "sequence = 1\n", "sequence = 2\n", 2, &["needs `supersedes`"]),
+    ("not_toml", "[study]\n", "[study\n", 2, &["not TOML"]),
+];
+
+#[test]
+fn each_crime_is_named_and_marked() {
+    let study = Study::sealed("bad-study");
+    let researcher = &study.researcher;
+    let honest = study.write_contract(HONEST);
+    researcher.expect(&["contract", "check", "study.toml"]);
+    let expired = honest.lines().find(|line| line.starts_with("expires = ")).unwrap().to_owned();
+    let old = ("expired", expired.as_str(), "expires = 2020-01-01T00:00:00Z", 2, &["expired at 2020-01-01"][..]);
+
+    for (name, from, to, code, parts) in CRIMES.iter().copied().chain([old]) {
+        assert!(honest.contains(from), "{name}: `{from}` is not in the template any more");
+        let file = researcher.write(&format!("{name}.toml"), honest.replacen(from, to, 1));
+        let before = study.folder.files().unwrap();
+        let checked = researcher.call(&["contract", "check", &file]);
+        checked.fails(code, parts);
+        checked.fails(code, &[&format!("`{file}`")]);
+        let marks = checked.json["marks"].as_array().unwrap_or_else(|| panic!("{name} marks nothing: {checked:?}"));
+        assert!(!marks.is_empty(), "{name} marks nothing: {checked:?}");
+        let signed = researcher.call(&["contract", "sign", &file]);
+        signed.fails(code, parts);
+        assert_eq!(study.folder.files().unwrap(), before, "{name} left something");
+    }
+    assert!(!fs::exists(researcher.join("no_gate.contract")).unwrap());
+
+    // For people, the line itself is shown.
+    let mut command = researcher.command(&["contract", "check", "unknown_key.toml"]);
+    command = {
+        let args: Vec<_> = command.get_args().filter(|arg| *arg != "--json").map(ToOwned::to_owned).collect();
+        let mut plain = std::process::Command::new(command.get_program());
+        plain.args(args).current_dir(&researcher.folder);
+        plain
+    };
+    let text = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(text.contains("colour = \"red\"") && text.contains("unknown_key.toml"), "{text}");
+}

@@ -1,0 +1,26 @@
+//! The `casemate` command as its users meet it: the built program, one process for each verb, nothing called inside.
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod bad_study;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod hostile_machine;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod paper;
+#[cfg(test)]
+mod party;
+#[cfg(test)]
+mod plaintext;
+#[cfg(test)]
+mod retail;
+#[cfg(test)]
+mod study;
+#[cfg(test)]
+mod walkthrough;

@@ -1,0 +1,149 @@
+//! What is read after a run: receipts that verify offline or not at all, explanations, and what the machine can do.
+
+use std::{fs, process::Command};
+
+use casemate_testkit::Folder;
+use serde_json::json;
+
+use crate::{
+    party::{Answer, CASEMATE, Party},
+    study::Study,
+};
+
+/// A process for each byte is slow: this many bytes of the receipt are left out between two that are changed.
+const STRIDE: usize = 97;
+
+#[test]
+fn a_receipt_verifies_as_it_is_and_changed_nowhere() {
+    let study = Study::signed("receipt");
+    let brokers = study.brokers();
+    let run = study.run();
+    assert_eq!(run.code, Some(0), "{run:?}");
+    drop(brokers);
+    // Offline, with no state folder: in an empty one, by whoever has the contract.
+    let stranger = Party::new(study.folder.path(), "stranger");
+    fs::copy(study.researcher.join("results/run.receipt"), stranger.join("run.receipt")).unwrap();
+    fs::copy(study.researcher.join("study.contract"), stranger.join("study.contract")).unwrap();
+    let verify = ["receipt", "verify", "run.receipt", "--contract", "study.contract"];
+    let verified = stranger.expect(&verify);
+    assert_eq!(verified["owners"].as_array().unwrap().len(), 2);
+    assert!(verified["summary"].to_string().contains("signed, not witnessed"));
+    stranger.expect(&["receipt", "show", "run.receipt"]);
+
+    let bytes = fs::read(stranger.join("run.receipt")).unwrap();
+    for at in (0..bytes.len()).step_by(STRIDE) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        stranger.write("run.receipt", &changed);
+        let answer = stranger.call(&verify);
+        assert!(matches!(answer.code, Some(1 | 2)), "byte {at} of {}: {answer:?}", bytes.len());
+    }
+    for length in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+        stranger.write("run.receipt", &bytes[..length]);
+        assert!(matches!(stranger.call(&verify).code, Some(1 | 2)), "cut to {length}");
+    }
+    stranger.write("run.receipt", [&bytes[..], b"\0"].concat());
+    assert!(matches!(stranger.call(&verify).code, Some(1 | 2)), "a byte too long");
+
+    // Another contract than the one of the run.
+    stranger.write("run.receipt", &bytes);
+    let text = fs::read_to_string(study.researcher.join("study.toml")).unwrap();
+    study.researcher.write("other.toml", text.replace("id = \"cohort\"", "id = \"other\""));
+    study.sign("other.toml", "other.contract");
+    fs::copy(study.researcher.join("other.contract"), stranger.join("study.contract")).unwrap();
+    assert_eq!(stranger.call(&verify).code, Some(1));
+
+    explained(&study);
+}
+
+fn explained(study: &Study) {
+    let clinic = &study.clinic;
+    let cases = [
+        ("../clinic.card", "card"),
+        ("../study.contract", "contract"),
+        ("../researcher/results/run.receipt", "record of a run"),
+        ("../researcher/results/researcher.result", "age file"),
+        ("state/domain.toml", "domain"),
+        ("state/keys.age", "age file"),
+    ];
+    for (file, kind) in cases {
+        assert_eq!(clinic.expect(&["explain", file])["kind"], json!(kind), "{file}");
+    }
+}
+
+#[test]
+fn shells_get_their_completions() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = Command::new(CASEMATE).args(["completions", shell]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains("casemate") && text.contains("broker"), "{shell}");
+    }
+    // A reader that goes away ends it as it ends `cat`, not as a defect.
+    let piped = Command::new("sh")
+        .args(["-c", "\"$CASEMATE\" completions bash | head -1 >/dev/null"])
+        .env("CASEMATE", CASEMATE)
+        .output()
+        .unwrap();
+    assert!(!String::from_utf8_lossy(&piped.stderr).contains("panicked"));
+}
+
+#[test]
+fn the_doctor_names_what_lacks_and_why() {
+    let folder = Folder::new("doctor");
+    let party = Party::new(folder.path(), "anyone");
+    let doctor = party.expect(&["doctor"]);
+    let rows = doctor["rows"].as_array().unwrap();
+    assert!(rows.len() >= 5, "{rows:?}");
+    for row in rows {
+        assert!(row["what"].is_string() && row["why"].is_string(), "{row}");
+        assert!(
+            row["present"] == json!(true) || row["remedy"].as_str().is_some_and(|remedy| !remedy.is_empty()),
+            "{row}"
+        );
+    }
+    assert_eq!(doctor["error"], json!(null));
+    assert!(doctor["runtime"].as_str().unwrap().starts_with("sha256:"));
+    assert_eq!(folder.files().unwrap(), ["anyone/passphrase"].map(std::path::PathBuf::from), "it writes nothing");
+}
+
+#[test]
+fn every_verb_has_help_with_an_example() {
+    let verbs = [
+        "demo",
+        "init",
+        "key backup",
+        "key restore",
+        "key rotate",
+        "key card",
+        "dataset seal",
+        "dataset list",
+        "dataset show",
+        "dataset open",
+        "dataset revoke",
+        "domain init",
+        "domain show",
+        "contract new",
+        "contract check",
+        "contract show",
+        "contract sign",
+        "contract send",
+        "contract receive",
+        "broker run",
+        "run",
+        "result open",
+        "receipt show",
+        "receipt verify",
+        "explain",
+        "doctor",
+        "completions",
+    ];
+    for verb in verbs {
+        let output = Command::new(CASEMATE).args(verb.split(' ')).arg("--help").output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{verb}");
+        assert!(text.contains("Example:") && text.contains("--json"), "{verb}: {text}");
+    }
+    let mut unknown = Command::new(CASEMATE);
+    unknown.arg("frobnicate");
+    assert_eq!(Answer::of(unknown).code, Some(2));
+}
