@@ -49,7 +49,10 @@ impl Store {
         let options = SqliteConnectOptions::new().filename(&path).foreign_keys(true).busy_timeout(BUSY_TIMEOUT);
         prepare(&options, &path).await?;
         let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
-        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .after_release(|connection, _| Box::pin(is_usable(connection)))
+            .connect_with(options);
         let pool = pool.await.map_err(|error| StoreError::sqlite(&path, error))?;
         drop(lock);
         let store = Self { pool, dir: dir.to_owned(), path };
@@ -87,6 +90,14 @@ impl Store {
     pub(crate) fn fail(&self) -> impl Fn(Failure) -> StoreError {
         |failure| failure.at(&self.path)
     }
+}
+
+/// Whether a connection can be used again. On a full disk SQLite ends a transaction by itself, after which sqlx's rollback fails
+/// and the connection counts as inside a transaction for ever: such a one is closed, so that a broker works again once there
+/// is space.
+async fn is_usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 fn make_folder(dir: &Path, path: &Path) -> Result<(), StoreError> {

@@ -11,11 +11,16 @@ struct Need {
     what_for: &'static str,
 }
 
-const NEEDS: [Need; 4] = [
+const NEEDS: [Need; 5] = [
     Need {
         package: "age",
         present: || installed("age").is_some() && installed("age-keygen").is_some(),
         what_for: "sealed files go to and fro with the age that others use",
+    },
+    Need {
+        package: "faketime",
+        present: || installed("faketime").is_some(),
+        what_for: "a broker's or a runner's clock is a day off",
     },
     Need {
         package: "iproute2",
