@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use casemate_channel::broker_side::{Incoming, accept};
 use casemate_contract::PartyName;
-use casemate_cose::{PublicKey, SigningKey, UnixTime};
+use casemate_cose::{Digest, PublicKey, SigningKey, UnixTime};
 use casemate_keyring::PartyKeys;
 use casemate_ledger::Origin;
 use casemate_store::{LogSigner, Store};
@@ -103,11 +103,13 @@ impl Broker {
         (self.clock)()
     }
 
-    /// The domain in force. None that can be read means that nobody is believed.
+    /// The domain in force. None that can be read means that nobody is believed. The details are for the operator's screen:
+    /// whoever asks learns nothing of this machine's files.
     pub(crate) fn read_domain(&self) -> Result<Domain, Reason> {
-        let refuse = |actual: String| {
-            let remedy = "the owner writes it with `casemate domain init`";
-            Reason::new("domain", format!("a domain in `{}`", self.domain.display()), actual, remedy)
+        let refuse = |detail: String| {
+            self.tell(&Event::Failed { why: format!("`{}`: {detail}", self.domain.display()) });
+            let expected = format!("a domain of `{}`", self.owner);
+            Reason::new("domain", expected, "none that can be read", "the owner writes it with `casemate domain init`")
         };
         let text = fs::read_to_string(&self.domain).map_err(|error| refuse(error.to_string()))?;
         let domain = Domain::parse(&text).map_err(|error| refuse(error.to_string()))?;
@@ -116,6 +118,16 @@ impl Broker {
         } else {
             Err(refuse(format!("a domain of `{}`", domain.owner())))
         }
+    }
+
+    /// Refuses where the owner has changed the domain since `appraised`: what was struck from it counts at once.
+    pub(crate) fn check_domain(&self, appraised: Digest) -> Result<(), Vec<Reason>> {
+        let actual = self.read_domain().map_err(|reason| vec![reason])?.digest();
+        if actual == appraised {
+            return Ok(());
+        }
+        let remedy = "start the run again: it is judged under the new domain";
+        Err(vec![Reason::new("domain-changed", appraised.to_string(), actual.to_string(), remedy)])
     }
 
     /// What the ledger's checkpoints are signed with.

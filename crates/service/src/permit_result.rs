@@ -1,7 +1,7 @@
 //! Permits one result to leave a keep, or refuses.
 //!
 //! 1. The gates: one outcome for each rule of each of this owner's datasets, each passed.
-//! 2. The contract has not expired.
+//! 2. The contract has not expired, and the owner's domain is still the one that the verdict was made under.
 //! 3. The receipt is durable; the same transaction checks that the keys were released before, that no dataset was revoked
 //!    since, and that no other result of this run was permitted.
 //! 4. Only then is the permit signed.
@@ -48,6 +48,7 @@ pub(crate) async fn permit_result(
         PermitDecision::Permit(permit) => permit,
         PermitDecision::Deny(denied) => return Err(denied.iter().map(DenyReason::reason).collect()),
     };
+    broker.check_domain(verdict.domain_digest())?;
     let mut receipt = body(broker, agreed, verdict, Event::Permit, at);
     receipt.result = Some(request.result);
     receipt.gates = request.gates.iter().map(describe).collect();

@@ -2,8 +2,9 @@
 //!
 //! 1. Every owner of the run has decided to allow, for this run, contract, manifest and keep.
 //! 2. The contract and this owner's policies still allow it, by a verdict that still counts.
-//! 3. The receipt is durable; the same transaction checks revocation and the study's floor.
-//! 4. Only then is a key unwrapped.
+//! 3. The owner's domain is still the one that the verdict was made under.
+//! 4. The keys unwrap: a receipt tells of no release that could not happen.
+//! 5. The receipt is durable; the same transaction checks revocation and the study's floor. Only then do keys leave here.
 
 use casemate_channel::{broker_side::Assembled, message::DatasetKey};
 use casemate_contract::{Decision, DenyReason, Run, authorise, check_peers};
@@ -37,14 +38,15 @@ pub(crate) async fn release_key<S: AsyncRead + AsyncWrite + Unpin>(
         Decision::Allow(_) => {}
         Decision::Deny(denied) => return Err(reasons(denied)),
     }
-    let body = body(broker, agreed, session.verdict(), Event::Release, at);
-    let salt = random().map_err(|reason| vec![reason])?;
-    let committed = broker.store.commit_release(&body, &salt, &broker.log_signer()).await;
-    let receipt = committed.map_err(|error| store_reasons(contract, error))?;
+    broker.check_domain(session.verdict().domain_digest())?;
     let mut keys = Vec::with_capacity(datasets.len());
     for (name, version) in datasets {
         keys.push(unwrap(broker, agreed, name, version).await?);
     }
+    let body = body(broker, agreed, session.verdict(), Event::Release, at);
+    let salt = random().map_err(|reason| vec![reason])?;
+    let committed = broker.store.commit_release(&body, &salt, &broker.log_signer()).await;
+    let receipt = committed.map_err(|error| store_reasons(contract, error))?;
     Ok((receipt.to_bytes(), keys))
 }
 

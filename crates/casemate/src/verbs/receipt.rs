@@ -76,7 +76,14 @@ fn verify(args: &ReceiptVerifyArgs, screen: Screen) -> Outcome {
 
 fn verified(run: &VerifiedRun, expected: bool, screen: Screen) -> Outcome {
     let fields = run.manifest.fields();
-    screen.line(format!("run {} of {} {} is proved by its record", fields.run, fields.study, fields.computation));
+    let run_name = format!("run {} of {} {}", fields.run, fields.study, fields.computation);
+    if expected {
+        screen.line(format!("{run_name} is proved by its record"));
+    } else {
+        screen.line(format!(
+            "{run_name}: the record agrees with itself; whose keys these are was NOT checked (--contract)"
+        ));
+    }
     let contract = if expected { "the expected contract" } else { "the contract inside; compare its digest and keys" };
     screen.line(format!("  contract   {}   {contract}", run.contract.digest()));
     for owner in &run.owners {
@@ -96,7 +103,7 @@ fn verified(run: &VerifiedRun, expected: bool, screen: Screen) -> Outcome {
     }
     screen.line(format!("  result     {}", run.result));
     screen.object(&json!({
-        "verified": true, "run": fields.run.to_string(), "contract": run.contract.digest().to_string(),
+        "verified": true, "contract_expected": expected, "run": fields.run.to_string(), "contract": run.contract.digest().to_string(),
         "result": run.result.to_string(), "summary": summary(run),
         "owners": run.owners.iter().map(|owner| json!({
             "owner": owner.owner, "release": owner.release.index(), "permit": owner.permit.index(),

@@ -4,6 +4,7 @@ use casemate_contract::FullySigned;
 use casemate_cose::encode;
 use casemate_ledger::Event;
 use casemate_service::deliver_contract;
+use casemate_trust::Domain;
 
 use crate::{
     keep::{Keyed, Script, assert_undecided, attest, attest_all, decisions, finish, release_all, result, rules},
@@ -56,6 +57,29 @@ async fn a_dataset_revoked_between_release_and_permit() {
     world.clinic().revoke().await;
     assert_eq!(permit(&world.contract, &script, keyed).await, ["dataset-revoked"]);
     world.clinic().assert_refusal(&["dataset-revoked"], "permit").await;
+    assert_unpermitted(world.clinic(), &script, 1).await;
+}
+
+#[tokio::test]
+async fn a_launcher_struck_from_the_domain_between_decision_and_release() {
+    let world = World::new().await;
+    let script = Script::honest(&world.contract, 1);
+    let agreed = attest_all(&world, &script).await.unwrap();
+    let all = decisions(&agreed);
+    world.clinic().write_domain(&Domain::new("clinic", vec![], vec![], None).unwrap().to_toml());
+    assert_eq!(rules(agreed.into_iter().next().unwrap().release(&all).await, "release"), ["domain-changed"]);
+    world.clinic().assert_refusal(&["domain-changed"], "release").await;
+    assert_unpermitted(world.clinic(), &script, 0).await;
+}
+
+#[tokio::test]
+async fn a_launcher_struck_from_the_domain_between_release_and_permit() {
+    let world = World::new().await;
+    let script = Script::honest(&world.contract, 1);
+    let keyed = release_all(&world, &script).await.unwrap().remove(0);
+    world.clinic().write_domain(&Domain::new("clinic", vec![], vec![], None).unwrap().to_toml());
+    assert_eq!(permit(&world.contract, &script, keyed).await, ["domain-changed"]);
+    world.clinic().assert_refusal(&["domain-changed"], "permit").await;
     assert_unpermitted(world.clinic(), &script, 1).await;
 }
 
