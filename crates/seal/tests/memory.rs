@@ -102,7 +102,7 @@ fn a_table_three_times_as_long_takes_no_more_memory() {
 }
 
 #[test]
-#[ignore = "takes minutes: part of `cargo xtask test --full`"]
+#[ignore = "long: some minutes"]
 fn a_table_of_two_gibibytes_takes_no_more_memory() {
     let peak = peak_of_sealing(2 << 30);
     assert!(peak < PEAK_MAX, "{peak} bytes");

@@ -14,7 +14,7 @@ use nix::{
     unistd::{Pid, setsid},
 };
 
-use crate::launcher::{as_ordinary_user, run, spec};
+use crate::launcher::{CHILD, as_ordinary_user, is_child, run, spec};
 
 /// Every process of a session that has not ended.
 fn session(id: i32) -> Vec<i32> {
@@ -32,6 +32,9 @@ fn session(id: i32) -> Vec<i32> {
 #[test]
 #[ignore = "the launcher that the next test kills"]
 fn launcher_of_a_keep_that_sleeps() {
+    if !is_child() {
+        return;
+    }
     let _ended = run(spec("sleep"));
 }
 
@@ -52,7 +55,7 @@ fn killing_the_launcher_at_any_moment_ends_the_keep() {
 /// A launcher in a session of its own, by which every process that comes of it is found.
 fn launcher() -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "death::launcher_of_a_keep_that_sleeps", "--ignored"]);
+    command.args(["--exact", "death::launcher_of_a_keep_that_sleeps", "--ignored"]).env(CHILD, "1");
     command.stdout(Stdio::null()).stderr(Stdio::null());
     // SAFETY: one system call between fork and exec.
     unsafe { command.pre_exec(|| setsid().map(drop).map_err(Into::into)) };

@@ -83,7 +83,7 @@ pub(crate) fn lacks(report: &Report, lack: Lack, test: &str) -> bool {
 pub(crate) fn as_ordinary_user(name: &str) {
     use std::os::unix::process::CommandExt as _;
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", name, "--include-ignored", "--nocapture"]);
+    command.args(["--exact", name, "--include-ignored", "--nocapture"]).env(CHILD, "1");
     if nix::unistd::geteuid().is_root() {
         if !root_has_other_users() {
             casemate_testkit::skip(name, "root has no other user here", "run the tests as an ordinary user as well");
@@ -101,6 +101,13 @@ pub(crate) fn root_has_other_users() -> bool {
     use std::os::unix::process::CommandExt as _;
     let mut command = std::process::Command::new("true");
     command.uid(ORDINARY_USER).gid(ORDINARY_USER).status().is_ok_and(|status| status.success())
+}
+
+/// Set for a test that another test starts: by itself, as where ignored tests are run too, it has nothing to do.
+pub(crate) const CHILD: &str = "CASEMATE_KEEP_TEST_CHILD";
+
+pub(crate) fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
 }
 
 const ORDINARY_USER: u32 = 60_123;

@@ -12,7 +12,7 @@ use casemate_evidence::Lack;
 use casemate_launch::{Outcome, Report};
 use nix::{sys::ptrace, unistd::Pid};
 
-use crate::launcher::{as_ordinary_user, broker, lacks, run, spec};
+use crate::launcher::{as_ordinary_user, broker, is_child, lacks, run, spec};
 
 /// A keep that holds its canary twice: in secret and in ordinary memory.
 struct Held {
@@ -93,6 +93,9 @@ fn a_process_of_the_same_user_neither_reads_nor_traces() {
 #[test]
 #[ignore = "run as an ordinary user by the test above"]
 fn an_attacker_of_the_same_user() {
+    if !is_child() {
+        return;
+    }
     // The attack works on a process that does not protect itself.
     let mut naive = std::process::Command::new("sleep").arg("600").spawn().unwrap();
     let pid = naive.id().cast_signed();
