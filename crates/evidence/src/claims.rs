@@ -1,38 +1,110 @@
-//! What authentic evidence says, in the words that all formats share.
+//! What authentic evidence says: what all formats share, and what each has of its own.
 
-use casemate_cose::{Digest, PublicKey, UnixTime};
+use casemate_cose::{Digest, UnixTime};
 
-use crate::{Isolation, Lack};
-
-/// Who vouched for the keep.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Attester {
-    /// The launcher of the keep's host, by its key. Whoever holds that key can claim anything.
-    Launcher(PublicKey),
-}
+use crate::{
+    Facts, Format, Isolation, ReportData, azure, cca, composite, dcap, dice, gpu, keystone, nitro, psa, snp, software, tpm,
+};
 
 /// The claims of one piece of evidence. Those inside [`crate::Authenticated`] are genuine; others are just words.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
 pub struct Claims {
-    /// How the keep is isolated.
-    pub isolation: Isolation,
-    /// The digest of the runtime that runs inside.
-    pub runtime: Digest,
-    /// The digest of the program that the runtime was given.
-    pub program: Digest,
-    /// The digest of the manifest's bytes.
-    pub manifest: Digest,
-    /// What the keep asked to have stated: see [`crate::Binding::report_data`].
-    pub report_data: [u8; 64],
-    /// What the isolation promises and this machine did not give; sorted, each once.
-    pub lacks: Vec<Lack>,
-    /// How many bytes of the keep's memory are secret memory.
-    pub secret_bytes: u64,
-    /// Who vouched for all this.
-    pub attester: Attester,
+    /// How the keep is isolated; `None` for what is no place to run a keep (a GPU, a device's token).
+    pub isolation: Option<Isolation>,
+    /// The digest of the manifest's bytes, where the format has a place for it that was filled (DESIGN: manifest digest).
+    pub manifest: Option<Digest>,
+    /// What the requester asked to have stated.
+    pub report_data: ReportData,
     /// When it was stated, by the attester's clock; the time of authentication where a format has no clock.
     pub at: UnixTime,
     /// Whether the keep can be looked into by design.
     pub debug: bool,
+    /// The claims of the format.
+    pub platform: Platform,
+}
+
+/// The claims of one format.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Platform {
+    /// [`crate::azure`].
+    Azure(Box<azure::Claims>),
+    /// [`crate::cca`].
+    Cca(Box<cca::Claims>),
+    /// [`crate::composite`].
+    Composite(Box<composite::Claims>),
+    /// [`crate::dcap`].
+    Dcap(Box<dcap::Claims>),
+    /// [`crate::dice`].
+    Dice(Box<dice::Claims>),
+    /// [`crate::gpu`].
+    Gpu(Box<gpu::Claims>),
+    /// [`crate::keystone`].
+    Keystone(Box<keystone::Claims>),
+    /// [`crate::nitro`].
+    Nitro(Box<nitro::Claims>),
+    /// [`crate::psa`].
+    Psa(Box<psa::Claims>),
+    /// [`crate::snp`].
+    Snp(Box<snp::Claims>),
+    /// [`crate::software`].
+    Software(software::Claims),
+    /// [`crate::tpm`].
+    Tpm(Box<tpm::Claims>),
+}
+
+impl Claims {
+    /// The format that these come from.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        match self.platform {
+            Platform::Azure(_) => Format::Azure,
+            Platform::Cca(_) => Format::Cca,
+            Platform::Composite(_) => Format::Composite,
+            Platform::Dcap(_) => Format::Dcap,
+            Platform::Dice(_) => Format::Dice,
+            Platform::Gpu(_) => Format::Gpu,
+            Platform::Keystone(_) => Format::Keystone,
+            Platform::Nitro(_) => Format::Nitro,
+            Platform::Psa(_) => Format::Psa,
+            Platform::Snp(_) => Format::Snp,
+            Platform::Software(_) => Format::Software,
+            Platform::Tpm(_) => Format::Tpm,
+        }
+    }
+
+    /// All claims as rows.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let mut facts = Facts::default();
+        if let Some(isolation) = self.isolation {
+            facts.add("isolation", isolation);
+        }
+        if let Some(manifest) = self.manifest {
+            facts.add("manifest", manifest);
+        }
+        facts.hex("report-data", &self.report_data.bytes);
+        facts.add("stated-at", self.at);
+        facts.add("debug", self.debug);
+        match &self.platform {
+            Platform::Azure(claims) => claims.facts(&mut facts),
+            Platform::Cca(claims) => claims.facts(&mut facts),
+            Platform::Composite(claims) => claims.facts(&mut facts),
+            Platform::Dcap(claims) => claims.facts(&mut facts),
+            Platform::Dice(claims) => claims.facts(&mut facts),
+            Platform::Gpu(claims) => claims.facts(&mut facts),
+            Platform::Keystone(claims) => claims.facts(&mut facts),
+            Platform::Nitro(claims) => claims.facts(&mut facts),
+            Platform::Psa(claims) => claims.facts(&mut facts),
+            Platform::Snp(claims) => claims.facts(&mut facts),
+            Platform::Software(claims) => claims.facts(&mut facts),
+            Platform::Tpm(claims) => claims.facts(&mut facts),
+        }
+        facts
+    }
+
+    /// The launcher's claims, if it is a launcher that made them.
+    #[must_use]
+    pub const fn software(&self) -> Option<&software::Claims> {
+        if let Platform::Software(claims) = &self.platform { Some(claims) } else { None }
+    }
 }

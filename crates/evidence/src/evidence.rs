@@ -3,16 +3,16 @@
 use casemate_cose::{CborError, Digest, decode, encode};
 use minicbor::{Decode, Encode};
 
-use crate::Refusal;
+use crate::{Format, Refusal};
 
 /// The longest piece of evidence that is read, frame included: 1 MiB.
 pub const EVIDENCE_BYTES_MAX: usize = 1 << 20;
 
 /// Received evidence: bytes of one format, of which nothing is known yet.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Evidence {
-    /// A launcher's signed statement about a keep; see [`crate::software`].
-    Software(Vec<u8>),
+pub struct Evidence {
+    format: Format,
+    bytes: Vec<u8>,
 }
 
 #[derive(Decode, Encode)]
@@ -24,26 +24,28 @@ struct Frame {
 }
 
 impl Evidence {
-    /// The name of the format.
+    /// Takes bytes to be of `format`. Nothing of them is looked at.
     #[must_use]
-    pub const fn format(&self) -> &'static str {
-        match self {
-            Self::Software(_) => "software",
-        }
+    pub const fn new(format: Format, bytes: Vec<u8>) -> Self {
+        Self { format, bytes }
+    }
+
+    /// The format.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
     }
 
     /// The evidence itself, without its frame.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Software(bytes) => bytes,
-        }
+        &self.bytes
     }
 
     /// The frame `[format, bytes]`.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        encode(&Frame { format: self.format().to_owned(), bytes: self.bytes().to_vec() })
+        encode(&Frame { format: self.format.as_str().to_owned(), bytes: self.bytes.clone() })
     }
 
     /// Reads a frame. Nothing of its content is looked at.
@@ -55,10 +57,8 @@ impl Evidence {
             CborError::TooLong { actual, max } => Refusal::TooLong { actual, max },
             error => Refusal::Frame(error),
         })?;
-        match frame.format.as_str() {
-            "software" => Ok(Self::Software(frame.bytes)),
-            _ => Err(Refusal::UnknownFormat(frame.format)),
-        }
+        let format = frame.format.parse().map_err(|_| Refusal::UnknownFormat(frame.format))?;
+        Ok(Self { format, bytes: frame.bytes })
     }
 
     /// SHA-256 of the framed bytes: how decisions and receipts name this evidence. Frames have one encoding only, so
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn frames_round_trip() {
         for bytes in [vec![], vec![0], vec![0xff; 300]] {
-            let evidence = Evidence::Software(bytes);
+            let evidence = Evidence::new(Format::Software, bytes);
             let framed = evidence.to_bytes();
             assert_eq!(Evidence::from_bytes(&framed), Ok(evidence.clone()));
             assert_eq!(evidence.digest(), Digest::of(&framed));
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn refuses_other_frames() {
-        let honest = Evidence::Software(vec![1, 2]).to_bytes();
+        let honest = Evidence::new(Format::Software, vec![1, 2]).to_bytes();
         let crimes: [(&str, Vec<u8>); 7] = [
             ("empty", vec![]),
             ("truncated", honest[..honest.len() - 1].to_vec()),
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn refuses_an_unknown_format_by_name() {
-        for format in ["snp", "Software", "software\0", ""] {
+        for format in ["sgx", "Software", "software\0", ""] {
             let bytes = encode(&Frame { format: format.to_owned(), bytes: vec![] });
             assert_eq!(Evidence::from_bytes(&bytes), Err(Refusal::UnknownFormat(format.to_owned())));
         }
@@ -110,10 +110,10 @@ mod tests {
 
     #[test]
     fn refuses_one_byte_more_than_the_most() {
-        let fits = Evidence::Software(vec![0; EVIDENCE_BYTES_MAX - 15]).to_bytes();
+        let fits = Evidence::new(Format::Software, vec![0; EVIDENCE_BYTES_MAX - 15]).to_bytes();
         assert_eq!(fits.len(), EVIDENCE_BYTES_MAX);
         assert!(Evidence::from_bytes(&fits).is_ok());
-        let over = Evidence::Software(vec![0; EVIDENCE_BYTES_MAX - 14]).to_bytes();
+        let over = Evidence::new(Format::Software, vec![0; EVIDENCE_BYTES_MAX - 14]).to_bytes();
         let refusal = Refusal::TooLong { actual: EVIDENCE_BYTES_MAX + 1, max: EVIDENCE_BYTES_MAX };
         assert_eq!(Evidence::from_bytes(&over), Err(refusal));
     }

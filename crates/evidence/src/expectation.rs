@@ -1,11 +1,11 @@
 //! What a verifier expects evidence to be bound to. The type of the expectation is the type of the outcome.
 //!
-//! A key is released on [`Bound`] alone. [`DangerouslyUnbound`] and [`AllowDebug`] are for looking at evidence; no
+//! A key is released on [`Bound`] alone. [`DangerouslyUnbound`], [`Stated`] and [`AllowDebug`] are for looking at evidence; no
 //! function that releases anything accepts what they lead to.
 
 use crate::{Binding, Claims, Refusal};
 
-/// What [`crate::authenticate`] compares with the claims. Sealed: the three implementations here are all there are.
+/// What [`crate::authenticate`] compares with the claims. Sealed: the implementations here are all there are.
 pub trait Expectation: Clone + sealed::Check {}
 
 /// Expects evidence for exactly this binding, from a keep that is not in debug mode.
@@ -15,6 +15,11 @@ pub struct Bound(Binding);
 /// Expects nothing of the binding: the evidence may be a replay, or another session's. For inspection only.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DangerouslyUnbound;
+
+/// Expects exactly these bytes as report data, nonce, challenge or qualifying data, for looking at evidence that others asked
+/// for. They are compared whole: nothing is padded or cut.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Stated(Vec<u8>);
 
 /// Expects what `E` does, and admits keeps in debug mode.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,6 +39,14 @@ impl Bound {
     }
 }
 
+impl Stated {
+    /// Expects evidence that states `bytes`.
+    #[must_use]
+    pub const fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
 impl<E> AllowDebug<E> {
     /// Expects what `expectation` does, and admits debug mode.
     #[must_use]
@@ -50,18 +63,25 @@ impl<E> AllowDebug<E> {
 
 impl Expectation for Bound {}
 impl Expectation for DangerouslyUnbound {}
+impl Expectation for Stated {}
 impl<E: Expectation> Expectation for AllowDebug<E> {}
 
 impl sealed::Check for Bound {
     fn binding(&self, claims: &Claims) -> Result<(), Refusal> {
-        if claims.manifest != self.0.manifest {
+        if claims.manifest != Some(self.0.manifest) {
             return Err(Refusal::Manifest { expected: self.0.manifest, actual: claims.manifest });
         }
-        let expected = self.0.report_data();
-        if claims.report_data != expected {
-            return Err(Refusal::Binding { expected: Box::new(expected), actual: Box::new(claims.report_data) });
-        }
-        Ok(())
+        same(claims.report_data.field.of(&self.0.report_data()), claims)
+    }
+
+    fn debug(&self, claims: &Claims) -> Result<(), Refusal> {
+        refuse_debug(claims)
+    }
+}
+
+impl sealed::Check for Stated {
+    fn binding(&self, claims: &Claims) -> Result<(), Refusal> {
+        same(self.0.clone(), claims)
     }
 
     fn debug(&self, claims: &Claims) -> Result<(), Refusal> {
@@ -87,6 +107,11 @@ impl<E: Expectation> sealed::Check for AllowDebug<E> {
     fn debug(&self, _: &Claims) -> Result<(), Refusal> {
         Ok(())
     }
+}
+
+fn same(expected: Vec<u8>, claims: &Claims) -> Result<(), Refusal> {
+    let actual = &claims.report_data.bytes;
+    if *actual == expected { Ok(()) } else { Err(Refusal::Binding { expected, actual: actual.clone() }) }
 }
 
 fn refuse_debug(claims: &Claims) -> Result<(), Refusal> {

@@ -5,28 +5,61 @@
 //! appraisal's business, one layer up.
 //!
 //! - [`authenticate`] is the only maker of [`Authenticated`], and checks every step that its file numbers.
-//! - Each format has one folder of the same files: `abi`, `endorsements`, `verify`, `claims`. So far: [`software`].
-//! - Unbound and debug evidence come out as other types ([`DangerouslyUnbound`], [`AllowDebug`]) than [`Bound`].
+//! - Each format has one folder of the same files: `abi` (bytes), `endorsements`, `verify` (the steps), `tcb`, `claims`, `flaw`.
+//! - Unbound and debug evidence come out as other types ([`DangerouslyUnbound`], [`Stated`], [`AllowDebug`]) than [`Bound`].
+//! - Below the formats: `wire` (bounded reading), `x509` (chains and revocation lists), `crypto` (signatures).
 #![forbid(unsafe_code)]
 
 mod authenticate;
+pub mod azure;
 mod binding;
+mod cache;
+pub mod cca;
 mod claims;
+pub mod composite;
+mod crypto;
+pub mod dcap;
+pub mod dice;
 mod endorsements;
 mod evidence;
 mod expectation;
+mod facts;
+mod flaw;
+mod format;
+pub mod gpu;
 mod isolation;
+pub mod keystone;
 mod lack;
 mod named;
+pub mod nitro;
+pub mod psa;
 mod refusal;
+mod report_data;
+mod roots;
+pub mod snp;
 pub mod software;
+pub mod tpm;
+mod window;
+mod wire;
+mod x509;
 
-pub use authenticate::{Authenticated, authenticate};
+pub use authenticate::{Authenticated, authenticate, authenticate_cached};
 pub use binding::{Binding, Role, UnknownRole};
-pub use claims::{Attester, Claims};
-pub use endorsements::Endorsements;
+pub use cache::{CACHE_ENTRIES_MAX, Cache};
+pub use claims::{Claims, Platform};
+pub use crypto::{Hash, KeyKind};
+pub use endorsements::{Endorsement, Endorsements, KeyOwner};
 pub use evidence::{EVIDENCE_BYTES_MAX, Evidence};
-pub use expectation::{AllowDebug, Bound, DangerouslyUnbound, Expectation};
+pub use expectation::{AllowDebug, Bound, DangerouslyUnbound, Expectation, Stated};
+pub use facts::{Fact, Facts};
+pub use flaw::Step;
+pub use format::{Format, UnknownFormat};
 pub use isolation::{Isolation, UnknownIsolation};
 pub use lack::{Explanation, Lack, UnknownLack};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, steps};
+pub use report_data::{Field, ReportData};
+pub use window::{Support, Used, Window};
+pub use wire::WireError;
+pub use x509::{Anchor, ChainFlaw, Vendor};
+
+pub(crate) use authenticate::Verified;

@@ -3,7 +3,7 @@
 use casemate_cose::{CborError, Digest};
 use thiserror::Error;
 
-use crate::software::Flaw;
+use crate::{Format, Step, azure, cca, composite, dcap, dice, gpu, keystone, nitro, psa, snp, software, tpm};
 
 /// Why evidence was refused. Exhaustive, so that a new reason breaks every consumer at compile time.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -13,9 +13,9 @@ pub enum Refusal {
     #[error("the evidence is bound to something else than this session")]
     Binding {
         /// The report data that this session's binding gives.
-        expected: Box<[u8; 64]>,
+        expected: Vec<u8>,
         /// The report data in the evidence.
-        actual: Box<[u8; 64]>,
+        actual: Vec<u8>,
     },
     /// The keep can be looked into by design.
     /// Fault: whoever launched it. Remedy: launch it without debug mode.
@@ -27,16 +27,49 @@ pub enum Refusal {
     Frame(CborError),
     /// The keep runs under another manifest than the verifier derived.
     /// Fault: whoever launched it. Remedy: launch with the manifest that follows from contract, computation and run.
-    #[error("the keep runs under manifest `{actual}`, expected `{expected}`")]
+    #[error("the keep runs under {}, expected manifest `{expected}`", name(*actual))]
     Manifest {
         /// The digest of the manifest that the verifier expects.
         expected: Digest,
-        /// The digest of the manifest that the evidence states.
-        actual: Digest,
+        /// The digest of the manifest that the evidence states, if it states one.
+        actual: Option<Digest>,
     },
+    /// `azure` evidence was refused.
+    #[error(transparent)]
+    Azure(#[from] azure::Flaw),
+    /// `cca` evidence was refused.
+    #[error(transparent)]
+    Cca(#[from] cca::Flaw),
+    /// `composite` evidence was refused.
+    #[error(transparent)]
+    Composite(#[from] composite::Flaw),
+    /// `dcap` evidence was refused.
+    #[error(transparent)]
+    Dcap(#[from] dcap::Flaw),
+    /// `dice` evidence was refused.
+    #[error(transparent)]
+    Dice(#[from] dice::Flaw),
+    /// `gpu` evidence was refused.
+    #[error(transparent)]
+    Gpu(#[from] gpu::Flaw),
+    /// `keystone` evidence was refused.
+    #[error(transparent)]
+    Keystone(#[from] keystone::Flaw),
+    /// `nitro` evidence was refused.
+    #[error(transparent)]
+    Nitro(#[from] nitro::Flaw),
+    /// `psa` evidence was refused.
+    #[error(transparent)]
+    Psa(#[from] psa::Flaw),
+    /// `snp` evidence was refused.
+    #[error(transparent)]
+    Snp(#[from] snp::Flaw),
     /// `software` evidence was refused.
     #[error(transparent)]
-    Software(#[from] Flaw),
+    Software(#[from] software::Flaw),
+    /// `tpm` evidence was refused.
+    #[error(transparent)]
+    Tpm(#[from] tpm::Flaw),
     /// The evidence is longer than anything this format needs.
     /// Fault: whoever sent it. Remedy: none; honest evidence is shorter.
     #[error("{actual} bytes of evidence where at most {max} are read")]
@@ -53,6 +86,32 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The step that refused, for a refusal by a format's own verifier: its number at the head of that format's
+    /// `verify.rs`. See [`steps`].
+    #[must_use]
+    pub const fn step(&self) -> Option<(Format, u8)> {
+        Some(match self {
+            Self::Binding { .. }
+            | Self::Debug
+            | Self::Frame(_)
+            | Self::Manifest { .. }
+            | Self::TooLong { .. }
+            | Self::UnknownFormat(_) => return None,
+            Self::Azure(flaw) => (Format::Azure, flaw.step()),
+            Self::Cca(flaw) => (Format::Cca, flaw.step()),
+            Self::Composite(flaw) => (Format::Composite, flaw.step()),
+            Self::Dcap(flaw) => (Format::Dcap, flaw.step()),
+            Self::Dice(flaw) => (Format::Dice, flaw.step()),
+            Self::Gpu(flaw) => (Format::Gpu, flaw.step()),
+            Self::Keystone(flaw) => (Format::Keystone, flaw.step()),
+            Self::Nitro(flaw) => (Format::Nitro, flaw.step()),
+            Self::Psa(flaw) => (Format::Psa, flaw.step()),
+            Self::Snp(flaw) => (Format::Snp, flaw.step()),
+            Self::Software(flaw) => (Format::Software, flaw.step()),
+            Self::Tpm(flaw) => (Format::Tpm, flaw.step()),
+        })
+    }
+
     /// The rule that was broken, a stable name.
     #[must_use]
     pub const fn rule(&self) -> &'static str {
@@ -61,7 +120,18 @@ impl Refusal {
             Self::Debug => "evidence-debug",
             Self::Frame(_) => "evidence-frame",
             Self::Manifest { .. } => "evidence-manifest",
+            Self::Azure(flaw) => flaw.rule(),
+            Self::Cca(flaw) => flaw.rule(),
+            Self::Composite(flaw) => flaw.rule(),
+            Self::Dcap(flaw) => flaw.rule(),
+            Self::Dice(flaw) => flaw.rule(),
+            Self::Gpu(flaw) => flaw.rule(),
+            Self::Keystone(flaw) => flaw.rule(),
+            Self::Nitro(flaw) => flaw.rule(),
+            Self::Psa(flaw) => flaw.rule(),
+            Self::Snp(flaw) => flaw.rule(),
             Self::Software(flaw) => flaw.rule(),
+            Self::Tpm(flaw) => flaw.rule(),
             Self::TooLong { .. } => "evidence-size",
             Self::UnknownFormat(_) => "evidence-format",
         }
@@ -71,13 +141,24 @@ impl Refusal {
     #[must_use]
     pub fn expected(&self) -> String {
         match self {
-            Self::Binding { expected, .. } => format!("report data {}", hex::encode(expected.as_slice())),
+            Self::Binding { expected, .. } => format!("report data {}", hex::encode(expected)),
             Self::Debug => "a keep without debug mode".to_owned(),
             Self::Frame(_) => "a frame of format and bytes in deterministic CBOR".to_owned(),
             Self::Manifest { expected, .. } => format!("manifest {expected}"),
+            Self::Azure(flaw) => flaw.expected(),
+            Self::Cca(flaw) => flaw.expected(),
+            Self::Composite(flaw) => flaw.expected(),
+            Self::Dcap(flaw) => flaw.expected(),
+            Self::Dice(flaw) => flaw.expected(),
+            Self::Gpu(flaw) => flaw.expected(),
+            Self::Keystone(flaw) => flaw.expected(),
+            Self::Nitro(flaw) => flaw.expected(),
+            Self::Psa(flaw) => flaw.expected(),
+            Self::Snp(flaw) => flaw.expected(),
             Self::Software(flaw) => flaw.expected(),
+            Self::Tpm(flaw) => flaw.expected(),
             Self::TooLong { max, .. } => format!("at most {max} bytes"),
-            Self::UnknownFormat(_) => "format `software`".to_owned(),
+            Self::UnknownFormat(_) => "a format known here".to_owned(),
         }
     }
 
@@ -85,11 +166,22 @@ impl Refusal {
     #[must_use]
     pub fn actual(&self) -> String {
         match self {
-            Self::Binding { actual, .. } => format!("report data {}", hex::encode(actual.as_slice())),
+            Self::Binding { actual, .. } => format!("report data {}", hex::encode(actual)),
             Self::Debug => "a keep in debug mode".to_owned(),
             Self::Frame(error) => error.to_string(),
-            Self::Manifest { actual, .. } => format!("manifest {actual}"),
+            Self::Manifest { actual, .. } => name(*actual),
+            Self::Azure(flaw) => flaw.actual(),
+            Self::Cca(flaw) => flaw.actual(),
+            Self::Composite(flaw) => flaw.actual(),
+            Self::Dcap(flaw) => flaw.actual(),
+            Self::Dice(flaw) => flaw.actual(),
+            Self::Gpu(flaw) => flaw.actual(),
+            Self::Keystone(flaw) => flaw.actual(),
+            Self::Nitro(flaw) => flaw.actual(),
+            Self::Psa(flaw) => flaw.actual(),
+            Self::Snp(flaw) => flaw.actual(),
             Self::Software(flaw) => flaw.actual(),
+            Self::Tpm(flaw) => flaw.actual(),
             Self::TooLong { actual, .. } => format!("{actual} bytes"),
             Self::UnknownFormat(format) => format!("format `{}`", format.escape_default()),
         }
@@ -107,9 +199,43 @@ impl Refusal {
             Self::Manifest { .. } => {
                 "launch the keep with the manifest that follows from contract, computation and run".to_owned()
             }
+            Self::Azure(flaw) => flaw.remedy(),
+            Self::Cca(flaw) => flaw.remedy(),
+            Self::Composite(flaw) => flaw.remedy(),
+            Self::Dcap(flaw) => flaw.remedy(),
+            Self::Dice(flaw) => flaw.remedy(),
+            Self::Gpu(flaw) => flaw.remedy(),
+            Self::Keystone(flaw) => flaw.remedy(),
+            Self::Nitro(flaw) => flaw.remedy(),
+            Self::Psa(flaw) => flaw.remedy(),
+            Self::Snp(flaw) => flaw.remedy(),
             Self::Software(flaw) => flaw.remedy(),
+            Self::Tpm(flaw) => flaw.remedy(),
             Self::TooLong { .. } => "none: honest evidence is shorter".to_owned(),
             Self::UnknownFormat(_) => "update Casemate, or use an isolation that both sides know".to_owned(),
         }
+    }
+}
+
+fn name(manifest: Option<Digest>) -> String {
+    manifest.map_or_else(|| "no manifest that it states".to_owned(), |manifest| format!("manifest `{manifest}`"))
+}
+
+/// The steps of a format's verifier, in order.
+#[must_use]
+pub const fn steps(format: Format) -> &'static [Step] {
+    match format {
+        Format::Azure => azure::STEPS,
+        Format::Cca => cca::STEPS,
+        Format::Composite => composite::STEPS,
+        Format::Dcap => dcap::STEPS,
+        Format::Dice => dice::STEPS,
+        Format::Gpu => gpu::STEPS,
+        Format::Keystone => keystone::STEPS,
+        Format::Nitro => nitro::STEPS,
+        Format::Psa => psa::STEPS,
+        Format::Snp => snp::STEPS,
+        Format::Software => software::STEPS,
+        Format::Tpm => tpm::STEPS,
     }
 }

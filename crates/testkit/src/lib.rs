@@ -1,16 +1,20 @@
-//! What only tests need: skips that are reported, deterministic keys, a fixed time, folders that clean up. Never in a
+//! What only tests need: skips that are reported, deterministic keys, a fixed time, folders that clean up,
+//! authorities of our own that issue certificates and lists ([`pki`]), and vendors that sign any evidence ([`vendor`]). Never in a
 //! release binary's dependency tree (`cargo xtask layers` checks it).
 
 #![forbid(unsafe_code)]
 
+pub mod der;
 mod folder;
 mod key;
+pub mod pki;
 mod skip;
+pub mod vendor;
 
 use casemate_cose::UnixTime;
 pub use folder::Folder;
 pub use key::{key, seed};
-pub use skip::{python, skip, tool};
+pub use skip::{python, skip, tool, vectors};
 
 /// The time at which tests take place: 2026-11-22T01:54:56Z.
 pub const NOW: UnixTime = UnixTime(1_795_312_496);

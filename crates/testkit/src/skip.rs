@@ -28,6 +28,16 @@ pub fn python(test: &str) -> Option<PathBuf> {
     path
 }
 
+/// The folder of real evidence that `CASEMATE_VECTORS` names, or `None` after reporting the skip.
+#[must_use]
+pub fn vectors(test: &str) -> Option<PathBuf> {
+    let path = env::var_os("CASEMATE_VECTORS").map(PathBuf::from).filter(|path| path.is_dir());
+    if path.is_none() {
+        skip(test, "no recorded evidence", "set CASEMATE_VECTORS to a folder of it");
+    }
+    path
+}
+
 /// The program `name` of the system package `package`, or `None` after reporting the skip.
 #[must_use]
 pub fn tool(test: &str, name: &str, package: &str) -> Option<PathBuf> {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use casemate_cose::{CborError, Digest, Kind, SigningKey, UnixTime, decode, encode};
 use minicbor::{Decode, Decoder, Encode};
 
-use crate::{Evidence, Isolation, Lack};
+use crate::{Evidence, Format, Isolation, Lack};
 
 /// The version of the statement that this crate writes, and the only one that it reads.
 pub const STATEMENT_VERSION: u64 = 1;
@@ -41,7 +41,7 @@ pub struct Statement {
 /// Signs `statement` as the launcher who holds `key`.
 #[must_use]
 pub fn sign(statement: &Statement, key: &SigningKey) -> Evidence {
-    Evidence::Software(casemate_cose::sign(Kind::Evidence, &encode(&Payload::from(statement)), key))
+    Evidence::new(Format::Software, casemate_cose::sign(Kind::Evidence, &encode(&Payload::from(statement)), key))
 }
 
 /// The statement as it lies on the wire: names are still text, so that an unknown one can be refused by name.

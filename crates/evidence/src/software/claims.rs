@@ -1,26 +1,53 @@
 //! From a verified `software` statement to the claims that all formats share.
 
-use casemate_cose::{Kind, PublicKey, claimed_signer, verify};
+use casemate_cose::{Digest, Kind, PublicKey, claimed_signer, verify};
 
 use super::{
     Flaw, Statement,
     abi::{self, Payload},
 };
-use crate::{Attester, Claims, Evidence, Isolation, Lack};
+use crate::{Evidence, Facts, Format, Isolation, Lack, Platform, ReportData};
+
+/// What a launcher says about a keep, in its own words.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Claims {
+    /// The digest of the runtime that runs inside.
+    pub runtime: Digest,
+    /// The digest of the program that the runtime was given.
+    pub program: Digest,
+    /// What the isolation promises and this machine did not give; sorted, each once.
+    pub lacks: Vec<Lack>,
+    /// How many bytes of the keep's memory are secret memory.
+    pub secret_bytes: u64,
+    /// The launcher that vouches for all this. Whoever holds that key can claim anything.
+    pub launcher: PublicKey,
+}
+
+impl Claims {
+    pub(crate) fn facts(&self, facts: &mut Facts) {
+        facts.add("launcher", self.launcher);
+        facts.add("runtime", self.runtime);
+        facts.add("program", self.program);
+        facts.add("lacks", self.lacks.iter().map(Lack::to_string).collect::<Vec<_>>().join(", "));
+        facts.add("secret-bytes", self.secret_bytes);
+    }
+}
 
 /// The claims of `payload`, which `launcher` signed.
-pub(super) fn claims(payload: &Payload, launcher: PublicKey) -> Result<Claims, Flaw> {
-    Ok(Claims {
-        isolation: isolation(&payload.isolation)?,
-        runtime: payload.runtime,
-        program: payload.program,
-        manifest: payload.manifest,
-        report_data: payload.report_data,
-        lacks: lacks(&payload.lacks)?,
-        secret_bytes: payload.secret_bytes,
-        attester: Attester::Launcher(launcher),
+pub(super) fn claims(payload: &Payload, launcher: PublicKey) -> Result<crate::Claims, Flaw> {
+    Ok(crate::Claims {
+        isolation: Some(isolation(&payload.isolation)?),
+        manifest: Some(payload.manifest),
+        report_data: ReportData::full(&payload.report_data),
         at: payload.at,
         debug: payload.debug,
+        platform: Platform::Software(Claims {
+            runtime: payload.runtime,
+            program: payload.program,
+            lacks: lacks(&payload.lacks)?,
+            secret_bytes: payload.secret_bytes,
+            launcher,
+        }),
     })
 }
 
@@ -28,20 +55,20 @@ impl Statement {
     /// What `evidence` *claims* and who it says signed it, with nothing verified: for showing it to people.
     #[must_use]
     pub fn claimed(evidence: &Evidence) -> Option<(Self, PublicKey)> {
-        let Evidence::Software(object) = evidence;
+        let object = (evidence.format() == Format::Software).then_some(evidence.bytes())?;
         let launcher = claimed_signer(object).ok()?;
         let verified = verify(Kind::Evidence, object, &launcher).ok()?;
-        let claims = claims(&abi::parse(verified.payload()).ok()?, launcher).ok()?;
+        let payload = abi::parse(verified.payload()).ok()?;
         let statement = Self {
-            isolation: claims.isolation,
-            runtime: claims.runtime,
-            program: claims.program,
-            manifest: claims.manifest,
-            report_data: claims.report_data,
-            lacks: claims.lacks.into_iter().collect(),
-            secret_bytes: claims.secret_bytes,
-            debug: claims.debug,
-            at: claims.at,
+            isolation: isolation(&payload.isolation).ok()?,
+            runtime: payload.runtime,
+            program: payload.program,
+            manifest: payload.manifest,
+            report_data: payload.report_data,
+            lacks: lacks(&payload.lacks).ok()?.into_iter().collect(),
+            secret_bytes: payload.secret_bytes,
+            debug: payload.debug,
+            at: payload.at,
         };
         Some((statement, launcher))
     }

@@ -7,6 +7,6 @@ use crate::Endorsements;
 
 /// Finds the launcher that an object names among those endorsed.
 pub(super) fn endorsed(endorsements: &Endorsements, claimed: PublicKey) -> Result<PublicKey, Flaw> {
-    let known = endorsements.launchers.iter().find(|launcher| **launcher == claimed);
-    known.copied().ok_or(Flaw::Launcher { actual: claimed })
+    let known = endorsements.launchers().find(|launcher| *launcher == claimed);
+    known.ok_or(Flaw::Launcher { actual: claimed })
 }

@@ -94,6 +94,20 @@ pub enum Flaw {
 }
 
 impl Flaw {
+    /// The step that refused: its number at the head of `verify.rs`.
+    #[must_use]
+    pub const fn step(&self) -> u8 {
+        match self {
+            Self::Shape(_) => 2,
+            Self::Launcher { .. } => 3,
+            Self::Kind { .. } | Self::Signature { .. } => 4,
+            Self::Version { .. } => 5,
+            Self::Payload(_) => 6,
+            Self::Future { .. } | Self::Stale { .. } => 7,
+            Self::Isolation { .. } | Self::LacksOrder { .. } | Self::UnknownIsolation { .. } | Self::UnknownLack { .. } => 8,
+        }
+    }
+
     /// The rule that was broken, a stable name.
     #[must_use]
     pub const fn rule(&self) -> &'static str {

@@ -9,7 +9,8 @@ mod flaw;
 mod verify;
 
 pub use abi::{STATEMENT_VERSION, Statement, sign};
+pub use claims::Claims;
 pub use flaw::Flaw;
-pub use verify::{AT_DISTANCE_S_MAX, OBJECT_BYTES_MAX};
+pub use verify::{AT_DISTANCE_S_MAX, OBJECT_BYTES_MAX, STEPS};
 
 pub(crate) use verify::verify;

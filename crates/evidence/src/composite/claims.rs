@@ -1,0 +1,11 @@
+//! What Evidence of a CPU and of devices bound to it say.
+
+use crate::Facts;
+
+/// SKELETON: to be written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Claims {}
+
+impl Claims {
+    pub(crate) fn facts(&self, _facts: &mut Facts) {}
+}

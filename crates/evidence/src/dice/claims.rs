@@ -1,0 +1,11 @@
+//! What DICE certificate chains say.
+
+use crate::Facts;
+
+/// SKELETON: to be written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Claims {}
+
+impl Claims {
+    pub(crate) fn facts(&self, _facts: &mut Facts) {}
+}

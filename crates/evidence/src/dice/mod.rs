@@ -1,0 +1,11 @@
+//! DICE certificate chains.
+
+mod claims;
+mod flaw;
+mod verify;
+
+pub use claims::Claims;
+pub use flaw::Flaw;
+pub use verify::STEPS;
+
+pub(crate) use verify::verify;

@@ -1,0 +1,11 @@
+//! RISC-V Keystone reports.
+
+mod claims;
+mod flaw;
+mod verify;
+
+pub use claims::Claims;
+pub use flaw::Flaw;
+pub use verify::STEPS;
+
+pub(crate) use verify::verify;

@@ -1,0 +1,11 @@
+//! AWS Nitro attestation documents.
+
+mod claims;
+mod flaw;
+mod verify;
+
+pub use claims::Claims;
+pub use flaw::Flaw;
+pub use verify::STEPS;
+
+pub(crate) use verify::verify;

@@ -1,0 +1,11 @@
+//! Arm PSA tokens.
+
+mod claims;
+mod flaw;
+mod verify;
+
+pub use claims::Claims;
+pub use flaw::Flaw;
+pub use verify::STEPS;
+
+pub(crate) use verify::verify;

@@ -1,0 +1,8 @@
+//! Reading received bytes: bounded, strict, without copying. Every format's `abi.rs` stands on these.
+
+pub(crate) mod cbor;
+pub(crate) mod der;
+mod reader;
+
+pub use reader::WireError;
+pub(crate) use reader::Reader;

@@ -1,0 +1,1 @@
+//! `cca` evidence.
