@@ -11,6 +11,8 @@ pub enum Kind {
     Decision,
     /// A domain: whom an owner believes.
     Domain,
+    /// A bundle of endorsements, signed by whoever packed it.
+    Endorsements,
     /// `software` evidence, signed by a host's launcher.
     Evidence,
     /// What one party tells the others about itself: keys, addresses, datasets.
@@ -25,11 +27,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Challenge,
         Self::Contract,
         Self::Decision,
         Self::Domain,
+        Self::Endorsements,
         Self::Evidence,
         Self::Party,
         Self::Permit,
@@ -45,6 +48,7 @@ impl Kind {
             Self::Contract => "casemate/contract/1",
             Self::Decision => "casemate/decision/1",
             Self::Domain => "casemate/domain/1",
+            Self::Endorsements => "casemate/endorsements/1",
             Self::Evidence => "casemate/evidence/1",
             Self::Party => "casemate/party/1",
             Self::Permit => "casemate/permit/1",

@@ -2,7 +2,10 @@
 
 use casemate_cose::{Digest, PublicKey};
 
-use crate::x509::{Anchor, Vendor};
+use crate::{
+    named::named,
+    x509::{Anchor, Vendor},
+};
 
 /// One thing that somebody vouches with. Bytes are as their maker published them.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,6 +38,29 @@ pub enum Endorsement {
     },
 }
 
+impl Endorsement {
+    /// What it is: `certificate`, `crl`, `key-cca`, `launcher`, `ocsp`, `qe-identity`, `rim`, `root`, `tcb-info`, …
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Anchor(_) => "root",
+            Self::Certificate(_) => "certificate",
+            Self::Crl(_) => "crl",
+            Self::Launcher(_) => "launcher",
+            Self::Ocsp(_) => "ocsp",
+            Self::QeIdentity(_) => "qe-identity",
+            Self::Rim(_) => "rim",
+            Self::TcbInfo(_) => "tcb-info",
+            Self::Key { owner, .. } => match owner {
+                KeyOwner::Cca => "key-cca",
+                KeyOwner::Keystone => "key-keystone",
+                KeyOwner::Psa => "key-psa",
+                KeyOwner::Tpm => "key-tpm",
+            },
+        }
+    }
+}
+
 /// Whose keys are made known one by one.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
@@ -48,6 +74,13 @@ pub enum KeyOwner {
     /// A TPM's attestation key (AK).
     Tpm,
 }
+
+named!(KeyOwner, UnknownKeyOwner, "owner of keys", [
+    Cca => "cca",
+    Keystone => "keystone",
+    Psa => "psa",
+    Tpm => "tpm",
+]);
 
 /// Endorsements of every format, as data: nothing is fetched while evidence is authenticated.
 /// The default endorses nobody, so that everything is refused.

@@ -13,11 +13,13 @@
 mod authenticate;
 pub mod azure;
 mod binding;
+mod bundle;
 mod cache;
 pub mod cca;
 mod claims;
 pub mod composite;
 mod crypto;
+mod dated;
 pub mod dcap;
 pub mod dice;
 mod endorsements;
@@ -45,10 +47,12 @@ mod x509;
 
 pub use authenticate::{Authenticated, authenticate, authenticate_cached};
 pub use binding::{Binding, Role, UnknownRole};
+pub use bundle::{BUNDLE_BYTES_MAX, BUNDLE_ITEMS_MAX, BUNDLE_VERSION, Bundle, BundleError, Publisher};
 pub use cache::{CACHE_ENTRIES_MAX, Cache};
 pub use claims::{Claims, Platform};
 pub use crypto::{Hash, KeyKind};
-pub use endorsements::{Endorsement, Endorsements, KeyOwner};
+pub use dated::{DatedItem, dated};
+pub use endorsements::{Endorsement, Endorsements, KeyOwner, UnknownKeyOwner};
 pub use evidence::{EVIDENCE_BYTES_MAX, Evidence};
 pub use expectation::{AllowDebug, Bound, DangerouslyUnbound, Expectation, Stated};
 pub use facts::{Fact, Facts};
@@ -60,6 +64,6 @@ pub use refusal::{Refusal, steps};
 pub use report_data::{Field, ReportData};
 pub use window::{Support, Used, Window};
 pub use wire::WireError;
-pub use x509::{Anchor, ChainFlaw, Vendor};
+pub use x509::{Anchor, ChainFlaw, UnknownVendor, Vendor};
 
 pub(crate) use authenticate::Verified;

@@ -1,9 +1,6 @@
 //! The vendors' roots, built in. Each is pinned by its key. [roots/README.md]
 
-use crate::{
-    wire::der::{Der, SEQUENCE},
-    x509::{Anchor, Vendor},
-};
+use crate::x509::{Anchor, Vendor};
 
 const ROOTS: [(Vendor, &[u8]); 7] = [
     (Vendor::Amd, include_bytes!("../roots/amd-ark-milan.der")),
@@ -17,15 +14,7 @@ const ROOTS: [(Vendor, &[u8]); 7] = [
 
 /// All of them. A file that could not be read would be missing here; a test reads all.
 pub(crate) fn built_in() -> Vec<Anchor> {
-    ROOTS.iter().filter_map(|(vendor, bytes)| read(*vendor, bytes)).collect()
-}
-
-fn read(vendor: Vendor, bytes: &[u8]) -> Option<Anchor> {
-    let mut der = Der::new(bytes);
-    let name = der.expect_element("name", SEQUENCE).ok()?;
-    let spki = der.expect_element("subjectPublicKeyInfo", SEQUENCE).ok()?;
-    der.end("root").ok()?;
-    Some(Anchor::new(vendor, name.raw, spki.raw))
+    ROOTS.iter().filter_map(|(vendor, bytes)| Anchor::from_bytes(*vendor, bytes).ok()).collect()
 }
 
 #[cfg(test)]

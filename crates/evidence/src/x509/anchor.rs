@@ -3,7 +3,13 @@
 use casemate_cose::Digest;
 
 use super::{Certificate, Spki};
-use crate::wire::WireError;
+use crate::{
+    named::named,
+    wire::{
+        WireError,
+        der::{Der, SEQUENCE},
+    },
+};
 
 /// Whose root it is. Evidence of a format chains to a root of its vendor and to no other.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -25,6 +31,16 @@ pub enum Vendor {
     Tpm,
 }
 
+named!(Vendor, UnknownVendor, "vendor", [
+    Amd => "amd",
+    Aws => "aws",
+    Dice => "dice",
+    Intel => "intel",
+    NvidiaDevice => "nvidia-device",
+    NvidiaRim => "nvidia-rim",
+    Tpm => "tpm",
+]);
+
 /// A root: its name and its key. Whether its self-signed certificate has expired is nobody's business.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Anchor {
@@ -43,8 +59,23 @@ impl Anchor {
         Ok(Self { vendor, subject: certificate.subject.to_vec(), spki: certificate.spki.raw.to_vec() })
     }
 
-    pub(crate) fn new(vendor: Vendor, subject: &[u8], spki: &[u8]) -> Self {
-        Self { vendor, subject: subject.to_vec(), spki: spki.to_vec() }
+    /// Name and key, one after the other, both DER.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        [self.subject.as_slice(), &self.spki].concat()
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// Not a `Name` and a `SubjectPublicKeyInfo`.
+    pub fn from_bytes(vendor: Vendor, bytes: &[u8]) -> Result<Self, WireError> {
+        let mut der = Der::new(bytes);
+        let name = der.expect_element("name", SEQUENCE)?;
+        let spki = der.expect_element("subjectPublicKeyInfo", SEQUENCE)?;
+        der.end("root")?;
+        Spki::parse(spki.raw)?;
+        Ok(Self { vendor, subject: name.raw.to_vec(), spki: spki.raw.to_vec() })
     }
 
     /// Whose it is.

@@ -13,10 +13,10 @@ mod crl;
 mod key;
 mod time;
 
-pub use anchor::{Anchor, Vendor};
-pub(crate) use certificate::{Certificate, Extension, oid};
+pub use anchor::{Anchor, UnknownVendor, Vendor};
+pub(crate) use certificate::{Certificate, Extension, common_name, oid};
 pub use chain::ChainFlaw;
 pub(crate) use chain::{Chain, CrlRule};
 pub(crate) use crl::Crl;
 pub(crate) use key::{Spki, scheme_of};
-pub(crate) use time::time;
+pub(crate) use time::{rfc3339, time};
