@@ -142,6 +142,11 @@ fn ocsp(bytes: &[u8]) -> Result<Window, WireError> {
     Ok(window)
 }
 
+/// A manifest's name, for people.
+pub(crate) fn rim_name(bytes: &[u8]) -> String {
+    rim(bytes).unwrap_or_else(|_| Digest::of(bytes).to_string())
+}
+
 /// The name of a SWID tag: the `name` of its root element.
 fn rim(bytes: &[u8]) -> Result<String, WireError> {
     let refuse = |actual: &str| WireError::Value { field: "rim", expected: "a SWID tag in XML", actual: actual.to_owned() };
