@@ -1,0 +1,127 @@
+//! Arguments of `casemate verify` and `casemate endorsements`.
+
+use std::path::PathBuf;
+
+use casemate_cose::{PublicKey, UnixTime};
+use casemate_evidence::{Format, rfc3339};
+use clap::{ArgGroup, Args, Subcommand, ValueHint};
+
+/// `casemate verify`.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("expected").required(true).args(["nonce", "report_data", "dangerously_unbound"]))]
+pub(crate) struct VerifyArgs {
+    /// The evidence: raw, hex, base64, PEM, or the JSON of common tools.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) evidence: PathBuf,
+    /// A bundle, or files and folders of certificates, revocation lists and collateral as vendors give them.
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) endorsements: Vec<PathBuf>,
+    /// The nonce (or challenge, or qualifying data) that you asked for evidence with, in hex; compared whole.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) nonce: Option<String>,
+    /// The same for formats that call it report data or user data.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) report_data: Option<String>,
+    /// Look at evidence whose nonce you don't know: it may be a replay, or another session's.
+    #[arg(long)]
+    pub(crate) dangerously_unbound: bool,
+    /// The time to judge at, such as 2026-06-01T00:00:00Z or seconds since 1970; now by default.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) at: Option<UnixTime>,
+    /// Accept evidence of a keep that can be looked into.
+    #[arg(long)]
+    pub(crate) allow_debug: bool,
+    /// Take the evidence to be of this format instead of recognising it.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// Who may pack the bundle. Without it bundles are read that hold nothing but what vendors signed.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) publisher: Vec<PublicKey>,
+    /// Refuse a bundle that was packed before this time, such as that of the newest one you have seen.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) not_older_than: Option<UnixTime>,
+    /// Believe a root besides the built-in ones: `tpm=root.pem`, `dice=root.pem`.
+    #[arg(long, value_name = "VENDOR=FILE")]
+    pub(crate) trust_root: Vec<String>,
+    /// Believe a key that no certificate vouches for: `cca=key.pem`, `psa:INSTANCE=key.pem`, `keystone=`, `tpm=`.
+    #[arg(long, value_name = "OWNER[:ID]=FILE")]
+    pub(crate) trust_key: Vec<String>,
+}
+
+/// `casemate endorsements`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EndorsementsVerb {
+    /// Show what a bundle, a file or a folder holds, and what expires when.
+    #[command(after_help = "Example:\n  casemate endorsements show milan.endorsements")]
+    Show(EndorsementsArgs),
+    /// Check that everything in it holds at a time; exit code 1 if something does not.
+    #[command(after_help = "Example:\n  casemate endorsements check milan.endorsements --for 7d")]
+    Check(EndorsementsCheckArgs),
+    /// Pack files and folders into one bundle, signed with this party's identity key.
+    #[command(
+        after_help = "Example:\n  casemate endorsements pack certificates/ --platform milan --out milan.endorsements"
+    )]
+    Pack(EndorsementsPackArgs),
+}
+
+/// `casemate endorsements show`.
+#[derive(Args, Debug)]
+pub(crate) struct EndorsementsArgs {
+    /// Bundles, files and folders.
+    #[arg(required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Who may pack a bundle that says whom to believe (roots, keys).
+    #[arg(long, value_name = "KEY")]
+    pub(crate) publisher: Vec<PublicKey>,
+}
+
+/// `casemate endorsements check`.
+#[derive(Args, Debug)]
+pub(crate) struct EndorsementsCheckArgs {
+    /// What to check.
+    #[command(flatten)]
+    pub(crate) what: EndorsementsArgs,
+    /// The time to check at; now by default.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) at: Option<UnixTime>,
+    /// How long it has to go on holding, such as 12h or 7d.
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration_s, default_value = "0d")]
+    pub(crate) for_s: u64,
+}
+
+/// `casemate endorsements pack`.
+#[derive(Args, Debug)]
+pub(crate) struct EndorsementsPackArgs {
+    /// Files and folders of certificates, revocation lists, collateral and manifests.
+    #[arg(required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// A name for the platform that they are for, such as `milan`: newer bundles replace older ones of the same name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) platform: String,
+    /// The bundle to write.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: PathBuf,
+    /// Put a root into it that readers who know this party will believe: `tpm=root.pem`.
+    #[arg(long, value_name = "VENDOR=FILE")]
+    pub(crate) trust_root: Vec<String>,
+    /// Put a key into it: `cca=key.pem`.
+    #[arg(long, value_name = "OWNER[:ID]=FILE")]
+    pub(crate) trust_key: Vec<String>,
+}
+
+fn time(text: &str) -> Result<UnixTime, String> {
+    let seconds = text.parse().ok().map(UnixTime);
+    seconds.or_else(|| rfc3339(text)).ok_or_else(|| "write it as 2026-06-01T00:00:00Z, or as seconds since 1970".to_owned())
+}
+
+fn duration_s(text: &str) -> Result<u64, String> {
+    let refuse = || "write it as 30m, 12h or 7d".to_owned();
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(refuse)?;
+    let unit_s = match unit {
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(refuse()),
+    };
+    number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_s)).ok_or_else(refuse)
+}

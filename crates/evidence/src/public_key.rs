@@ -1,0 +1,81 @@
+//! Reads a public key as its holders publish it: PEM, DER, or a JSON Web Key [RFC 7517].
+
+use base64::Engine as _;
+use serde::Deserialize;
+
+use crate::{
+    crypto::KeyKind,
+    pem::blocks,
+    wire::WireError,
+    x509::{Certificate, Spki},
+};
+
+/// The `SubjectPublicKeyInfo` in `bytes`: a PEM `PUBLIC KEY` or `CERTIFICATE`, its DER, or an EC key as JWK.
+///
+/// # Errors
+/// None of these, or a kind of key that is not known here. A private key is refused: it should not be lying about.
+pub fn public_key(bytes: &[u8]) -> Result<Vec<u8>, WireError> {
+    if Spki::parse(bytes).is_ok() {
+        return Ok(bytes.to_vec());
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| refuse("bytes"))?.trim();
+    if text.starts_with('{') {
+        let key: Jwk = serde_json::from_str(text).map_err(|error| refuse(&error.to_string()))?;
+        return key.spki();
+    }
+    let blocks = blocks(text).ok_or_else(|| refuse("broken PEM"))?;
+    let [block] = blocks.as_slice() else { return Err(refuse("not one PEM block")) };
+    match block.label.as_str() {
+        "PUBLIC KEY" => Spki::parse(&block.bytes).map(|spki| spki.raw.to_vec()),
+        "CERTIFICATE" => Certificate::parse(&block.bytes).map(|certificate| certificate.spki.raw.to_vec()),
+        other => Err(refuse(other)),
+    }
+}
+
+/// An elliptic-curve key. A member `d` makes it a private one.
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    crv: String,
+    x: String,
+    y: String,
+    d: Option<serde::de::IgnoredAny>,
+}
+
+impl Jwk {
+    fn spki(&self) -> Result<Vec<u8>, WireError> {
+        if self.kty != "EC" {
+            return Err(refuse(&self.kty));
+        }
+        if self.d.is_some() {
+            return Err(refuse("a private key"));
+        }
+        // SubjectPublicKeyInfo of each curve up to the point [RFC 5480 §2].
+        let (kind, size, head): (KeyKind, usize, &[u8]) = match self.crv.as_str() {
+            "P-256" => (KeyKind::P256, 32, &[
+                0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+                0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+            ]),
+            "P-384" => (KeyKind::P384, 48, &[
+                0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04,
+                0x00, 0x22, 0x03, 0x62, 0x00, 0x04,
+            ]),
+            "P-521" => (KeyKind::P521, 66, &[
+                0x30, 0x81, 0x9b, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81,
+                0x04, 0x00, 0x23, 0x03, 0x81, 0x86, 0x00, 0x04,
+            ]),
+            other => return Err(refuse(other)),
+        };
+        let coordinate = |text: &str| {
+            let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).ok();
+            bytes.filter(|bytes| bytes.len() == size).ok_or_else(|| refuse("a coordinate of another length"))
+        };
+        let spki = [head, &coordinate(&self.x)?, &coordinate(&self.y)?].concat();
+        if Spki::parse(&spki)?.key.kind == kind { Ok(spki) } else { Err(refuse("another curve")) }
+    }
+}
+
+fn refuse(actual: &str) -> WireError {
+    let expected = "a public key as PEM, DER or JSON Web Key";
+    WireError::Value { field: "key", expected, actual: actual.escape_default().to_string() }
+}
