@@ -4,16 +4,17 @@
 //! 2. Manifest: the bytes that the contract implies.
 //! 3. For each owner of the computation, and nobody else: its broker's challenge, decision and permit, signed by the key
 //!    that the contract names; for the same run, contract, manifest and keep; within the contract's time; each gate
-//!    passed; evidence authentic, bound to that challenge and session, of the program, isolation and lacks agreed.
+//!    passed; evidence authentic, bound to that challenge and session, of the program, isolation and lacks agreed, by a
+//!    launcher that the contract names for the runner.
 //! 4. Both receipts: in the owner's ledger by its signed checkpoint, and about this run, evidence and result.
 //! 5. All owners permitted one result.
 //!
-//! Whose launcher to believe is each owner's domain's word, which the receipts name by digest: here evidence is verified
-//! with the launcher key that it names, and [`VerifiedOwner::launcher`] says whose that was.
+//! Whether a launcher is to be believed is each owner's domain's word, which the receipts name by digest: here evidence is
+//! verified with the launcher key that it names, which [`VerifiedOwner::launcher`] says, and which the contract must name too.
 
 use casemate_contract::{
     BrokerRecord, ChallengeStatement, DatasetName, DecisionStatement, FullySigned, GateOutcome, Manifest, Party,
-    PermitStatement, ResultBody, RunBundle,
+    PermitStatement, ResultBody, RunBundle, check_launcher,
 };
 use casemate_cose::{Digest, PublicKey, UnixTime, claimed_signer};
 use casemate_evidence::{Attester, Binding, Bound, Claims, Endorsements, Evidence, Role, authenticate};
@@ -179,7 +180,10 @@ impl OwnerCheck<'_> {
         self.same("permit", "owner", permit.owner == self.party.name)?;
         self.same("evidence", "program", claims.program == self.manifest.fields().program)?;
         self.same("evidence", "isolation", claims.isolation == self.manifest.fields().isolation)?;
-        let study = self.contract.contract().study();
+        let contract = self.contract.contract();
+        let runners = check_launcher(contract, &self.manifest.fields().runner, launcher).is_ok();
+        self.same("evidence", "launcher", runners)?;
+        let study = contract.study();
         self.same("evidence", "lack", claims.lacks.iter().all(|lack| study.accept_lacks.contains(lack)))?;
         self.same("decision", "time", decision.at < study.expires)?;
         self.same("permit", "time", permit.at < study.expires)?;

@@ -3,11 +3,13 @@
 
 #![forbid(unsafe_code)]
 
+mod durable;
 mod folder;
 mod key;
 mod skip;
 
 use casemate_cose::UnixTime;
+pub use durable::durable;
 pub use folder::Folder;
 pub use key::{key, seed};
 pub use skip::{python, skip, tool};
