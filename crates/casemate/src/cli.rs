@@ -54,6 +54,9 @@ pub(crate) enum Verb {
     /// Say whose hosts and which programs this owner believes.
     #[command(subcommand)]
     Domain(DomainVerb),
+    /// Say whom this party knows: whose keys it has compared.
+    #[command(subcommand)]
+    Party(PartyVerb),
     /// Write, check, show, sign and exchange contracts.
     #[command(subcommand)]
     Contract(ContractVerb),
@@ -69,7 +72,7 @@ pub(crate) enum Verb {
     /// Show and verify receipts, offline.
     #[command(subcommand)]
     Receipt(ReceiptVerb),
-    /// Say in words what a file is: evidence, manifest, contract, receipt, card or domain.
+    /// Say in words what a file is: evidence, decision, permit, manifest, contract, receipt, card or domain.
     #[command(after_help = "Example:\n  casemate explain results/1f…/run.receipt")]
     Explain(ExplainArgs),
     /// Say what this machine can isolate with, row by row, with remedies.
@@ -115,6 +118,10 @@ pub(crate) enum KeyVerb {
     #[command(after_help = "Example:\n  casemate --state restored key restore clinic-keys.age")]
     Restore(KeyFileArgs),
     /// Draw a new wrapping key and wrap every dataset key again; with --new-passphrase-file also change the passphrase.
+    ///
+    /// Contracts and domains know a party's other keys by name: they stay. With --launcher the key that signs the evidence of
+    /// keeps on this host is new as well; then each contract that names the old one needs a successor with a higher
+    /// sequence, and each owner's domain the new key.
     #[command(after_help = "Example:\n  casemate key rotate")]
     Rotate(KeyRotateArgs),
     /// Print this party's public keys and write its card.
@@ -136,6 +143,9 @@ pub(crate) struct KeyRotateArgs {
     /// The new passphrase is the first line of this file.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) new_passphrase_file: Option<PathBuf>,
+    /// Also draw a new launcher key: contracts that name the old one need a successor with a higher sequence.
+    #[arg(long)]
+    pub(crate) launcher: bool,
 }
 
 /// `casemate key card`.
@@ -238,8 +248,8 @@ pub(crate) struct DatasetOpenArgs {
 /// `casemate domain …`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DomainVerb {
-    /// Write `domain.toml`: believe the launcher and the runtime on another party's card.
-    #[command(after_help = "Example:\n  casemate domain init --host researcher.card")]
+    /// Write `domain.toml`: believe the launchers on other parties' cards, and the runtime of this `casemate`.
+    #[command(after_help = "Example:\n  casemate domain init --host researcher.card --host institute.card")]
     Init(DomainInitArgs),
     /// Show the domain in force and its digest.
     #[command(after_help = "Example:\n  casemate domain show")]
@@ -249,9 +259,9 @@ pub(crate) enum DomainVerb {
 /// `casemate domain init`.
 #[derive(Args, Debug)]
 pub(crate) struct DomainInitArgs {
-    /// The card of the party on whose host keeps may run.
-    #[arg(long, value_name = "CARD", value_hint = ValueHint::FilePath)]
-    pub(crate) host: PathBuf,
+    /// The card of a party on whose host keeps may run. May be given several times.
+    #[arg(long = "host", required = true, value_name = "CARD", value_hint = ValueHint::FilePath)]
+    pub(crate) hosts: Vec<PathBuf>,
     /// Accept this runtime digest instead of the one of the `casemate` that runs now.
     #[arg(long, value_name = "DIGEST")]
     pub(crate) runtime: Option<String>,
@@ -260,10 +270,40 @@ pub(crate) struct DomainInitArgs {
     pub(crate) accept_lacks: Vec<String>,
 }
 
+/// `casemate party …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PartyVerb {
+    /// Remember parties by their cards, once their keys were compared over another channel. The broker takes contracts only
+    /// from parties that are known, and only contracts between known parties are signed.
+    #[command(after_help = "Example:\n  casemate party add registry.card researcher.card")]
+    Add(PartyAddArgs),
+    /// List the parties that are known.
+    #[command(after_help = "Example:\n  casemate party list")]
+    List,
+    /// Forget a party. Contracts that are signed stay signed.
+    #[command(after_help = "Example:\n  casemate party remove registry")]
+    Remove(PartyNameArgs),
+}
+
+/// `casemate party add`.
+#[derive(Args, Debug)]
+pub(crate) struct PartyAddArgs {
+    /// The parties' cards.
+    #[arg(required = true, value_hint = ValueHint::FilePath)]
+    pub(crate) cards: Vec<PathBuf>,
+}
+
+/// One party by name.
+#[derive(Args, Debug)]
+pub(crate) struct PartyNameArgs {
+    /// The party.
+    pub(crate) name: String,
+}
+
 /// `casemate contract …`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ContractVerb {
-    /// Write a commented study.toml from the parties' cards.
+    /// Write a commented study.toml from the parties' cards, and remember the parties.
     #[command(
         after_help = "Example:\n  casemate contract new --study cohort clinic.card registry.card researcher.card"
     )]
@@ -274,7 +314,8 @@ pub(crate) enum ContractVerb {
     /// Show what is signed, from the signed bytes.
     #[command(after_help = "Example:\n  casemate contract show study.contract --cedar")]
     Show(ContractShowArgs),
-    /// Compile a study.toml, or take a .contract, and sign its bytes.
+    /// Compile a study.toml, or take a .contract; compare it with the known parties and the own datasets, show what is
+    /// agreed, ask, and sign its bytes.
     #[command(after_help = "Example:\n  casemate contract sign study.toml")]
     Sign(ContractSignArgs),
     /// Send a contract to every owner's broker that it names.
@@ -283,6 +324,9 @@ pub(crate) enum ContractVerb {
     /// Collect contracts and signatures: from this party's broker, or from all brokers that a contract names.
     #[command(after_help = "Example:\n  casemate contract receive study.contract")]
     Receive(ContractReceiveArgs),
+    /// Throw away a contract that came to this party's broker and that it has not signed.
+    #[command(after_help = "Example:\n  casemate contract discard cohort.contract")]
+    Discard(ContractFileArgs),
 }
 
 /// `casemate contract new`.
@@ -291,6 +335,12 @@ pub(crate) struct ContractNewArgs {
     /// The study's id.
     #[arg(long)]
     pub(crate) study: String,
+    /// What the study wants to find out. Without it, to be filled in before anyone can sign.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) purpose: Option<String>,
+    /// On what legal basis the owners take part. Without it, to be filled in before anyone can sign.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) legal_basis: Option<String>,
     /// The cards of all parties.
     #[arg(required = true, value_hint = ValueHint::FilePath)]
     pub(crate) cards: Vec<PathBuf>,
@@ -330,6 +380,9 @@ pub(crate) struct ContractSignArgs {
     /// Where to write the signed contract; beside the input as .contract otherwise.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) out: Option<PathBuf>,
+    /// Sign without asking: for scripts, and where there is no terminal.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// `casemate contract receive`.
@@ -368,7 +421,8 @@ pub(crate) struct RunArgs {
     /// A sealed file, or a folder of them; each is recognised by its digest. The current folder otherwise.
     #[arg(long = "data", value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) data: Vec<PathBuf>,
-    /// Where results and receipts go; `results/` in the state folder otherwise.
+    /// Where result and receipts of this run go; a folder that holds another run's is refused. Without it each run gets a
+    /// folder of its own, `results/RUN` in the state folder.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) out: Option<PathBuf>,
 }

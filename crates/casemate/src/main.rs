@@ -58,6 +58,7 @@ async fn dispatch_async(cli: &Cli, screen: Screen) -> Outcome {
         Verb::Init(args) => verbs::init::init(args, global, screen).await,
         Verb::Key(verb) => verbs::key::key(verb, global, screen).await,
         Verb::Dataset(verb) => verbs::dataset::dataset(verb, global, screen).await,
+        Verb::Party(verb) => verbs::party::party(verb, global, screen).await,
         Verb::Contract(verb) => verbs::contract::contract(verb, global, screen).await,
         Verb::Broker(verb) => verbs::broker::broker(verb, global, screen).await,
         Verb::Run(args) => verbs::run::run(args, global, screen).await,

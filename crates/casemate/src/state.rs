@@ -11,10 +11,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use casemate_contract::{Address, Broker, PartyName};
-use casemate_cose::decode;
+use casemate_cose::{PublicKey, decode};
 use casemate_keyring::{PartyKeys, WrappedKey};
 use casemate_store::{StateLock, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,8 @@ use zeroize::Zeroizing;
 use crate::{cli::Global, failure::Failure, files};
 
 const WRAPPED_BYTES_MAX: usize = 1024;
+/// The lock that all share who use the party's keys, and that whoever replaces them has alone.
+const KEY_LOCK: &str = "key";
 
 /// An existing party.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(crate) struct State {
     pub(crate) name: PartyName,
     pub(crate) address: Option<Address>,
     passphrase_file: Option<PathBuf>,
+    /// Held from [`State::unlock`] on.
+    shared: OnceLock<StateLock>,
 }
 
 /// `party.toml`.
@@ -59,10 +64,22 @@ impl State {
         let name = file.name.parse().map_err(|error| bad(format!("name: {error}")))?;
         let address = file.address.map(|address| address.parse()).transpose();
         let address = address.map_err(|error| bad(format!("address: {error}")))?;
-        Ok(Self { dir: global.state.clone(), name, address, passphrase_file: global.passphrase_file.clone() })
+        Ok(Self {
+            dir: global.state.clone(),
+            name,
+            address,
+            passphrase_file: global.passphrase_file.clone(),
+            shared: OnceLock::new(),
+        })
     }
 
-    /// Makes a party; `party.toml` is written last, so that a folder that has one is complete.
+    /// Whether the folder that `global` names holds a party.
+    pub(crate) fn is_party(global: &Global) -> bool {
+        global.state.join("party.toml").exists()
+    }
+
+    /// Makes a party; `party.toml` gets its name last, so that a folder that has one is complete. Until then it lies there
+    /// as `party.toml.next`: [`interrupted`] knows by it whose keys those are.
     pub(crate) fn create(
         global: &Global,
         name: PartyName,
@@ -70,36 +87,82 @@ impl State {
         keys: &PartyKeys,
         locked: &str,
     ) -> Result<Self, Failure> {
-        let dir = &global.state;
+        let passphrase_file = global.passphrase_file.clone();
+        let state = Self { dir: global.state.clone(), name, address, passphrase_file, shared: OnceLock::new() };
+        let next = next_party(&state.dir);
+        files::write(&next, state.description(keys)?.as_bytes())?;
+        files::write(&state.dir.join("keys.age"), locked.as_bytes())?;
+        files::rename(&next, &state.dir.join("party.toml"))?;
+        Ok(state)
+    }
+
+    /// Writes `party.toml`: who this is, by these keys.
+    pub(crate) fn describe(&self, keys: &PartyKeys) -> Result<(), Failure> {
+        files::write(&self.dir.join("party.toml"), self.description(keys)?.as_bytes())
+    }
+
+    fn description(&self, keys: &PartyKeys) -> Result<String, Failure> {
         let file = PartyFile {
-            name: name.to_string(),
-            address: address.as_ref().map(ToString::to_string),
+            name: self.name.to_string(),
+            address: self.address.as_ref().map(ToString::to_string),
             identity: keys.public().to_string(),
             broker: keys.broker().public().to_string(),
             launcher: keys.launcher().public().to_string(),
             recipient: keys.recipient().map_err(keyring)?,
         };
-        let text = toml::to_string(&file).map_err(|error| Failure::machine(error.to_string()))?;
-        files::write(&dir.join("keys.age"), locked.as_bytes())?;
-        files::write(&dir.join("party.toml"), text.as_bytes())?;
-        Ok(Self { dir: dir.clone(), name, address, passphrase_file: global.passphrase_file.clone() })
+        toml::to_string(&file).map_err(|error| Failure::machine(error.to_string()))
     }
 
-    /// Unlocks the party's keys and opens its store. Ends a rotation of keys that a crash interrupted.
+    /// This party's identity key, as `party.toml` has it.
+    pub(crate) fn identity(&self) -> Result<PublicKey, Failure> {
+        let path = self.dir.join("party.toml");
+        let bad = |what: String| Failure::input(format!("`{}`: {what}", path.display()));
+        let file: PartyFile = toml::from_str(&files::read_text(&path)?).map_err(|error| bad(error.to_string()))?;
+        file.identity.parse().map_err(|error| bad(format!("identity: {error}")))
+    }
+
+    /// Unlocks the party's keys and opens its store. Ends a rotation of keys that a crash interrupted; as long as this value
+    /// lives, no other begins, so that nothing is wrapped under a key that is about to go.
     pub(crate) async fn unlock(&self) -> Result<(PartyKeys, Store), Failure> {
         let passphrase = passphrase(self.passphrase_file.as_deref(), &format!("Passphrase of {}", self.name))?;
-        let store = self.store().await?;
-        let (current, next) = (self.dir.join("keys.age"), self.next_keys());
-        if next.exists() {
-            let wrapped = wrapped(&store).await?;
-            let opens = |keys: &PartyKeys| wrapped.iter().all(|key| keys.unwrap(key).is_ok());
-            match read_keys(&current, &passphrase) {
-                Ok(keys) if opens(&keys) => fs::remove_file(&next).map_err(|e| Failure::io("remove", &next, &e))?,
-                _ if opens(&read_keys(&next, &passphrase)?) => self.take_next_keys()?,
-                _ => {}
-            }
+        let opened = self.store().await?;
+        if self.next_keys().exists() {
+            let _alone = self.alone()?;
+            self.end_rotation(&opened, &passphrase).await?;
         }
-        Ok((read_keys(&current, &passphrase)?, store))
+        let shared = StateLock::share(&self.dir, KEY_LOCK).map_err(store)?;
+        let keys = read_keys(&self.dir.join("keys.age"), &passphrase)?;
+        let _first = self.shared.set(shared);
+        Ok((keys, opened))
+    }
+
+    /// [`State::unlock`] for whoever is alone: it holds the lock of [`State::alone`].
+    pub(crate) async fn unlock_alone(&self) -> Result<(PartyKeys, Store), Failure> {
+        let passphrase = passphrase(self.passphrase_file.as_deref(), &format!("Passphrase of {}", self.name))?;
+        let opened = self.store().await?;
+        self.end_rotation(&opened, &passphrase).await?;
+        Ok((read_keys(&self.dir.join("keys.age"), &passphrase)?, opened))
+    }
+
+    /// Keeps out everybody who uses the party's keys, for as long as the lock lives.
+    pub(crate) fn alone(&self) -> Result<StateLock, Failure> {
+        let help = "wait until no other `casemate` works on this state folder, then run this again";
+        self.lock(KEY_LOCK).map_err(|failure| failure.help(help))
+    }
+
+    async fn end_rotation(&self, opened: &Store, passphrase: &str) -> Result<(), Failure> {
+        let (current, next) = (self.dir.join("keys.age"), self.next_keys());
+        if !next.exists() {
+            return Ok(());
+        }
+        let wrapped = wrapped(opened).await?;
+        let opens = |keys: &PartyKeys| wrapped.iter().all(|key| keys.unwrap(key).is_ok());
+        match read_keys(&current, passphrase) {
+            Ok(keys) if opens(&keys) => files::remove(&next)?,
+            _ if opens(&read_keys(&next, passphrase)?) => self.take_next_keys()?,
+            _ => {}
+        }
+        self.describe(&read_keys(&current, passphrase)?)
     }
 
     /// Where the keys of a rotation wait for the store.
@@ -109,8 +172,7 @@ impl State {
 
     /// Puts the keys of a rotation into force.
     pub(crate) fn take_next_keys(&self) -> Result<(), Failure> {
-        let next = self.next_keys();
-        fs::rename(&next, self.dir.join("keys.age")).map_err(|error| Failure::io("rename", &next, &error))
+        files::rename(&self.next_keys(), &self.dir.join("keys.age"))
     }
 
     /// Opens the party's store.
@@ -142,13 +204,53 @@ pub(crate) async fn wrapped(state: &Store) -> Result<Vec<WrappedKey>, Failure> {
     datasets.iter().map(|dataset| read(&dataset.sealed.wrapped_key)).collect()
 }
 
-/// Makes the state folder, or accepts an empty one.
-pub(crate) fn prepare_new(dir: &Path) -> Result<(), Failure> {
-    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-    if dir.join("party.toml").exists() || dir.join("keys.age").exists() {
-        return Err(Failure::input(format!("`{}` already holds a party", dir.display()))
-            .help("its keys are not replaced; choose another folder with --state"));
+/// Where `party.toml` waits for the keys.
+fn next_party(dir: &Path) -> PathBuf {
+    dir.join("party.toml.next")
+}
+
+/// Makes the state folder, or accepts one that holds no party. What is returned keeps a second `init` out.
+pub(crate) fn prepare_new(dir: &Path) -> Result<StateLock, Failure> {
+    refuse_party(dir)?;
+    make_folder(dir)?;
+    let lock = StateLock::acquire(dir, KEY_LOCK).map_err(store)?;
+    refuse_party(dir)?;
+    Ok(lock)
+}
+
+fn refuse_party(dir: &Path) -> Result<(), Failure> {
+    let is_begun = next_party(dir).exists() && !dir.join("party.toml").exists();
+    if is_begun || !(dir.join("party.toml").exists() || dir.join("keys.age").exists()) {
+        return Ok(());
     }
+    Err(Failure::input(format!("`{}` already holds a party", dir.display()))
+        .help("its keys are not replaced: go on with them, or choose another folder with --state"))
+}
+
+/// The keys of an `init` that was killed before it was done. Nobody was told of them, but no key is ever overwritten.
+pub(crate) fn interrupted(dir: &Path, passphrase: &str) -> Result<Option<PartyKeys>, Failure> {
+    let (path, next) = (dir.join("keys.age"), next_party(dir));
+    if !path.exists() {
+        return Ok(None);
+    }
+    let help = "run it again with the same passphrase, or choose another folder with --state";
+    let keys = read_keys(&path, passphrase).map_err(|failure| failure.help(help))?;
+    let file: PartyFile = toml::from_str(&files::read_text(&next)?)
+        .map_err(|error| Failure::input(format!("`{}`: {error}", next.display())).help(help))?;
+    if file.identity == keys.public().to_string() {
+        return Ok(Some(keys));
+    }
+    Err(Failure::input(format!("`{}` holds the keys of another party", path.display()))
+        .help("they are not replaced; choose another folder with --state"))
+}
+
+/// Forgets that an `init` was interrupted: the keys that come now are others.
+pub(crate) fn forget_interrupted(dir: &Path) -> Result<(), Failure> {
+    files::remove(&next_party(dir))
+}
+
+fn make_folder(dir: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -189,9 +291,11 @@ pub(crate) fn new_passphrase(file: Option<&Path>, prompt: &str) -> Result<Zeroiz
 /// A failure of the store, with its remedy.
 pub(crate) fn store(error: StoreError) -> Failure {
     let failure = match &error {
-        StoreError::Dataset(_) | StoreError::Floor(_) | StoreError::Run(_) => {
-            Failure::refused(error.to_string(), Vec::new())
-        }
+        StoreError::Dataset(_)
+        | StoreError::Floor(_)
+        | StoreError::Party(_)
+        | StoreError::Quota(_)
+        | StoreError::Run(_) => Failure::refused(error.to_string(), Vec::new()),
         StoreError::Newer { .. } | StoreError::NotAFolder { .. } | StoreError::Foreign { .. } => {
             Failure::input(error.to_string())
         }

@@ -1,12 +1,14 @@
 //! The broker's states: challenge, read the claim, admit on a verdict, decide, release, permit.
 //!
 //! Everything up to [`Claimed::admit`] can only ask and refuse. What comes after can't be reached without a
-//! [`casemate_trust::Accepted`] verdict of *this* session, taken by value. [DESIGN.md §3, invariants 1 and 3]
+//! [`casemate_trust::Accepted`] verdict of *this* session, taken by value. Keys and permits are sent with a
+//! [`DurableReceipt`] of this session, taken by value as well: log before release. [DESIGN.md §3, invariants 1, 3 and 5]
 
 use std::time::Duration;
 
 use casemate_cose::{Digest, PublicKey, SigningKey, UnixTime};
 use casemate_evidence::{Binding, Bound, Role};
+use casemate_ledger::{DurableReceipt, OfPermit, OfRelease};
 use casemate_trust::{Accepted, Reason};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -122,9 +124,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Challenging<S> {
 /// ```
 /// Without one, nothing can be released:
 /// ```compile_fail
-/// # use {casemate_channel::broker_side::Claimed, casemate_cose::UnixTime};
-/// fn release(claimed: Claimed<tokio::net::TcpStream>, at: UnixTime) {
-///     let _ = claimed.release(vec![], vec![], at);
+/// # use {casemate_channel::broker_side::Claimed, casemate_cose::UnixTime, casemate_ledger::*};
+/// fn release(claimed: Claimed<tokio::net::TcpStream>, receipt: DurableReceipt<OfRelease>, at: UnixTime) {
+///     let _ = claimed.release(receipt, vec![], at);
 /// }
 /// ```
 #[derive(Debug)]
@@ -242,6 +244,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Decided<S> {
 }
 
 /// What is said to be every broker's decision is here, as received and unchecked.
+///
+/// Keys leave with the receipt of their release, once it is durable:
+/// ```
+/// # use {casemate_channel::broker_side::Assembled, casemate_cose::UnixTime, casemate_ledger::*};
+/// fn release(session: Assembled<tokio::net::TcpStream>, receipt: DurableReceipt<OfRelease>, at: UnixTime) {
+///     let _ = session.release(receipt, vec![], at);
+/// }
+/// ```
+/// not with bytes that somebody calls one,
+/// ```compile_fail
+/// # use {casemate_channel::broker_side::Assembled, casemate_cose::UnixTime, casemate_ledger::*};
+/// fn release(session: Assembled<tokio::net::TcpStream>, receipt: Vec<u8>, at: UnixTime) {
+///     let _ = session.release(receipt, vec![], at);
+/// }
+/// ```
+/// not with a receipt that verifies, but may be on no disk,
+/// ```compile_fail
+/// # use {casemate_channel::broker_side::Assembled, casemate_cose::UnixTime, casemate_ledger::*};
+/// fn release(session: Assembled<tokio::net::TcpStream>, receipt: VerifiedReceipt, at: UnixTime) {
+///     let _ = session.release(receipt, vec![], at);
+/// }
+/// ```
+/// not with the receipt of another thing,
+/// ```compile_fail
+/// # use {casemate_channel::broker_side::Assembled, casemate_cose::UnixTime, casemate_ledger::*};
+/// fn release(session: Assembled<tokio::net::TcpStream>, receipt: DurableReceipt<OfPermit>, at: UnixTime) {
+///     let _ = session.release(receipt, vec![], at);
+/// }
+/// ```
+/// and not twice with one:
+/// ```compile_fail
+/// # use {casemate_channel::broker_side::Assembled, casemate_cose::UnixTime, casemate_ledger::*};
+/// # type Session = Assembled<tokio::net::TcpStream>;
+/// fn release(one: Session, other: Session, receipt: DurableReceipt<OfRelease>, at: UnixTime) {
+///     let _ = one.release(receipt, vec![], at);
+///     let _ = other.release(receipt, vec![], at);
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Assembled<S> {
     session: Session<S>,
@@ -271,17 +311,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Assembled<S> {
         &self.verdict
     }
 
-    /// Sends the keys with the receipt of their release, which is durable by now.
+    /// Sends the keys with the durable receipt of their release, which must be of this session: of the broker's own log,
+    /// over this session's evidence, domain, manifest and keep key, and of these datasets.
     ///
     /// # Errors
-    /// [`ChannelError::VerdictExpired`]: too much time went by since the verdict; the connection's failures.
+    /// [`ChannelError::ReceiptOfOtherSession`]; [`ChannelError::VerdictExpired`]: too much time went by since the verdict;
+    /// the connection's failures.
     pub async fn release(
         mut self,
-        receipt: Vec<u8>,
+        receipt: DurableReceipt<OfRelease>,
         keys: Vec<DatasetKey>,
         at: UnixTime,
     ) -> Result<Released<S>, ChannelError> {
+        let manifest = receipt.body().manifest == Some(Digest::of(&self.claim.manifest));
+        let datasets = keys.iter().all(|key| receipt.body().datasets.contains(&key.dataset));
+        of_session(&self.session, &self.verdict, &receipt, &[("manifest", manifest), ("datasets", datasets)])?;
         unexpired(&self.verdict, at)?;
+        let receipt = receipt.receipt().to_bytes();
         self.session.send("release", &FromBroker::Release(Release { receipt, keys })).await?;
         Ok(Released { session: self.session, verdict: self.verdict })
     }
@@ -318,6 +364,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Released<S> {
 }
 
 /// The keep asks to let a result leave.
+///
+/// The permit leaves with its durable receipt,
+/// ```
+/// # use {casemate_channel::broker_side::PermitAsked, casemate_ledger::*};
+/// fn permit(session: PermitAsked<tokio::net::TcpStream>, statement: Vec<u8>, receipt: DurableReceipt<OfPermit>) {
+///     let _ = session.permit(statement, receipt);
+/// }
+/// ```
+/// and with no other, not even that of the keys' release:
+/// ```compile_fail
+/// # use {casemate_channel::broker_side::PermitAsked, casemate_ledger::*};
+/// fn permit(session: PermitAsked<tokio::net::TcpStream>, statement: Vec<u8>, receipt: Vec<u8>) {
+///     let _ = session.permit(statement, receipt);
+/// }
+/// ```
+/// ```compile_fail
+/// # use {casemate_channel::broker_side::PermitAsked, casemate_ledger::*};
+/// fn permit(session: PermitAsked<tokio::net::TcpStream>, statement: Vec<u8>, receipt: DurableReceipt<OfRelease>) {
+///     let _ = session.permit(statement, receipt);
+/// }
+/// ```
 #[derive(Debug)]
 pub struct PermitAsked<S> {
     session: Session<S>,
@@ -341,11 +408,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PermitAsked<S> {
         &self.verdict
     }
 
-    /// Sends the signed permit with its receipt, which is durable by now, and closes.
+    /// Sends the signed permit with its durable receipt, which must be of this session and of the result asked for, and
+    /// closes.
     ///
     /// # Errors
-    /// The connection's failures.
-    pub async fn permit(mut self, statement: Vec<u8>, receipt: Vec<u8>) -> Result<(), ChannelError> {
+    /// [`ChannelError::ReceiptOfOtherSession`]; the connection's failures.
+    pub async fn permit(mut self, statement: Vec<u8>, receipt: DurableReceipt<OfPermit>) -> Result<(), ChannelError> {
+        let result = receipt.body().result == Some(self.request.result);
+        of_session(&self.session, &self.verdict, &receipt, &[("result", result)])?;
+        let receipt = receipt.receipt().to_bytes();
         self.session.send("permit", &FromBroker::Permit(Permit { statement, receipt })).await?;
         self.session.close().await;
         Ok(())
@@ -373,6 +444,26 @@ fn differing_field(verdict: &Binding, session: &Binding) -> Option<&'static str>
     ]
     .into_iter()
     .find_map(|(field, same)| (!same).then_some(field))
+}
+
+/// The receipt is of this broker's log and tells of this session, `besides` included.
+fn of_session<S, K>(
+    session: &Session<S>,
+    verdict: &Accepted<Bound>,
+    receipt: &DurableReceipt<K>,
+    besides: &[(&'static str, bool)],
+) -> Result<(), ChannelError> {
+    let body = receipt.body();
+    let checks = [
+        ("log", receipt.log() == session.own()),
+        ("keep's key", body.keep_key == Some(session.peer().spki_digest())),
+        ("evidence", body.evidence == Some(verdict.evidence_digest())),
+        ("domain", body.domain == Some(verdict.domain_digest())),
+    ];
+    match checks.iter().chain(besides).find(|(_, same)| !same) {
+        None => Ok(()),
+        Some((field, _)) => Err(ChannelError::ReceiptOfOtherSession { field }),
+    }
 }
 
 fn unexpired(verdict: &Accepted<Bound>, at: UnixTime) -> Result<(), ChannelError> {

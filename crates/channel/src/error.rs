@@ -56,6 +56,12 @@ pub enum ChannelError {
         /// The value found.
         actual: String,
     },
+    /// The receipt tells of another session than this, or of another thing than what is to leave.
+    #[error("the receipt is not of this session: its {field} differs")]
+    ReceiptOfOtherSession {
+        /// The first field that differs.
+        field: &'static str,
+    },
     /// The peer refused, and said why.
     #[error("refused: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Refused(Vec<Reason>),

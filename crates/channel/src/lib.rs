@@ -17,7 +17,7 @@
 //! ```
 //! Each state is a type, each step takes the state before by value, and a step that fails drops the connection. Only
 //! [`broker_side::Claimed::admit`] leads to a state that can send a key, and it takes by value a verdict that names this
-//! session.
+//! session. Keys and permits leave with a [`casemate_ledger::DurableReceipt`] of this session, taken by value too.
 
 #![forbid(unsafe_code)]
 
@@ -31,7 +31,7 @@ mod session;
 mod tls;
 
 pub use error::{CertificateFault, ChannelError};
-pub use session::{EXPORTER_LABEL, HANDSHAKE_S_MAX, SEND_S_MAX};
+pub use session::{ACCEPT_S_MAX, EXPORTER_LABEL, HANDSHAKE_S_MAX, SEND_S_MAX};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! One TLS session: its two keys, its exporter value, and frames in both directions.
 //!
-//! 1. Handshake with [`crate::tls`]'s only parameters, within [`HANDSHAKE_S_MAX`].
+//! 1. Handshake with [`crate::tls`]'s only parameters, within [`HANDSHAKE_S_MAX`], at the broker's end [`ACCEPT_S_MAX`].
 //! 2. What was negotiated is looked at again: version, group, ALPN, a full handshake, one certificate.
 //! 3. Exporter value [RFC 8446 §7.5]: label [`EXPORTER_LABEL`], no context, 32 bytes. It depends on the handshake up to the
 //!    server's `Finished`, hence not on the client's certificate; the binding therefore names both keys besides.
@@ -27,8 +27,10 @@ use crate::{
 
 /// The label of the exporter value that evidence is bound to.
 pub const EXPORTER_LABEL: &str = "EXPORTER-casemate-attestation/1";
-/// How long a handshake may take, in seconds.
+/// How long a handshake may take at the keep's or a party's end, in seconds: a broker may have much to do.
 pub const HANDSHAKE_S_MAX: u64 = 20;
+/// How long a handshake may take at the broker's end, in seconds: anybody can begin one.
+pub const ACCEPT_S_MAX: u64 = 5;
 /// How long handing one message to the network may take, in seconds.
 pub const SEND_S_MAX: u64 = 60;
 
@@ -62,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub(crate) async fn accept(stream: S, own: &SigningKey) -> Result<Self, ChannelError> {
         let config = tls::server(own).map_err(ChannelError::Tls)?;
         let handshake = TlsAcceptor::from(Arc::new(config)).accept(stream);
-        let stream = within("handshake", Duration::from_secs(HANDSHAKE_S_MAX), handshake).await?.map_err(broken)?;
+        let stream = within("handshake", Duration::from_secs(ACCEPT_S_MAX), handshake).await?.map_err(broken)?;
         Self::established(TlsStream::Server(stream), own.public(), &[Purpose::Attest, Purpose::Mail])
     }
 
@@ -140,6 +142,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 }
 
 impl<S> Session<S> {
+    /// This end's key.
+    pub(crate) const fn own(&self) -> PublicKey {
+        self.own
+    }
+
     /// The other end's key, whose private half took part in the handshake.
     pub(crate) const fn peer(&self) -> PublicKey {
         self.peer

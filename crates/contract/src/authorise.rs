@@ -5,13 +5,13 @@
 //! 1. The evidence is a keep's, for the key in this session, and the session is with this owner's broker.
 //! 2. The measured manifest and program are those that follow from the contract.
 //! 3. The verdict still counts; the contract has not expired; no later or other contract of the study was accepted.
-//! 4. Runner, isolation and lacks are among those agreed.
+//! 4. Runner, isolation and lacks are among those agreed; the launcher that vouches for the keep is the runner's.
 //! 5. The run is new; nothing that it reads of this owner's is revoked.
 //! 6. Every owner's Cedar policies allow the release, without an error.
 
 use std::collections::BTreeSet;
 
-use casemate_cose::{Digest, UnixTime};
+use casemate_cose::{Digest, PublicKey, UnixTime};
 use casemate_evidence::{Bound, Role};
 use casemate_trust::Accepted;
 
@@ -126,15 +126,17 @@ pub fn authorise(
     let Some(computation) = contract.contract().computation(fields.computation.as_str()) else {
         return Decision::Deny(vec![DenyReason::UnknownComputation { actual: fields.computation.clone() }]);
     };
+    let keep = accepted.keep();
     let facts = Facts {
         computation: fields.computation.clone(),
         contract: contract.digest(),
-        isolation: accepted.claims().isolation,
+        isolation: keep.isolation,
         keep_key: run.keep_key,
-        lacks: accepted.claims().lacks.clone(),
-        program: accepted.claims().program,
+        lacks: keep.lacks.clone(),
+        launcher: keep.launcher,
+        program: keep.program,
         runner: fields.runner.clone(),
-        runtime: accepted.claims().runtime,
+        runtime: keep.runtime,
     };
     let mut reasons = Vec::new();
     check_binding(contract.contract(), run, accepted, owner, &mut reasons);
@@ -198,26 +200,26 @@ fn check_measured(
     computation: &Computation,
     reasons: &mut Vec<DenyReason>,
 ) {
-    let (claims, fields) = (accepted.claims(), run.manifest.fields());
+    let (keep, fields) = (accepted.keep(), run.manifest.fields());
     if fields.contract != contract.digest() {
         reasons.push(DenyReason::Contract { expected: contract.digest(), actual: fields.contract });
     }
     // The binding's manifest is what authentication compared the evidence with; both must be the one checked here.
-    for actual in BTreeSet::from([claims.manifest, accepted.binding().binding().manifest]) {
+    for actual in BTreeSet::from([keep.manifest, accepted.binding().binding().manifest]) {
         if actual != run.manifest.digest() {
             reasons.push(DenyReason::ManifestUnmeasured { expected: run.manifest.digest(), actual });
         }
     }
-    if claims.isolation != fields.isolation {
+    if keep.isolation != fields.isolation {
         reasons.push(DenyReason::Manifest {
             field: "isolation",
-            expected: claims.isolation.to_string(),
+            expected: keep.isolation.to_string(),
             actual: fields.isolation.to_string(),
         });
     }
     let expected = computation.program.digest();
-    if claims.program != expected {
-        reasons.push(DenyReason::Program { expected, actual: claims.program });
+    if keep.program != expected {
+        reasons.push(DenyReason::Program { expected, actual: keep.program });
     }
 }
 
@@ -247,12 +249,26 @@ fn check_agreed(contract: &Contract, computation: &Computation, facts: &Facts, r
             allowed: computation.runners.clone(),
         });
     }
+    reasons.extend(check_launcher(contract, &facts.runner, facts.launcher).err());
     if !study.isolations.contains(&facts.isolation) {
         reasons.push(DenyReason::Isolation { actual: facts.isolation, accepted: study.isolations.clone() });
     }
     for lack in facts.lacks.iter().filter(|lack| !study.accept_lacks.contains(lack)) {
         reasons.push(DenyReason::Lack { actual: *lack, accepted: study.accept_lacks.clone() });
     }
+}
+
+/// Whether the contract lets the launcher of key `launcher` vouch for keeps that `runner` runs. Anyone who holds the public
+/// key can ask; `casemate run` does before it starts a keep.
+///
+/// # Errors
+/// [`DenyReason::Launcher`].
+pub fn check_launcher(contract: &Contract, runner: &PartyName, launcher: PublicKey) -> Result<(), DenyReason> {
+    let allowed = contract.launchers(runner);
+    if allowed.contains(&launcher) {
+        return Ok(());
+    }
+    Err(DenyReason::Launcher { runner: runner.clone(), actual: launcher, allowed: allowed.to_vec() })
 }
 
 /// Step 5 for the datasets: a release and a permit ask the same.

@@ -6,10 +6,10 @@
 //! 1. Counts are within limits; nothing that must not be empty is.
 //! 2. Sets are strictly ascending: one contract has one encoding.
 //! 3. The study: sequence and what it supersedes, isolations, regions.
-//! 4. Parties: no key serves twice.
+//! 4. Parties: no key serves twice, be it a party's, its broker's or its launcher's.
 //! 5. Datasets: the owner is a party with a broker; no identifier, version or file serves twice; the gate bites.
 //! 6. Computations: names resolve; what is read exists; entities are read, so that they can be counted; recipients can
-//!    receive.
+//!    receive; runners have a launcher where an isolation needs one.
 
 use std::collections::BTreeMap;
 
@@ -33,6 +33,8 @@ pub const COLUMNS_MAX: usize = 4096;
 pub const COMPUTATIONS_MAX: usize = 256;
 /// The most datasets that all computations read together, each counted as often as it is read.
 pub const READS_MAX: usize = 1024;
+/// The most launchers of one party.
+pub const LAUNCHERS_MAX: usize = 64;
 /// The most regions.
 pub const REGIONS_MAX: usize = 64;
 /// The least that `min_entities` may be.
@@ -159,6 +161,12 @@ fn check_parties(parties: &[Party], findings: &mut Findings) {
         let path = path.then(party.name.as_str());
         keys.push((party.key, path.then("key")));
         keys.extend(party.broker.as_ref().map(|broker| (broker.key, path.then("broker").then("key"))));
+        let path = path.then("launchers");
+        findings.count(&path, &party.launchers, 0, LAUNCHERS_MAX, ToString::to_string);
+        let mut own = party.launchers.clone();
+        // One that stands twice in this list was found already.
+        own.dedup();
+        keys.extend(own.into_iter().map(|launcher| (launcher, path.then(&launcher.to_string()))));
     }
     findings.once(keys, |other| Problem::SameKey { other: other.clone() });
 }
@@ -231,6 +239,7 @@ fn check_gate(dataset: &Dataset, path: &Path, findings: &mut Findings) {
 
 fn check_computation(body: &Body, computation: &Computation, findings: &mut Findings) {
     let path = Path::of(&["computations", computation.name.as_str()]);
+    let vouched = body.study.isolations.iter().copied().find(|isolation| isolation.is_vouched_by_launcher());
     for (role, names) in [("runners", &computation.runners), ("recipients", &computation.recipients)] {
         findings.count(&path.then(role), names, 1, PARTIES_MAX, |name| name.as_str().to_owned());
         for name in names {
@@ -250,6 +259,12 @@ fn check_computation(body: &Body, computation: &Computation, findings: &mut Find
                     party_path.then("recipient"),
                     Problem::RecipientWithoutKey { party: party.name.clone() },
                 ),
+                Some(party) if role == "runners" && party.launchers.is_empty() => {
+                    if let Some(isolation) = vouched {
+                        let problem = Problem::RunnerWithoutLauncher { party: party.name.clone(), isolation };
+                        findings.add_because(place, party_path.then("launchers"), problem);
+                    }
+                }
                 Some(_) => {}
             }
         }

@@ -89,6 +89,10 @@ pub struct Party {
     /// Its broker, which every owner has.
     #[n(3)]
     pub broker: Option<Broker>,
+    /// The keys of its hosts' launchers, ascending by how they are written. A launcher vouches for keeps that this party
+    /// runs, and for no other party's. Who runs in an isolation that a launcher vouches for has at least one.
+    #[n(4)]
+    pub launchers: Vec<PublicKey>,
 }
 
 /// The broker of an owner.
@@ -382,6 +386,12 @@ impl Contract {
     #[must_use]
     pub fn party(&self, name: &str) -> Option<&Party> {
         self.parties().iter().find(|party| party.name.as_str() == name)
+    }
+
+    /// The launchers whose evidence counts for keeps that `runner` runs, ascending; none for who is no party.
+    #[must_use]
+    pub fn launchers(&self, runner: &PartyName) -> &[PublicKey] {
+        self.party(runner.as_str()).map_or(&[], |party| party.launchers.as_slice())
     }
 
     /// The dataset of that name.

@@ -45,6 +45,10 @@ pub enum DenyReason {
     /// The contract does not accept something that the machine lacks.
     /// Fault: the host's operator. Remedy: the lack's own, or a contract that accepts it by name.
     Lack { actual: Lack, accepted: Vec<Lack> },
+    /// The evidence is by a launcher that the contract does not name for the runner.
+    /// Fault: whoever runs in another party's name, or on a host that was not agreed. Remedy: the runner's own host, or a
+    /// contract that names this launcher for it.
+    Launcher { runner: PartyName, actual: PublicKey, allowed: Vec<PublicKey> },
     /// A field of the manifest does not follow from the contract.
     /// Fault: the runner's. Remedy: let `casemate run` build the manifest.
     Manifest { field: &'static str, expected: String, actual: String },
@@ -138,6 +142,7 @@ impl DenyReason {
             Self::Isolation { .. } => "contract-isolation",
             Self::KeepKey { .. } => "binding-keep-key",
             Self::Lack { .. } => "contract-lack",
+            Self::Launcher { .. } => "contract-launcher",
             Self::Manifest { .. } => "manifest-field",
             Self::ManifestUnmeasured { .. } => "manifest-measured",
             Self::ManifestUnreadable { .. } => "manifest-readable",
@@ -186,6 +191,10 @@ impl DenyReason {
             Self::Isolation { accepted, .. } => one_of(accepted),
             Self::Lack { accepted, .. } if accepted.is_empty() => "nothing lacking".to_owned(),
             Self::Lack { accepted, .. } => format!("nothing lacking but {}", one_of(accepted)),
+            Self::Launcher { runner, allowed, .. } if allowed.is_empty() => {
+                format!("a launcher of `{runner}` in the contract")
+            }
+            Self::Launcher { runner, allowed, .. } => format!("a launcher of `{runner}`: {}", one_of(allowed)),
             Self::Manifest { field, expected, .. } => format!("{field} = {expected}"),
             Self::ManifestUnreadable { .. } => "a manifest in deterministic CBOR".to_owned(),
             Self::NotFullySigned { .. } => "the valid signature of every party, and no other".to_owned(),
@@ -232,6 +241,7 @@ impl DenyReason {
             Self::GateMissing { dataset, .. } => format!("no outcome of this rule for `{dataset}`"),
             Self::Isolation { actual, .. } => format!("`{actual}`"),
             Self::Lack { actual, .. } => format!("`{actual}`: {}", actual.explain().means),
+            Self::Launcher { actual, .. } => format!("the launcher `{actual}`"),
             Self::Manifest { field, actual, .. } | Self::PeerDiffers { field, actual, .. } => {
                 format!("{field} = {actual}")
             }
@@ -278,6 +288,9 @@ impl DenyReason {
             Self::Lack { actual, .. } => {
                 format!("{}; or sign a successor with \"{actual}\" in `accept_lacks`", actual.explain().remedy)
             }
+            Self::Launcher { runner, .. } => format!(
+                "run on a host of `{runner}` that the contract names, or sign a successor with this key among its `launchers`"
+            ),
             Self::Manifest { .. } | Self::ManifestUnmeasured { .. } | Self::ManifestUnreadable { .. } => {
                 "let `casemate run` of the same version build the manifest from the contract".to_owned()
             }

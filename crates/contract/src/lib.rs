@@ -23,6 +23,7 @@ mod name;
 mod parse;
 mod peers;
 mod permit;
+mod place;
 mod policy;
 mod problem;
 mod read;
@@ -32,12 +33,12 @@ mod signed;
 mod statement;
 mod template;
 
-pub use authorise::{Allow, Decision, Floor, Run, RunHistory, Standing, authorise};
+pub use authorise::{Allow, Decision, Floor, Run, RunHistory, Standing, authorise, check_launcher};
 pub use bundle::{BUNDLE_BYTES_MAX, BrokerRecord, RunBundle};
 pub use card::{CardDataset, CardError, PartyCard};
 pub use check::{
-    COLUMNS_MAX, COMPUTATIONS_MAX, DATASETS_MAX, EXPIRES_MAX_S, MAX_BYTES_MAX, MAX_ROWS_MAX, MIN_ENTITIES_MAX,
-    MIN_ENTITIES_MIN, PARTIES_MAX, READS_MAX, REGIONS_MAX,
+    COLUMNS_MAX, COMPUTATIONS_MAX, DATASETS_MAX, EXPIRES_MAX_S, LAUNCHERS_MAX, MAX_BYTES_MAX, MAX_ROWS_MAX,
+    MIN_ENTITIES_MAX, MIN_ENTITIES_MIN, PARTIES_MAX, READS_MAX, REGIONS_MAX,
 };
 pub use compiled::{CONTRACT_BYTES_MAX, Compiled};
 pub use contract::{
@@ -62,4 +63,4 @@ pub use signed::{FullySigned, SIGNED_CONTRACT_BYTES_MAX, SignatureError, SignedC
 pub use statement::{
     ChallengeStatement, DecisionStatement, GateOutcome, PermitStatement, STATEMENT_BYTES_MAX, StatementError,
 };
-pub use template::{TemplateError, TemplateSpec, template};
+pub use template::{TemplateError, TemplateSpec, template, untouched};

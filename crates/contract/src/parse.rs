@@ -114,14 +114,18 @@ fn read_study(reader: &mut Reader, table: Option<&Table>) -> Study {
 }
 
 fn read_party(reader: &mut Reader, name: PartyName, table: &Table) -> Party {
-    reader.only(table, &["key", "recipient", "broker"]);
+    reader.only(table, &["key", "recipient", "broker", "launchers"]);
     let key = reader.text(table, "key", KEY).unwrap_or(PublicKey::from_bytes([0; 32]));
     let recipient = reader.optional_text(table, "recipient", Recipient::EXPECTED);
     let broker = match reader.optional(table, "broker") {
         Some(value) => reader.as_table(table.path.then("broker"), value).map(|table| read_broker(reader, &table)),
         None => None,
     };
-    Party { name, key, recipient, broker }
+    let launchers = match reader.optional(table, "launchers") {
+        Some(value) => reader.as_set(table.path.then("launchers"), value, KEY),
+        None => Vec::new(),
+    };
+    Party { name, key, recipient, broker, launchers }
 }
 
 fn read_broker(reader: &mut Reader, table: &Table) -> Broker {

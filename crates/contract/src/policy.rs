@@ -10,7 +10,7 @@ use std::{
     sync::LazyLock,
 };
 
-use casemate_cose::{Digest, UnixTime, encode};
+use casemate_cose::{Digest, PublicKey, UnixTime, encode};
 use casemate_evidence::{Isolation, Lack};
 use cedar_policy::{
     Authorizer, Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
@@ -53,6 +53,7 @@ pub(crate) struct Facts {
     pub(crate) isolation: Isolation,
     pub(crate) keep_key: Digest,
     pub(crate) lacks: Vec<Lack>,
+    pub(crate) launcher: PublicKey,
     pub(crate) program: Digest,
     pub(crate) runner: PartyName,
     pub(crate) runtime: Digest,
@@ -163,6 +164,7 @@ when {{
   context.contract == "{digest}" &&
   context.computation == "{computation}" &&
   [{runners}].contains(context.runner) &&
+  {launcher} &&
   context.now < {expires} &&
   [{isolations}].contains(principal.isolation) &&
   {lacks} &&
@@ -174,6 +176,7 @@ when {{
         computation = computation.name,
         dataset = dataset.name,
         runners = runners.collect::<Vec<_>>().join(", "),
+        launcher = vouched(contract, computation),
         expires = study.expires.0,
         isolations = quoted(&study.isolations),
         program = computation.program.digest(),
@@ -182,6 +185,26 @@ when {{
     );
     debug_assert!(written.is_ok(), "writing to a string can't fail");
     text
+}
+
+/// That the keep's launcher, where it has one, is its runner's.
+fn vouched(contract: &Contract, computation: &Computation) -> String {
+    let pairs = computation.runners.iter().filter_map(|runner| {
+        let launchers = contract.launchers(runner);
+        let keys = (!launchers.is_empty()).then(|| quoted(launchers))?;
+        Some(format!("(context.runner == Casemate::Party::\"{runner}\" && [{keys}].contains(principal.launcher))"))
+    });
+    let pairs: Vec<_> = pairs.collect();
+    if pairs.is_empty() {
+        return "!(principal has launcher)".to_owned();
+    }
+    let vouched: Vec<_> =
+        Isolation::ALL.iter().filter(|isolation| isolation.is_vouched_by_launcher()).copied().collect();
+    format!(
+        "(if principal has launcher\n   then {}\n   else ![{}].contains(principal.isolation))",
+        pairs.join(" ||\n        "),
+        quoted(&vouched)
+    )
 }
 
 fn quoted<T: Display>(items: &[T]) -> String {
@@ -211,6 +234,7 @@ fn ask(
     let keep_attributes = HashMap::from([
         ("isolation".to_owned(), string(&facts.isolation)),
         ("lacks".to_owned(), RestrictedExpression::new_set(facts.lacks.iter().map(string))),
+        ("launcher".to_owned(), string(&facts.launcher)),
         ("program".to_owned(), string(&facts.program)),
         ("runtime".to_owned(), string(&facts.runtime)),
     ]);
@@ -277,6 +301,7 @@ mod tests {
             isolation: Isolation::Process,
             keep_key: Digest::of(b"keep"),
             lacks: vec![Lack::SecretPlaintext],
+            launcher: PublicKey::from_bytes([3; 32]),
             program: Digest::of(b"program"),
             runner: "clinic".parse().unwrap(),
             runtime: Digest::of(b"runtime"),

@@ -3,6 +3,7 @@
 use std::{fmt, ops::Range};
 
 use casemate_cose::{CborError, UnixTime};
+use casemate_evidence::Isolation;
 use thiserror::Error;
 
 use crate::name::{ColumnName, DatasetName, PartyName, Region};
@@ -165,6 +166,14 @@ pub enum Problem {
         /// The name.
         name: String,
     },
+    /// A runner whose keeps nobody could vouch for.
+    #[error("`{party}` is to run in isolation `{isolation}` but has no `launchers`")]
+    RunnerWithoutLauncher {
+        /// The party.
+        party: PartyName,
+        /// An isolation that the contract accepts and a launcher vouches for.
+        isolation: Isolation,
+    },
     /// One identifier, version or file under two names.
     #[error("the same {field} as `{other}`")]
     SameDataset {
@@ -290,8 +299,11 @@ impl Problem {
                 "write `regions = [\"any\"]`, and agree on the place outside the contract".into()
             }
             Self::Repeated { .. } => "remove one of the two".into(),
+            Self::RunnerWithoutLauncher { party, .. } => format!(
+                "add `launchers = [\"ed25519:…\"]` to `parties.{party}`; `casemate init` printed it, and it is on the card"
+            ),
             Self::SameDataset { .. } => "name each sealed version of a dataset once".into(),
-            Self::SameKey { .. } => "give each party, and each broker, a key of its own".into(),
+            Self::SameKey { .. } => "give each party, each broker and each launcher a key of its own".into(),
             Self::SqlReadsBlob { .. } => "seal the data as a table with `casemate dataset seal`".into(),
             Self::SupersedesMissing { .. } => {
                 "add `supersedes = \"sha256:…\"` with the digest that `casemate contract show` prints of the one before"

@@ -18,6 +18,7 @@ use toml::{
 
 use crate::{
     check::Finding,
+    place::path_at,
     problem::{ContractError, Path, Problem},
 };
 
@@ -49,16 +50,20 @@ impl Reader {
         }
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in errors {
+            let span = error.span().unwrap_or(text.len()..text.len());
+            let mut path = Path::default();
             let problem = match error.message() {
-                "duplicate key" => Problem::DuplicateKey,
+                "duplicate key" => {
+                    path = path_at(text, &span);
+                    Problem::DuplicateKey
+                }
                 message => {
                     // After a syntax error it is a guess what the rest means.
                     self.broken.insert(Path::default());
                     Problem::Syntax(message.to_owned())
                 }
             };
-            let span = error.span().unwrap_or(text.len()..text.len());
-            self.problems.push(ContractError { problem, path: Path::default(), span: Some(span) });
+            self.problems.push(ContractError { problem, path, span: Some(span) });
         }
         table
     }

@@ -99,6 +99,9 @@ fn show_party(page: &mut Page, party: &Party) {
     if let Some(broker) = &party.broker {
         page.field("broker", format_args!("{} at {}", broker.key, broker.address));
     }
+    for launcher in &party.launchers {
+        page.field("runs by", format_args!("the launcher {launcher}"));
+    }
 }
 
 fn show_dataset(page: &mut Page, dataset: &Dataset) {
@@ -160,6 +163,9 @@ fn toml_party(page: &mut Page, party: &Party) {
     }
     if let Some(broker) = &party.broker {
         page.key("broker", format_args!("{{ key = \"{}\", address = \"{}\" }}", broker.key, broker.address));
+    }
+    if !party.launchers.is_empty() {
+        page.key("launchers", list(&party.launchers));
     }
 }
 

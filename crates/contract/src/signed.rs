@@ -214,6 +214,17 @@ impl SignedContract {
         Ok(new)
     }
 
+    /// The stored copy with the signatures of this one; this one where none is stored. No signature is ever lost.
+    ///
+    /// # Errors
+    /// [`SignatureError`]: the stored file is refused, or holds another contract.
+    pub fn merged_into(&self, stored: Option<&[u8]>) -> Result<Self, SignatureError> {
+        let Some(stored) = stored else { return Ok(self.clone()) };
+        let mut merged = Self::from_bytes(stored)?;
+        merged.merge(self)?;
+        Ok(merged)
+    }
+
     /// The contract.
     #[must_use]
     pub const fn compiled(&self) -> &Compiled {

@@ -8,12 +8,16 @@ use thiserror::Error;
 
 use crate::{
     card::{CardDataset, PartyCard},
-    contract::{Column, ColumnType, Content, Contract},
-    name::{ColumnName, StudyId},
+    contract::{Column, ColumnType, Content, Contract, Study},
+    name::{ColumnName, Prose, StudyId},
     problem::ContractErrors,
-    show::{column_key, quoted},
+    show::{column_key, quoted, text_value},
 };
 
+/// What stands for the purpose until somebody says it.
+const PURPOSE: &str = "Say here what the study wants to find out.";
+/// What stands for the legal basis until somebody says it.
+const LEGAL_BASIS: &str = "Say here on what legal basis each owner takes part.";
 /// How many columns the example averages.
 const MEASURES_MAX: usize = 3;
 
@@ -22,6 +26,10 @@ const MEASURES_MAX: usize = 3;
 pub struct TemplateSpec {
     /// The study's name.
     pub study: StudyId,
+    /// What it wants to find out; a text that nobody can sign otherwise.
+    pub purpose: Option<Prose>,
+    /// On what legal basis; a text that nobody can sign otherwise.
+    pub legal_basis: Option<Prose>,
     /// When the contract is to expire.
     pub expires: UnixTime,
     /// What a machine may lack; `secret-plaintext` is lacking everywhere at this stage.
@@ -82,6 +90,14 @@ pub fn template(cards: &[PartyCard], spec: &TemplateSpec) -> Result<String, Temp
     Ok(text)
 }
 
+/// The fields of the study in which the template's own text still stands: nobody has said what is agreed.
+#[must_use]
+pub fn untouched(study: &Study) -> Vec<&'static str> {
+    let fields = [("purpose", &study.purpose, PURPOSE), ("legal_basis", &study.legal_basis, LEGAL_BASIS)];
+    let stands = |(_, text, placeholder): &(&str, &Prose, &str)| text.as_str().contains(placeholder);
+    fields.into_iter().filter(stands).map(|(field, ..)| field).collect()
+}
+
 /// The first table, and the first of another party whose entities have the same type.
 fn joinable(cards: &[PartyCard]) -> Vec<Table<'_>> {
     let offered = cards.iter().flat_map(|card| card.datasets.iter().map(move |dataset| (card, dataset)));
@@ -123,8 +139,8 @@ id = "{id}"
 # 1 for the first contract of the study. Each later one counts on, and names by digest the one it replaces:
 #   supersedes = "sha256:…"
 sequence = 1
-purpose = "Say here what the study wants to find out."
-legal_basis = "Say here on what legal basis each owner takes part."
+purpose = {purpose}
+legal_basis = {legal_basis}
 # From this second on nothing runs, and nothing leaves a keep.
 expires = {expires}
 # How a keep may be isolated. `process` does not keep out root on the runner's host.
@@ -134,6 +150,8 @@ accept_lacks = [{lacks}]
 regions = ["any"]
 "#,
         id = spec.study,
+        purpose = text_value(spec.purpose.as_ref().map_or(PURPOSE, Prose::as_str)),
+        legal_basis = text_value(spec.legal_basis.as_ref().map_or(LEGAL_BASIS, Prose::as_str)),
         expires = spec.expires,
         lacks = lacks.join(", "),
     )
@@ -148,6 +166,13 @@ fn party(text: &mut String, card: &PartyCard) {
     }
     if let Some(broker) = &card.broker {
         put(text, format_args!("broker = {{ key = \"{}\", address = \"{}\" }}", broker.key, broker.address));
+    }
+    if let Some(launcher) = &card.launcher {
+        put(
+            text,
+            "# Where it runs a computation: keeps in its name count only with evidence by one of these launchers.",
+        );
+        put(text, format_args!("launchers = [\"{launcher}\"]"));
     }
 }
 

@@ -32,6 +32,15 @@ named!(Isolation, UnknownIsolation, "isolation", [
 ]);
 
 impl Isolation {
+    /// Whether its evidence is a launcher's word, signed by that launcher's key. Hardware, and a vTPM, speak for themselves.
+    #[must_use]
+    pub const fn is_vouched_by_launcher(self) -> bool {
+        match self {
+            Self::Process => true,
+            Self::Cca | Self::Nitro | Self::Sgx | Self::Snp | Self::Tdx | Self::Vm => false,
+        }
+    }
+
     /// Whom and what this isolation keeps out, for screens, verdicts and receipts.
     #[must_use]
     pub const fn keeps_out(self) -> &'static str {
@@ -86,6 +95,12 @@ mod tests {
             assert_eq!(name.parse::<Isolation>(), Err(UnknownIsolation(name.into())));
             assert!(casemate_cose::decode::<Isolation>(&casemate_cose::encode(&name), 32).is_err());
         }
+    }
+
+    #[test]
+    fn a_launcher_vouches_for_process_alone() {
+        let vouched: Vec<_> = Isolation::ALL.iter().filter(|isolation| isolation.is_vouched_by_launcher()).collect();
+        assert_eq!(vouched, [&Isolation::Process]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use casemate_cose::{Digest, Kind, SigningKey, UnixTime};
 use casemate_evidence::{
-    AllowDebug, Attester, Authenticated, Binding, Bound, DangerouslyUnbound, Endorsements, Evidence, Expectation,
+    AllowDebug, Authenticated, Binding, Bound, DangerouslyUnbound, Endorsements, Evidence, Expectation, Format,
     Isolation, Lack, Refusal, Role, authenticate,
     software::{AT_DISTANCE_S_MAX, Flaw, OBJECT_BYTES_MAX, Statement, sign},
 };
@@ -92,7 +92,7 @@ impl Draft {
 }
 
 fn object(kind: Kind, payload: &[u8], key: &SigningKey) -> Evidence {
-    Evidence::Software(casemate_cose::sign(kind, payload, key))
+    Evidence::new(Format::Software, casemate_cose::sign(kind, payload, key))
 }
 
 fn bound(evidence: &Evidence) -> Result<Authenticated<Bound>, Refusal> {
@@ -111,14 +111,15 @@ fn accepts_honest_evidence_and_says_what_it_claims() {
     let evidence = Draft::honest().evidence();
     let authenticated = bound(&evidence).unwrap();
     let claims = authenticated.claims();
-    assert_eq!(claims.isolation, Isolation::Process);
-    assert_eq!(claims.runtime, Digest::from_bytes([6; 32]));
-    assert_eq!(claims.program, Digest::from_bytes([7; 32]));
-    assert_eq!(claims.manifest, Digest::from_bytes([2; 32]));
-    assert_eq!(claims.report_data, binding().report_data());
-    assert_eq!(claims.lacks, [Lack::SecretKeys, Lack::SecretPlaintext]);
-    assert_eq!(claims.secret_bytes, 4096);
-    assert_eq!(claims.attester, Attester::Launcher(launcher().public()));
+    let software = claims.software().unwrap();
+    assert_eq!(claims.isolation, Some(Isolation::Process));
+    assert_eq!(software.runtime, Digest::from_bytes([6; 32]));
+    assert_eq!(software.program, Digest::from_bytes([7; 32]));
+    assert_eq!(claims.manifest, Some(Digest::from_bytes([2; 32])));
+    assert_eq!(claims.report_data.bytes, binding().report_data());
+    assert_eq!(software.lacks, [Lack::SecretKeys, Lack::SecretPlaintext]);
+    assert_eq!(software.secret_bytes, 4096);
+    assert_eq!(software.launcher, launcher().public());
     assert_eq!((claims.at, claims.debug), (AT, false));
     assert_eq!(authenticated.binding().binding(), &binding());
     assert_eq!(authenticated.evidence_digest(), Digest::of(&evidence.to_bytes()));
@@ -166,7 +167,7 @@ fn refuses_every_truncation_of_frame_and_object() {
         assert!(Evidence::from_bytes(&honest.to_bytes()[..length]).is_err(), "{length}");
     }
     for length in 0..honest.bytes().len() {
-        let truncated = Evidence::Software(honest.bytes()[..length].to_vec());
+        let truncated = Evidence::new(Format::Software, honest.bytes()[..length].to_vec());
         assert!(matches!(flaw(bound(&truncated)), Flaw::Shape(_)), "{length}");
     }
 }
@@ -197,7 +198,7 @@ fn refuses_an_endorsed_name_over_a_strangers_signature() {
     // Both objects have one length, and the signature is the last 64 bytes.
     let split = honest.bytes().len() - 64;
     let spliced = [&honest.bytes()[..split], &forged.bytes()[split..]].concat();
-    assert_eq!(flaw(bound(&Evidence::Software(spliced))), Flaw::Signature { launcher: launcher().public() });
+    assert_eq!(flaw(bound(&Evidence::new(Format::Software, spliced))), Flaw::Signature { launcher: launcher().public() });
 }
 
 #[test]
@@ -205,7 +206,7 @@ fn refuses_another_payload_under_an_honest_signature() {
     let (one, other) = (Draft::honest().evidence(), Draft { debug: true, ..Draft::honest() }.evidence());
     let split = one.bytes().len() - 64;
     let spliced = [&other.bytes()[..split], &one.bytes()[split..]].concat();
-    assert_eq!(flaw(bound(&Evidence::Software(spliced))), Flaw::Signature { launcher: launcher().public() });
+    assert_eq!(flaw(bound(&Evidence::new(Format::Software, spliced))), Flaw::Signature { launcher: launcher().public() });
 }
 
 #[test]
@@ -293,7 +294,7 @@ fn refuses_isolations_that_no_launcher_can_attest() {
 #[test]
 fn refuses_lacks_unknown_unsorted_or_twice() {
     let with = |lacks: &[&'static str]| bound(&Draft { lacks: lacks.to_vec(), ..Draft::honest() }.evidence());
-    assert!(with(&[]).unwrap().claims().lacks.is_empty());
+    assert!(with(&[]).unwrap().claims().software().unwrap().lacks.is_empty());
     assert_eq!(flaw(with(&["kernel"])), Flaw::UnknownLack { actual: "kernel".to_owned() });
     for (crime, lacks) in
         [("unsorted", ["secret-plaintext", "secret-keys"]), ("twice", ["secret-plaintext", "secret-plaintext"])]
@@ -335,7 +336,7 @@ fn refuses_evidence_made_for_another_session_key_or_role() {
     for (crime, expected) in crimes {
         let outcome = authenticate(&evidence, &endorsements(), &Bound::new(expected.clone()), AT);
         let refusal =
-            Refusal::Binding { expected: Box::new(expected.report_data()), actual: Box::new(binding().report_data()) };
+            Refusal::Binding { expected: expected.report_data().to_vec(), actual: binding().report_data().to_vec() };
         assert_eq!(outcome.unwrap_err(), refusal, "{crime}");
     }
 }
@@ -344,7 +345,7 @@ fn refuses_evidence_made_for_another_session_key_or_role() {
 fn refuses_another_manifest_in_the_claim_the_binding_or_both() {
     let other = Digest::from_bytes([0xee; 32]);
     let expected = || Binding { manifest: other, ..binding() };
-    let refusal = Refusal::Manifest { expected: other, actual: Digest::from_bytes([2; 32]) };
+    let refusal = Refusal::Manifest { expected: other, actual: Some(Digest::from_bytes([2; 32])) };
     let outcome = authenticate(&Draft::honest().evidence(), &endorsements(), &Bound::new(expected()), AT);
     assert_eq!(outcome.unwrap_err(), refusal, "both");
     // The keep asks for report data over the expected manifest, while the launcher measured another one.

@@ -93,6 +93,13 @@ impl PartyKeys {
         Self { wrap: Secret(*wrap), ..Self::from_secrets(&self.secrets()) }
     }
 
+    /// The same party with a launcher whose key is made of `seed`, which the caller drew from the operating system and wipes.
+    /// Contracts and domains know the launcher by its key: each has to name the new one before a keep of it counts.
+    #[must_use]
+    pub fn with_launcher(&self, seed: &[u8; 32]) -> Self {
+        Self { launcher: SigningKey::from_seed(seed), ..Self::from_secrets(&self.secrets()) }
+    }
+
     /// Locks the keys under `passphrase`: an armoured age file. `work_factor` is the binary logarithm of scrypt's N
     /// ([`crate::WORK_FACTOR_DEFAULT`]).
     ///

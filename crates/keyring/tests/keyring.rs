@@ -245,6 +245,19 @@ fn rotation_rewraps_all_or_nothing() {
 }
 
 #[test]
+fn a_new_launcher_changes_nothing_else() {
+    let keys = party(0);
+    let list = [wrapped(&keys)];
+    let moved = keys.with_launcher(&[0xdd; 32]);
+    assert_eq!(moved.launcher().seed(), &[0xdd; 32]);
+    assert_ne!(moved.launcher().public(), keys.launcher().public());
+    assert!(same(&moved.with_launcher(keys.launcher().seed()), &keys));
+    assert_eq!(*moved.unwrap(&list[0]).unwrap(), *keys.unwrap(&list[0]).unwrap());
+    let locked = moved.lock(PASSPHRASE, WORK).unwrap();
+    assert!(same(&PartyKeys::unlock(&locked, PASSPHRASE).unwrap(), &moved));
+}
+
+#[test]
 fn a_backup_restores_keys_and_datasets() {
     let keys = party(0);
     let backup = Backup { wrapped: vec![wrapped(&keys)], keys };

@@ -27,10 +27,13 @@ pub enum Event {
     /// A dataset was revoked.
     #[n(3)]
     Revocation,
+    /// A keep that this owner had decided for ended its run without a result: it gave up, fell silent or spoke out of turn.
+    #[n(4)]
+    End,
 }
 
 impl Event {
-    /// The word for it: `release`, `permit`, `refusal`, `revocation`.
+    /// The word for it: `release`, `permit`, `refusal`, `revocation`, `end`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -38,6 +41,7 @@ impl Event {
             Self::Permit => "permit",
             Self::Refusal => "refusal",
             Self::Revocation => "revocation",
+            Self::End => "end",
         }
     }
 }
@@ -201,6 +205,7 @@ impl ReceiptBody {
     ///   its result, a release no result and no gates.
     /// - refusal: at least one reason.
     /// - revocation: datasets, and nothing of a run.
+    /// - end: as a release, and at least one reason.
     ///
     /// # Errors
     /// [`BodyError::Lacks`], [`BodyError::Has`].
@@ -219,11 +224,13 @@ impl ReceiptBody {
         let result = [("result", self.result.is_some())];
         let gates = [("gates", !self.gates.is_empty())];
         let datasets = [("datasets", !self.datasets.is_empty())];
+        let reasons = [("reasons", !self.reasons.is_empty())];
         let (needed, forbidden): (Vec<_>, Vec<_>) = match event {
             Event::Release => ([of_run.as_slice(), &datasets].concat(), [result, gates].concat()),
             Event::Permit => ([of_run.as_slice(), &datasets, &result].concat(), Vec::new()),
-            Event::Refusal => (vec![("reasons", !self.reasons.is_empty())], Vec::new()),
+            Event::Refusal => (reasons.to_vec(), Vec::new()),
             Event::Revocation => (datasets.to_vec(), [of_run.as_slice(), &result, &gates].concat()),
+            Event::End => ([of_run.as_slice(), &datasets, &reasons].concat(), [result, gates].concat()),
         };
         if let Some((field, _)) = needed.iter().find(|(_, there)| !there) {
             return Err(BodyError::Lacks { event, field });
@@ -269,7 +276,8 @@ pub(crate) mod tests {
             datasets: vec!["visits".into()],
             ..ReceiptBody::new(Event::Revocation, "clinic", UnixTime(1))
         };
-        for body in [release(), permit(), refusal, revocation] {
+        let end = ReceiptBody { event: Event::End, ..release() };
+        for body in [release(), permit(), refusal, revocation, end] {
             assert_eq!(ReceiptBody::from_bytes(&body.to_bytes().unwrap()).unwrap(), body);
         }
     }
@@ -294,6 +302,9 @@ pub(crate) mod tests {
             (ReceiptBody { result: None, ..permit() }, lacks(Event::Permit, "result")),
             (ReceiptBody { event: Event::Refusal, reasons: vec![], ..release() }, lacks(Event::Refusal, "reasons")),
             (ReceiptBody { event: Event::Revocation, ..release() }, has(Event::Revocation, "study")),
+            (ReceiptBody { event: Event::End, reasons: vec![], ..release() }, lacks(Event::End, "reasons")),
+            (ReceiptBody { event: Event::End, run: None, ..release() }, lacks(Event::End, "run")),
+            (ReceiptBody { event: Event::End, ..permit() }, has(Event::End, "result")),
         ] {
             assert_eq!(body.check(), expected);
             assert_eq!(body.to_bytes().map(drop), expected, "none is written");

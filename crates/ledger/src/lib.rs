@@ -15,6 +15,7 @@
 
 mod body;
 mod checkpoint;
+mod durable;
 mod leaf;
 mod note;
 mod receipt;
@@ -25,6 +26,7 @@ pub use body::{BODY_BYTES_MAX, BodyError, Event, ReceiptBody};
 pub use checkpoint::{
     CHECKPOINT_BYTES_MAX, Checkpoint, CheckpointError, Comparison, compare, open_checkpoint, sign_checkpoint,
 };
+pub use durable::{DurableReceipt, Leave, OfPermit, OfRelease};
 pub use leaf::{commitment, leaf_hash};
 pub use note::{Origin, OriginError};
 pub use receipt::{RECEIPT_BYTES_MAX, Receipt, ReceiptError, VerifiedReceipt, Witnessing};

@@ -12,7 +12,7 @@ use minicbor::{Decode, Encode};
 use thiserror::Error;
 
 use crate::{
-    BodyError, Checkpoint, CheckpointError, Origin, ReceiptBody, TreeError, commitment, open_checkpoint,
+    BodyError, Checkpoint, CheckpointError, Event, Origin, ReceiptBody, TreeError, commitment, open_checkpoint,
     verify_inclusion,
 };
 
@@ -29,6 +29,14 @@ pub enum ReceiptError {
     /// The checkpoint is not one of this log.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// A receipt of another event than the one that is to happen.
+    #[error("the receipt of a {actual} was offered for a {expected}")]
+    Event {
+        /// What is to happen.
+        expected: Event,
+        /// What the receipt tells of.
+        actual: Event,
+    },
     /// The log does not hold this body with this salt at this index.
     #[error("the log does not hold this receipt: {0}")]
     Inclusion(#[from] TreeError),

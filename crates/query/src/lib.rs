@@ -26,8 +26,10 @@ mod run;
 mod sealed;
 mod session;
 pub mod table;
+mod view;
 
 pub use output::{GateOutcome, Output, OutputError, to_csv, to_pretty};
 pub use refusal::{QueryRefusal, SealedFault};
 pub use run::{Explanation, Limits, check, run};
 pub use table::{ColumnType, Gate, Sealed, Table};
+pub use view::views;

@@ -1,35 +1,37 @@
-//! An owner's broker: what it holds, and the server that lets keeps and parties in.
+//! An owner's broker: what it holds, and what it tells its operator.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs,
+    net::IpAddr,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
 
-use casemate_channel::broker_side::{Incoming, accept};
 use casemate_contract::PartyName;
 use casemate_cose::{Digest, PublicKey, SigningKey, UnixTime};
 use casemate_keyring::PartyKeys;
 use casemate_ledger::Origin;
 use casemate_store::{LogSigner, Store};
 use casemate_trust::{Domain, Reason};
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-};
 
-use crate::{mail, session};
+use crate::{quota::Quota, refuse::Claims, vault::Vault};
 
-/// Sessions that are served at once; more wait in the listener's queue.
-const SESSIONS_MAX: usize = 64;
-/// How long running sessions may take to end once the server is told to stop.
-const DRAIN_S_MAX: u64 = 10;
+/// How often an hour the operator is told of one kind of thing that strangers can cause. Above it, at each doubling.
+const TOLD_PER_HOUR_MAX: u64 = 60;
 
 /// One owner's broker. It never serves another owner.
 pub struct Broker {
     pub(crate) owner: PartyName,
-    pub(crate) keys: PartyKeys,
+    pub(crate) keys: Vault,
     pub(crate) store: Store,
     pub(crate) domain: PathBuf,
     pub(crate) clock: fn() -> UnixTime,
     pub(crate) on_event: OnEvent,
+    pub(crate) claims: Claims,
     origin: Origin,
+    told: Quota<&'static str>,
+    /// What the store last failed with, until it works again.
+    trouble: Mutex<Option<String>>,
 }
 
 /// Told of everything that happens, for the operator's screen.
@@ -50,6 +52,13 @@ pub enum Event {
         /// The contract's digest.
         contract: String,
     },
+    /// A keep that was decided for ended its run without a result. It is in the ledger.
+    Ended {
+        /// The run, in hex.
+        run: String,
+        /// Why.
+        why: String,
+    },
     /// A connection broke or spoke out of turn.
     Failed {
         /// Why.
@@ -60,7 +69,7 @@ pub enum Event {
         /// The run, in hex.
         run: String,
     },
-    /// Something was refused.
+    /// Something was refused. It is in the ledger, unless a reason says that this failed, or it was mail.
     Refused {
         /// All reasons.
         reasons: Vec<Reason>,
@@ -71,6 +80,29 @@ pub enum Event {
         run: String,
         /// Whose keys.
         datasets: Vec<String>,
+    },
+    /// The broker's own store fails, so that everything is refused. Told once, and again after it has worked.
+    StoreFailed {
+        /// What is wrong, with the path.
+        cause: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A connection was turned away, or lost its place to one of another address.
+    TurnedAway {
+        /// From where.
+        source: IpAddr,
+        /// Why.
+        why: String,
+        /// How many were turned away without being told of, since the start.
+        untold: u64,
+    },
+    /// A stranger was refused, and the ledger does not say so: no contract of this owner's, or too many of one in an hour.
+    Unlogged {
+        /// All reasons.
+        reasons: Vec<Reason>,
+        /// How many there were since the start: of this contract, or of none that this owner signed.
+        count: u64,
     },
 }
 
@@ -87,7 +119,8 @@ impl Broker {
         on_event: OnEvent,
     ) -> Self {
         let origin = Origin::of_key(&keys.broker().public());
-        Self { owner, keys, store, domain, clock, on_event, origin }
+        let (keys, claims, told) = (Vault::new(keys), Claims::new(), Quota::new());
+        Self { owner, keys, store, domain, clock, on_event, claims, origin, told, trouble: Mutex::default() }
     }
 
     pub(crate) const fn key(&self) -> &SigningKey {
@@ -138,46 +171,28 @@ impl Broker {
     pub(crate) fn tell(&self, event: &Event) {
         (self.on_event)(event);
     }
-}
 
-/// Serves until `stop` turns true, then lets running sessions end.
-pub async fn serve(broker: Arc<Broker>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(SESSIONS_MAX));
-    let mut sessions = tokio::task::JoinSet::new();
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
-        };
-        while sessions.try_join_next().is_some() {}
-        match accepted {
-            Ok((stream, _)) => {
-                let broker = Arc::clone(&broker);
-                sessions.spawn(async move {
-                    let _ = stream.set_nodelay(true);
-                    one(&broker, stream).await;
-                    drop(place);
-                });
-            }
-            // Out of descriptors, or the peer is gone already: wait, so that the loop does not spin.
-            Err(error) => {
-                broker.tell(&Event::Failed { why: format!("accepting a connection: {error}") });
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
+    /// Tells of something that anybody can cause as often as he likes. `event` is given how many of its kind were not told.
+    pub(crate) fn tell_of_strangers(&self, kind: &'static str, event: impl FnOnce(u64) -> Event) {
+        match self.told.take(kind, TOLD_PER_HOUR_MAX, self.now()) {
+            Ok(()) => self.tell(&event(0)),
+            Err(untold) if untold.is_power_of_two() => self.tell(&event(untold)),
+            Err(_) => {}
         }
     }
-    let drain = async { while sessions.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(Duration::from_secs(DRAIN_S_MAX), drain).await;
-}
 
-async fn one(broker: &Broker, stream: tokio::net::TcpStream) {
-    let done = match accept(stream, broker.key()).await {
-        Ok(Incoming::Keep(arrived)) => session::serve_keep(broker, arrived).await,
-        Ok(Incoming::Mail(mailbox)) => mail::serve_mail(broker, mailbox).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = done {
-        broker.tell(&Event::Failed { why: error.to_string() });
+    /// Tells what is wrong with the store, once.
+    pub(crate) fn store_fails(&self, cause: String, remedy: String) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.as_ref() != Some(&cause) {
+            *trouble = Some(cause.clone());
+            drop(trouble);
+            self.tell(&Event::StoreFailed { cause, remedy });
+        }
+    }
+
+    /// The store has worked: what fails from now on is news.
+    pub(crate) fn store_works(&self) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

@@ -17,14 +17,13 @@ use casemate_contract::{
 };
 use casemate_cose::UnixTime;
 use casemate_evidence::{Bound, Evidence, authenticate};
-use casemate_ledger::ReceiptBody;
 use casemate_store::{DatasetVersion, RunTerms, StoreError};
 use casemate_trust::{Accepted, Reason, Verdict, appraise};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     Broker,
-    refuse::{machine, store_reasons},
+    refuse::{Claimant, Standing as Known, denied, failed},
 };
 
 /// What this owner agreed to: a fully signed contract and a run that follows from it.
@@ -49,28 +48,31 @@ impl Agreed {
     }
 }
 
-/// Decides. `facts` collects what is known for the receipt, also where the answer is no.
+/// Decides. `claimant` collects what is known for the receipt, also where the answer is no.
 pub(crate) async fn decide_run<S: AsyncRead + AsyncWrite + Unpin>(
     broker: &Broker,
     claimed: &Claimed<S>,
-    facts: &mut ReceiptBody,
+    claimant: &mut Claimant,
     at: UnixTime,
 ) -> Result<(Agreed, Accepted<Bound>, Vec<u8>), Vec<Reason>> {
     let claim = claimed.claim();
     let contract = FullySigned::from_bytes(&claim.contract)
         .map_err(|error| vec![DenyReason::NotFullySigned { why: error.to_string() }.reason()])?;
-    facts.study = Some(contract.contract().study().id.to_string());
-    facts.contract = Some(contract.digest());
+    claimant.facts.study = Some(contract.contract().study().id.to_string());
+    claimant.facts.contract = Some(contract.digest());
     this_owner(broker, &contract)?;
+    claimant.standing = Known::OfContract;
+    this_broker(broker, &contract)?;
 
     let manifest = Manifest::check(&claim.manifest, &contract).map_err(|reason| vec![reason.reason()])?;
-    facts.run = Some(*manifest.fields().run.as_bytes());
-    facts.manifest = Some(manifest.digest());
+    claimant.facts.run = Some(*manifest.fields().run.as_bytes());
+    claimant.facts.manifest = Some(manifest.digest());
 
-    let verdict = believe(broker, claimed, facts, at)?;
+    let verdict = believe(broker, claimed, claimant, at)?;
+    claimant.standing = Known::Believed;
     let keep_key = claimed.keep().spki_digest();
     let datasets = own_datasets(broker, &contract, &manifest);
-    facts.datasets = datasets.iter().map(|(name, _)| name.clone()).collect();
+    claimant.facts.datasets = datasets.iter().map(|(name, _)| name.clone()).collect();
     sealed_here(broker, &contract, &datasets).await?;
     let run = Run {
         history: history(broker, &manifest).await?,
@@ -83,37 +85,41 @@ pub(crate) async fn decide_run<S: AsyncRead + AsyncWrite + Unpin>(
         Decision::Deny(reasons) => return Err(reasons.iter().map(DenyReason::reason).collect()),
     };
     let agreed = Agreed { contract, run, allow, datasets };
-    broker.store.decide(&terms(&agreed, &verdict, at)).await.map_err(|error| store_reasons(&agreed.contract, error))?;
+    broker
+        .store
+        .decide(&terms(&agreed, &verdict, at))
+        .await
+        .map_err(|error| denied(broker, &agreed.contract, error))?;
     let statement = agreed.allow.statement().sign(broker.key());
     Ok((agreed, verdict, statement))
 }
 
-/// The contract's owner of this name has this broker's owner's identity and this broker's key.
+/// The contract's owner of this name has this broker's owner's identity, and therefore has signed.
 fn this_owner(broker: &Broker, contract: &FullySigned) -> Result<(), Vec<Reason>> {
     let party = contract.contract().party(broker.owner.as_str());
-    if party.map(|party| party.key) != Some(broker.keys.public()) {
-        let why = format!("the contract does not bind `{}` by its own key", broker.owner);
-        return Err(vec![DenyReason::NotFullySigned { why }.reason()]);
+    if party.map(|party| party.key) == Some(broker.keys.public()) {
+        return Ok(());
     }
+    let why = format!("the contract does not bind `{}` by its own key", broker.owner);
+    Err(vec![DenyReason::NotFullySigned { why }.reason()])
+}
+
+/// The contract's owner of this name names this broker's key.
+fn this_broker(broker: &Broker, contract: &FullySigned) -> Result<(), Vec<Reason>> {
+    let party = contract.contract().party(broker.owner.as_str());
     let named = party.and_then(|party| party.broker.as_ref()).map(|named| named.key);
     if named == Some(broker.public()) {
         return Ok(());
     }
-    Err(vec![
-        DenyReason::BrokerKey {
-            owner: broker.owner.clone(),
-            expected: named.map(|key| key.spki_digest()),
-            actual: broker.public().spki_digest(),
-        }
-        .reason(),
-    ])
+    let (expected, actual) = (named.map(|key| key.spki_digest()), broker.public().spki_digest());
+    Err(vec![DenyReason::BrokerKey { owner: broker.owner.clone(), expected, actual }.reason()])
 }
 
 /// Evidence, then appraisal.
 fn believe<S: AsyncRead + AsyncWrite + Unpin>(
     broker: &Broker,
     claimed: &Claimed<S>,
-    facts: &mut ReceiptBody,
+    Claimant { facts, .. }: &mut Claimant,
     at: UnixTime,
 ) -> Result<Accepted<Bound>, Vec<Reason>> {
     let domain = broker.read_domain().map_err(|reason| vec![reason])?;
@@ -123,8 +129,10 @@ fn believe<S: AsyncRead + AsyncWrite + Unpin>(
     facts.evidence = Some(evidence.digest());
     let authenticated = authenticate(&evidence, &domain.endorsements(), &claimed.expectation(), at)
         .map_err(|refusal| vec![Reason::from(refusal)])?;
-    facts.isolation = Some(authenticated.claims().isolation.to_string());
-    facts.lacks = authenticated.claims().lacks.iter().map(ToString::to_string).collect();
+    let claims = authenticated.claims();
+    facts.isolation = claims.isolation.map(|isolation| isolation.to_string());
+    facts.lacks =
+        claims.software().iter().flat_map(|claims| &claims.lacks).map(ToString::to_string).collect();
     match appraise(authenticated, &domain, at) {
         Verdict::Accepted(accepted) => Ok(accepted),
         Verdict::Denied(reasons) => Err(reasons.iter().map(Reason::from).collect()),
@@ -151,7 +159,7 @@ async fn sealed_here(
     let remedy = "sign a successor that names the dataset as `casemate dataset list` of its owner does";
     let mut reasons = Vec::new();
     for (name, version) in datasets {
-        let stored = broker.store.dataset_version(version).await.map_err(|error| vec![machine(&error)])?;
+        let stored = broker.store.dataset_version(version).await.map_err(|error| vec![failed(broker, &error)])?;
         let Some(stored) = stored.map(|stored| stored.sealed) else {
             let expected = format!("the version of `{name}` that the contract names, sealed by this owner");
             reasons.push(Reason::new("dataset-key", expected, "none", remedy));
@@ -174,7 +182,7 @@ async fn history(broker: &Broker, manifest: &Manifest) -> Result<RunHistory, Vec
     match broker.store.run(manifest.fields().run.as_bytes()).await {
         Ok(None) => Ok(RunHistory::New),
         Ok(Some(_)) => Ok(RunHistory::Decided),
-        Err(error) => Err(vec![machine(&error)]),
+        Err(error) => Err(vec![failed(broker, &error)]),
     }
 }
 
@@ -184,7 +192,7 @@ pub(crate) async fn standing(
     contract: &FullySigned,
     datasets: &[(String, DatasetVersion)],
 ) -> Result<Standing, Vec<Reason>> {
-    let failed = |error: StoreError| vec![machine(&error)];
+    let failed = |error: StoreError| vec![failed(broker, &error)];
     let floor = broker.store.floor(contract.contract().study().id.as_str()).await.map_err(failed)?;
     let mut revoked = BTreeSet::new();
     for (name, version) in datasets {

@@ -10,17 +10,23 @@
 
 mod broker;
 mod decide_run;
+mod door;
+mod end_run;
 mod mail;
 mod permit_result;
+mod quota;
 mod random;
 mod refuse;
 mod release_key;
 mod revoke_dataset;
+mod server;
 mod session;
+mod vault;
 mod verify_run;
 
-pub use broker::{Broker, Event, OnEvent, serve};
+pub use broker::{Broker, Event, OnEvent};
 pub use casemate_channel::ChannelError;
-pub use mail::{MailError, deliver_contract, fetch_contracts};
+pub use mail::{MailError, WAITING_BYTES_MAX, WAITING_MAX, WAITING_OF_SENDER_MAX, deliver_contract, fetch_contracts};
 pub use revoke_dataset::revoke_dataset;
+pub use server::serve;
 pub use verify_run::{VerifiedOwner, VerifiedRun, VerifyError, verify_result, verify_run};

@@ -1,20 +1,26 @@
 //! Contracts by mail: parties bring signed contracts to an owner's broker and fetch the signatures that it has.
 //!
-//! 1. Who speaks is known by the TLS key: it has to be a party's identity key in the contract at hand.
-//! 2. Every signature is verified on the way in; copies of one contract are merged, never replaced.
-//! 3. A contract that everybody has signed raises the study's floor: an older one runs nowhere any more. The next one has
+//! 1. Who speaks is known by the TLS key: it has to be a party's identity key in the contract at hand, and that party has to
+//!    have signed.
+//! 2. Anybody can write this owner's public key into a contract. So somebody whom this owner knows answers for it: a known
+//!    party that has signed, or the owner, whose own contract it is.
+//! 3. Every signature is verified on the way in; copies of one contract are merged, never replaced.
+//! 4. A contract that everybody has signed raises the study's floor: an older one runs nowhere any more. The next one has
 //!    to supersede the one that was accepted.
+//! 5. What the owner has not signed waits in a mailbox of limited size. A full one refuses; nothing is dropped.
+//!
+//! All of it is looked at before anything is stored.
 
 use std::{io, time::Duration};
 
 use casemate_channel::{
     ChannelError,
     mail::{self, Mailbox},
-    message::MailRequest,
+    message::{MESSAGE_BYTES_MAX, MailRequest},
 };
-use casemate_contract::{DenyReason, FullySigned, SIGNED_CONTRACT_BYTES_MAX, SignatureError, SignedContract};
+use casemate_contract::{DenyReason, FullySigned, SIGNED_CONTRACT_BYTES_MAX, SignatureError, SignedContract, Study};
 use casemate_cose::{Digest, PublicKey, SigningKey};
-use casemate_store::MergeError;
+use casemate_store::{Floor, FloorError, Mail, MailQuota, MergeError, Merged, StoreError};
 use casemate_trust::Reason;
 use thiserror::Error;
 use tokio::{
@@ -22,10 +28,16 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{
-    Broker, Event,
-    refuse::{machine, store_reasons},
-};
+use crate::{Broker, Event, refuse::failed};
+
+/// How many contracts for which one party answers wait for this owner's signature at most.
+pub const WAITING_OF_SENDER_MAX: u64 = 16;
+/// How many contracts wait for this owner's signature at most.
+pub const WAITING_MAX: u64 = 128;
+/// How many bytes wait for this owner's signature at most: 64 MiB.
+pub const WAITING_BYTES_MAX: u64 = 64 << 20;
+const QUOTA: MailQuota =
+    MailQuota { of_sender_max: WAITING_OF_SENDER_MAX, contracts_max: WAITING_MAX, bytes_max: WAITING_BYTES_MAX };
 
 /// How long a request may take, in seconds.
 const REQUEST_S_MAX: u64 = 30;
@@ -33,6 +45,8 @@ const REQUEST_S_MAX: u64 = 30;
 const CONNECT_S_MAX: u64 = 10;
 /// Room for the message around a contract.
 const FRAME_BYTES: usize = 1024;
+/// How many bytes of contracts are given out at once.
+const FETCH_BYTES_MAX: usize = MESSAGE_BYTES_MAX - (1 << 16);
 
 /// Why mail was not exchanged.
 #[derive(Debug, Error)]
@@ -131,24 +145,55 @@ async fn receive(broker: &Broker, party: PublicKey, bytes: &[u8]) -> Result<Even
         )]);
     }
     let (digest, study) = (offered.compiled().digest(), contract.study());
-    let merge = |stored: Option<&[u8]>| merge(stored, &offered);
-    let stored = broker.store.merge_contract(&digest, study.id.as_str(), study.sequence, broker.now(), merge).await;
-    let stored = stored.map_err(|error| match error {
-        MergeError::Merge(error) => unsigned(error),
-        MergeError::Store(error) => vec![machine(&error)],
-    })?;
-    if let Ok(agreed) = FullySigned::from_bytes(&stored.bytes) {
-        succeeds(broker, &agreed).await?;
-        let raised = broker.store.raise_floor(study.id.as_str(), study.sequence, &digest).await;
-        raised.map_err(|error| store_reasons(&agreed, error))?;
+    let sender = who_answers(broker, party, &offered).await?;
+    let mail = Mail { digest: &digest, study: study.id.as_str(), sequence: study.sequence, sender, at: broker.now() };
+    let merge = |stored: Option<&[u8]>, floor: Option<Floor>| {
+        let merged = offered.merged_into(stored).map_err(unsigned)?;
+        succeeds(study, floor)?;
+        Ok(Merged { bytes: merged.to_bytes(), is_complete: FullySigned::check(merged).is_ok() })
+    };
+    match broker.store.take_mail(&mail, &QUOTA, merge).await {
+        Ok(_) => Ok(Event::Delivered { study: study.id.to_string(), contract: digest.to_string() }),
+        Err(MergeError::Merge(reasons)) => Err(reasons),
+        Err(MergeError::Store(error)) => Err(vec![store_reason(broker, study, digest, &error)]),
     }
-    Ok(Event::Delivered { study: study.id.to_string(), contract: digest.to_string() })
+}
+
+/// The known party that answers for a contract; none where it is the owner's own: brought or signed by the owner, or
+/// collected by it before.
+async fn who_answers(
+    broker: &Broker,
+    party: PublicKey,
+    offered: &SignedContract,
+) -> Result<Option<PublicKey>, Vec<Reason>> {
+    let told = |error: StoreError| vec![failed(broker, &error)];
+    if party == broker.keys.public() || offered.signed().any(|signed| *signed == broker.owner) {
+        return Ok(None);
+    }
+    let stored = broker.store.contract(&offered.compiled().digest()).await.map_err(told)?;
+    if stored.is_some_and(|stored| stored.sender.is_none()) {
+        return Ok(None);
+    }
+    let known = broker.store.parties().await.map_err(told)?;
+    let is_known = |key: PublicKey| known.iter().any(|known| known.key == key);
+    if is_known(party) {
+        return Ok(Some(party));
+    }
+    let parties = offered.compiled().contract().parties().iter();
+    let signers = parties.filter(|party| offered.signed().any(|signed| *signed == party.name));
+    match signers.map(|signer| signer.key).find(|key| is_known(*key)) {
+        Some(key) => Ok(Some(key)),
+        None => Err(vec![Reason::new(
+            "mail-unknown",
+            format!("the signature of a party that `{}` knows", broker.owner),
+            "signatures of strangers only",
+            format!("send `{}` your card; it adds it with `casemate party add CARD`", broker.owner),
+        )]),
+    }
 }
 
 /// The next contract of a study replaces the one that was accepted, as it must at a run.
-async fn succeeds(broker: &Broker, agreed: &FullySigned) -> Result<(), Vec<Reason>> {
-    let study = agreed.contract().study();
-    let floor = broker.store.floor(study.id.as_str()).await.map_err(|error| vec![machine(&error)])?;
+fn succeeds(study: &Study, floor: Option<Floor>) -> Result<(), Vec<Reason>> {
     let replaced =
         floor.filter(|floor| floor.sequence.checked_add(1) == Some(study.sequence)).map(|floor| floor.digest);
     match replaced.filter(|replaced| study.supersedes != Some(*replaced)) {
@@ -157,12 +202,22 @@ async fn succeeds(broker: &Broker, agreed: &FullySigned) -> Result<(), Vec<Reaso
     }
 }
 
-/// The stored copy with the signatures of the offered one.
-pub(crate) fn merge(stored: Option<&[u8]>, offered: &SignedContract) -> Result<Vec<u8>, SignatureError> {
-    let Some(stored) = stored else { return Ok(offered.to_bytes()) };
-    let mut merged = SignedContract::from_bytes(stored)?;
-    merged.merge(offered)?;
-    Ok(merged.to_bytes())
+fn store_reason(broker: &Broker, study: &Study, actual: Digest, error: &StoreError) -> Reason {
+    match error {
+        StoreError::Floor(FloorError::Older { current, offered, .. }) => {
+            DenyReason::Superseded { floor: current.sequence, actual: *offered }.reason()
+        }
+        StoreError::Floor(FloorError::Other { current, .. }) => {
+            DenyReason::Forked { sequence: study.sequence, expected: current.digest, actual }.reason()
+        }
+        StoreError::Quota(error) => Reason::new(
+            "mail-quota",
+            format!("at most {WAITING_OF_SENDER_MAX} unsigned contracts of one sender, {WAITING_MAX} in all"),
+            error.to_string(),
+            "ask the owner to sign what waits, or to `casemate contract discard` it",
+        ),
+        error => failed(broker, error),
+    }
 }
 
 async fn find(
@@ -171,13 +226,23 @@ async fn find(
     study: &str,
     digest: Option<&Digest>,
 ) -> Result<Vec<Vec<u8>>, Vec<Reason>> {
-    let stored = broker.store.contracts().await.map_err(|error| vec![machine(&error)])?;
+    let stored = broker.store.contracts().await.map_err(|error| vec![failed(broker, &error)])?;
     let wanted = stored.into_iter().filter(|c| c.study == study && digest.is_none_or(|digest| c.digest == *digest));
     let named = |bytes: &[u8]| {
         let signed = SignedContract::from_bytes(bytes);
         signed.is_ok_and(|signed| signed.compiled().contract().parties().iter().any(|known| known.key == party))
     };
-    Ok(wanted.map(|contract| contract.bytes).filter(|bytes| named(bytes)).collect())
+    let found: Vec<_> = wanted.map(|contract| contract.bytes).filter(|bytes| named(bytes)).collect();
+    let actual = found.iter().map(Vec::len).sum::<usize>();
+    if actual > FETCH_BYTES_MAX {
+        return Err(vec![Reason::new(
+            "mail-fetch",
+            format!("at most {FETCH_BYTES_MAX} bytes of contracts at once"),
+            format!("{actual} bytes in {} contracts", found.len()),
+            "ask for one contract, by its digest",
+        )]);
+    }
+    Ok(found)
 }
 
 fn unsigned(error: SignatureError) -> Vec<Reason> {

@@ -4,7 +4,7 @@
 //! 2. The contract has not expired, and the owner's domain is still the one that the verdict was made under.
 //! 3. The receipt is durable; the same transaction checks that the keys were released before, that no dataset was revoked
 //!    since, and that no other result of this run was permitted.
-//! 4. Only then is the permit signed.
+//! 4. Only then is the permit signed; it is sent with the [`DurableReceipt`] of 3, or not at all.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use casemate_channel::message::PermitRequest as Asked;
 use casemate_contract::{DenyReason, GateOutcome, PermitDecision, PermitRequest, RunRecord, authorise_permit};
 use casemate_cose::{UnixTime, decode};
 use casemate_evidence::Bound;
-use casemate_ledger::Event;
+use casemate_ledger::{DurableReceipt, Event, OfPermit};
 use casemate_store::RunState;
 use casemate_trust::{Accepted, Reason};
 
@@ -20,7 +20,7 @@ use crate::{
     Broker,
     decide_run::{Agreed, standing},
     random::random,
-    refuse::store_reasons,
+    refuse::denied,
     release_key::body,
 };
 
@@ -33,7 +33,7 @@ pub(crate) async fn permit_result(
     verdict: &Accepted<Bound>,
     request: &Asked,
     at: UnixTime,
-) -> Result<(Vec<u8>, Vec<u8>), Vec<Reason>> {
+) -> Result<(Vec<u8>, DurableReceipt<OfPermit>), Vec<Reason>> {
     let gates: Vec<GateOutcome> = decode(&request.gates, GATES_BYTES_MAX).map_err(|error| {
         vec![Reason::new(
             "gate-outcomes",
@@ -46,22 +46,23 @@ pub(crate) async fn permit_result(
     let record = record(broker, agreed).await?;
     let permit = match authorise_permit(&agreed.contract, &agreed.allow, &request, &record, at) {
         PermitDecision::Permit(permit) => permit,
-        PermitDecision::Deny(denied) => return Err(denied.iter().map(DenyReason::reason).collect()),
+        PermitDecision::Deny(unmet) => return Err(unmet.iter().map(DenyReason::reason).collect()),
     };
     broker.check_domain(verdict.domain_digest())?;
-    let mut receipt = body(broker, agreed, verdict, Event::Permit, at);
-    receipt.result = Some(request.result);
-    receipt.gates = request.gates.iter().map(describe).collect();
+    let mut body = body(broker, agreed, verdict, Event::Permit, at);
+    body.result = Some(request.result);
+    body.gates = request.gates.iter().map(describe).collect();
     let salt = random().map_err(|reason| vec![reason])?;
-    let committed = broker.store.commit_permit(&receipt, &salt, &broker.log_signer()).await;
-    let committed = committed.map_err(|error| store_reasons(&agreed.contract, error))?;
-    Ok((permit.statement().sign(broker.key()), committed.to_bytes()))
+    let committed = broker.store.commit_permit(&body, &salt, &broker.log_signer()).await;
+    let receipt = committed.map_err(|error| denied(broker, &agreed.contract, error))?;
+    broker.store_works();
+    Ok((permit.statement().sign(broker.key()), receipt))
 }
 
 /// What this broker remembers of the run, as of now.
 async fn record(broker: &Broker, agreed: &Agreed) -> Result<RunRecord, Vec<Reason>> {
     let stored = broker.store.run(agreed.run_id().as_bytes()).await;
-    let stored = stored.map_err(|error| store_reasons(&agreed.contract, error))?;
+    let stored = stored.map_err(|error| denied(broker, &agreed.contract, error))?;
     let is_released = stored.is_some_and(|run| matches!(run.state, RunState::Released | RunState::Permitted));
     let released = if is_released { agreed.allow.datasets().iter().cloned().collect() } else { BTreeSet::new() };
     // The store refuses a second result of one run in the transaction that logs the permit.

@@ -3,15 +3,20 @@
 //! 1. Every owner of the run has decided to allow, for this run, contract, manifest and keep.
 //! 2. The contract and this owner's policies still allow it, by a verdict that still counts.
 //! 3. The owner's domain is still the one that the verdict was made under.
-//! 4. The keys unwrap: a receipt tells of no release that could not happen.
-//! 5. The receipt is durable; the same transaction checks revocation and the study's floor. Only then do keys leave here.
+//! 4. The keys would unwrap: a receipt tells of no release that could not happen.
+//! 5. The receipt is durable; the same transaction checks revocation and the study's floor. What comes of it is a type,
+//!    [`DurableReceipt`], and without one no key unwraps and none is sent.
 
-use casemate_channel::{broker_side::Assembled, message::DatasetKey};
+use casemate_channel::{
+    ChannelError,
+    broker_side::{Assembled, Released},
+    message::DatasetKey,
+};
 use casemate_contract::{Decision, DenyReason, Run, authorise, check_peers};
 use casemate_cose::{UnixTime, decode};
 use casemate_evidence::Bound;
 use casemate_keyring::WrappedKey;
-use casemate_ledger::{Event, ReceiptBody};
+use casemate_ledger::{DurableReceipt, Event, OfRelease, ReceiptBody};
 use casemate_trust::{Accepted, Reason};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -19,35 +24,62 @@ use crate::{
     Broker,
     decide_run::{Agreed, standing},
     random::random,
-    refuse::store_reasons,
+    refuse::denied,
 };
 
 const WRAPPED_BYTES_MAX: usize = 1024;
 
-/// The receipt, durable, and the keys that may leave because of it.
+/// Why no key was released.
+pub(crate) enum Stopped<S> {
+    /// The session broke, and is gone.
+    Broken(ChannelError),
+    /// The session is there to be told why.
+    Refused(Box<Assembled<S>>, Vec<Reason>),
+}
+
+/// Uses up the session and the verdict that it was admitted on. What comes out has its keys and can be given no others.
 pub(crate) async fn release_key<S: AsyncRead + AsyncWrite + Unpin>(
     broker: &Broker,
     agreed: &Agreed,
-    session: &Assembled<S>,
+    session: Assembled<S>,
     at: UnixTime,
-) -> Result<(Vec<u8>, Vec<DatasetKey>), Vec<Reason>> {
+) -> Result<Released<S>, Stopped<S>> {
+    match logged(broker, agreed, session.verdict(), session.decisions(), at).await {
+        Ok((receipt, keys)) => session.release(receipt, keys, broker.now()).await.map_err(Stopped::Broken),
+        Err(reasons) => Err(Stopped::Refused(Box::new(session), reasons)),
+    }
+}
+
+async fn logged(
+    broker: &Broker,
+    agreed: &Agreed,
+    verdict: &Accepted<Bound>,
+    decisions: &[Vec<u8>],
+    at: UnixTime,
+) -> Result<(DurableReceipt<OfRelease>, Vec<DatasetKey>), Vec<Reason>> {
     let Agreed { contract, run, datasets, .. } = agreed;
-    check_peers(session.decisions(), contract, &run.manifest, run.keep_key, at).map_err(reasons)?;
+    check_peers(decisions, contract, &run.manifest, run.keep_key, at).map_err(reasons)?;
     let run = Run { standing: standing(broker, contract, datasets).await?, ..run.clone() };
-    match authorise(contract, &run, session.verdict(), &broker.owner, at) {
+    match authorise(contract, &run, verdict, &broker.owner, at) {
         Decision::Allow(_) => {}
         Decision::Deny(denied) => return Err(reasons(denied)),
     }
-    broker.check_domain(session.verdict().domain_digest())?;
-    let mut keys = Vec::with_capacity(datasets.len());
+    broker.check_domain(verdict.domain_digest())?;
+    let mut wrapped = Vec::with_capacity(datasets.len());
     for (name, version) in datasets {
-        keys.push(unwrap(broker, agreed, name, version).await?);
+        wrapped.push((name, wrapped_key(broker, agreed, name, version).await?));
     }
-    let body = body(broker, agreed, session.verdict(), Event::Release, at);
+    let body = body(broker, agreed, verdict, Event::Release, at);
     let salt = random().map_err(|reason| vec![reason])?;
     let committed = broker.store.commit_release(&body, &salt, &broker.log_signer()).await;
-    let receipt = committed.map_err(|error| store_reasons(contract, error))?;
-    Ok((receipt.to_bytes(), keys))
+    let receipt = committed.map_err(|error| denied(broker, contract, error))?;
+    broker.store_works();
+    let mut keys = Vec::with_capacity(wrapped.len());
+    for (name, wrapped) in wrapped {
+        let key = broker.keys.release(name, &wrapped, &receipt).map_err(|error| no_key(name, error.to_string()))?;
+        keys.push(key.ok_or_else(|| no_key(name, "a receipt of other datasets".to_owned()))?);
+    }
+    Ok((receipt, keys))
 }
 
 /// The facts of a run at this broker, as its receipts state them.
@@ -58,7 +90,7 @@ pub(crate) fn body(
     event: Event,
     at: UnixTime,
 ) -> ReceiptBody {
-    let claims = verdict.claims();
+    let keep = verdict.keep();
     let fields = agreed.manifest().fields();
     ReceiptBody {
         study: Some(fields.study.to_string()),
@@ -68,8 +100,8 @@ pub(crate) fn body(
         evidence: Some(verdict.evidence_digest()),
         domain: Some(verdict.domain_digest()),
         keep_key: Some(agreed.run.keep_key),
-        isolation: Some(claims.isolation.to_string()),
-        lacks: claims.lacks.iter().map(ToString::to_string).collect(),
+        isolation: Some(keep.isolation.to_string()),
+        lacks: keep.lacks.iter().map(ToString::to_string).collect(),
         datasets: agreed.dataset_names(),
         reasons: vec![format!(
             "computation `{}` of the contract, sequence {}, run by `{}`; the domain accepts the evidence; every owner agreed",
@@ -79,29 +111,32 @@ pub(crate) fn body(
     }
 }
 
-async fn unwrap(
+/// The key as the store has it, of this version, and such that it opens.
+async fn wrapped_key(
     broker: &Broker,
     agreed: &Agreed,
     name: &str,
     version: &casemate_store::DatasetVersion,
-) -> Result<DatasetKey, Vec<Reason>> {
-    let unknown = |actual: String| {
-        vec![Reason::new(
-            "dataset-key",
-            format!("the key of `{name}` in this broker's store"),
-            actual,
-            "the owner restores the key backup, or seals the dataset again under a new contract",
-        )]
-    };
-    let stored = broker.store.dataset_version(version).await.map_err(|error| store_reasons(&agreed.contract, error))?;
-    let stored = stored.ok_or_else(|| unknown("none".to_owned()))?;
+) -> Result<WrappedKey, Vec<Reason>> {
+    let stored = broker.store.dataset_version(version).await;
+    let stored = stored.map_err(|error| denied(broker, &agreed.contract, error))?;
+    let stored = stored.ok_or_else(|| no_key(name, "none".to_owned()))?;
     let wrapped: WrappedKey =
-        decode(&stored.sealed.wrapped_key, WRAPPED_BYTES_MAX).map_err(|error| unknown(error.to_string()))?;
+        decode(&stored.sealed.wrapped_key, WRAPPED_BYTES_MAX).map_err(|error| no_key(name, error.to_string()))?;
     if wrapped.dataset_id != version.id || wrapped.version != version.version {
-        return Err(unknown("the key of another version".to_owned()));
+        return Err(no_key(name, "the key of another version".to_owned()));
     }
-    let key = broker.keys.unwrap(&wrapped).map_err(|error| unknown(error.to_string()))?;
-    Ok(DatasetKey { dataset: name.to_owned(), key: *key })
+    broker.keys.opens(&wrapped).map_err(|error| no_key(name, error.to_string()))?;
+    Ok(wrapped)
+}
+
+fn no_key(name: &str, actual: String) -> Vec<Reason> {
+    vec![Reason::new(
+        "dataset-key",
+        format!("the key of `{name}` in this broker's store"),
+        actual,
+        "the owner restores the key backup, or seals the dataset again under a new contract",
+    )]
 }
 
 fn reasons(denied: Vec<DenyReason>) -> Vec<Reason> {

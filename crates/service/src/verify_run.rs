@@ -4,20 +4,22 @@
 //! 2. Manifest: the bytes that the contract implies.
 //! 3. For each owner of the computation, and nobody else: its broker's challenge, decision and permit, signed by the key
 //!    that the contract names; for the same run, contract, manifest and keep; within the contract's time; each gate
-//!    passed; evidence authentic, bound to that challenge and session, of the program, isolation and lacks agreed.
+//!    passed; evidence authentic, bound to that challenge and session, of the program, isolation and lacks agreed, by a
+//!    launcher that the contract names for the runner.
 //! 4. Both receipts: in the owner's ledger by its signed checkpoint, and about this run, evidence and result.
 //! 5. All owners permitted one result.
 //!
-//! Whose launcher to believe is each owner's domain's word, which the receipts name by digest: here evidence is verified
-//! with the launcher key that it names, and [`VerifiedOwner::launcher`] says whose that was.
+//! Whether a launcher is to be believed is each owner's domain's word, which the receipts name by digest: here evidence is
+//! verified with the launcher key that it names, which [`VerifiedOwner::keep`] says, and which the contract must name too.
 
 use casemate_contract::{
     BrokerRecord, ChallengeStatement, DatasetName, DecisionStatement, FullySigned, GateOutcome, Manifest, Party,
-    PermitStatement, ResultBody, RunBundle,
+    PermitStatement, ResultBody, RunBundle, check_launcher,
 };
 use casemate_cose::{Digest, PublicKey, UnixTime, claimed_signer};
-use casemate_evidence::{Attester, Binding, Bound, Claims, Endorsements, Evidence, Role, authenticate};
+use casemate_evidence::{Binding, Bound, Endorsements, Evidence, Role, authenticate};
 use casemate_ledger::{Event, Origin, Receipt, ReceiptBody, VerifiedReceipt};
+use casemate_trust::Keep;
 use thiserror::Error;
 
 /// Why a run's record does not prove what it should.
@@ -82,10 +84,8 @@ pub struct VerifiedRun {
 pub struct VerifiedOwner {
     /// The owner.
     pub owner: String,
-    /// What the evidence said.
-    pub claims: Claims,
-    /// Whose signature the evidence carried.
-    pub launcher: PublicKey,
+    /// What the evidence said of the keep, and whose signature it carried.
+    pub keep: Keep,
     /// When the broker decided.
     pub decided_at: UnixTime,
     /// The receipt of the release.
@@ -165,7 +165,7 @@ impl OwnerCheck<'_> {
         let challenge = ChallengeStatement::verify(&self.record.challenge, &key).map_err(self.part("challenge"))?;
         let decision = DecisionStatement::verify(&self.record.decision, &key).map_err(self.part("decision"))?;
         let permit = PermitStatement::verify(&self.record.permit, &key).map_err(self.part("permit"))?;
-        let (claims, launcher, evidence) = self.evidence(&challenge, &key, decision.at)?;
+        let (keep, evidence) = self.evidence(&challenge, &key, decision.at)?;
         let keep_key = self.keep.spki_digest();
         self.same("decision", "run", decision.run == self.manifest.fields().run)?;
         self.same("decision", "contract", decision.contract == self.contract.digest())?;
@@ -177,10 +177,13 @@ impl OwnerCheck<'_> {
         self.same("permit", "contract", permit.contract == decision.contract)?;
         self.same("permit", "keep", permit.keep_key == keep_key)?;
         self.same("permit", "owner", permit.owner == self.party.name)?;
-        self.same("evidence", "program", claims.program == self.manifest.fields().program)?;
-        self.same("evidence", "isolation", claims.isolation == self.manifest.fields().isolation)?;
-        let study = self.contract.contract().study();
-        self.same("evidence", "lack", claims.lacks.iter().all(|lack| study.accept_lacks.contains(lack)))?;
+        self.same("evidence", "program", keep.program == self.manifest.fields().program)?;
+        self.same("evidence", "isolation", keep.isolation == self.manifest.fields().isolation)?;
+        let contract = self.contract.contract();
+        let runners = check_launcher(contract, &self.manifest.fields().runner, keep.launcher).is_ok();
+        self.same("evidence", "launcher", runners)?;
+        let study = contract.study();
+        self.same("evidence", "lack", keep.lacks.iter().all(|lack| study.accept_lacks.contains(lack)))?;
         self.same("decision", "time", decision.at < study.expires)?;
         self.same("permit", "time", permit.at < study.expires)?;
         self.same("permit", "gate", self.gates_passed(&permit.gates))?;
@@ -190,7 +193,7 @@ impl OwnerCheck<'_> {
         let owner = self.party.name.to_string();
         let gates = permit.gates;
         let verified =
-            VerifiedOwner { owner, claims, launcher, decided_at: decision.at, release, permit: logged, gates };
+            VerifiedOwner { owner, keep, decided_at: decision.at, release, permit: logged, gates };
         Ok((verified, permit.result))
     }
 
@@ -199,7 +202,7 @@ impl OwnerCheck<'_> {
         challenge: &ChallengeStatement,
         broker: &PublicKey,
         at: UnixTime,
-    ) -> Result<(Claims, PublicKey, Digest), VerifyError> {
+    ) -> Result<(Keep, Digest), VerifyError> {
         let part = "evidence";
         let evidence =
             Evidence::from_bytes(&self.record.evidence).map_err(|refusal| self.failed(part, refusal.actual()))?;
@@ -219,9 +222,9 @@ impl OwnerCheck<'_> {
                 format!("{}: expected {}, found {}", refusal.rule(), refusal.expected(), refusal.actual()),
             )
         })?;
-        let claims = authenticated.claims().clone();
-        let Attester::Launcher(launcher) = claims.attester;
-        Ok((claims, launcher, evidence.digest()))
+        let keep = Keep::of(authenticated.claims())
+            .ok_or_else(|| self.failed(part, format!("evidence of format `{}`", evidence.format())))?;
+        Ok((keep, evidence.digest()))
     }
 
     fn receipt(

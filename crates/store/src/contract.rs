@@ -1,6 +1,6 @@
 //! Contracts by their digest, and the floor of each study.
 
-use casemate_cose::{Digest, UnixTime};
+use casemate_cose::{Digest, PublicKey, UnixTime};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use thiserror::Error;
 
@@ -54,6 +54,8 @@ pub struct StoredContract {
     pub bytes: Vec<u8>,
     /// When it was first stored.
     pub first_seen: UnixTime,
+    /// The known party that answers for it; none where this party signed, sent or collected it itself.
+    pub sender: Option<PublicKey>,
 }
 
 /// Why a contract was not merged.
@@ -68,7 +70,8 @@ pub enum MergeError<E> {
 }
 
 impl Store {
-    /// Stores the file of the contract `digest`, merged by `merge` with the one that is there, in one transaction.
+    /// Stores the file of the contract `digest` as this party's own, merged by `merge` with the one that is there, in one
+    /// transaction. What others bring comes in by [`Store::take_mail`].
     ///
     /// # Errors
     /// [`MergeError::Merge`] with what `merge` says; [`FloorError::Stored`] where study or sequence differ.
@@ -82,12 +85,11 @@ impl Store {
     ) -> Result<StoredContract, MergeError<E>> {
         let mut tx = self.begin().await?;
         let stored = by_digest(&mut tx, digest).await.map_err(self.fail())?;
-        if stored.as_ref().is_some_and(|stored| stored.study != study || stored.sequence != sequence) {
-            return Err(StoreError::from(FloorError::Stored(*digest)).into());
-        }
+        check_stored(stored.as_ref(), digest, study, sequence)?;
         let bytes = merge(stored.as_ref().map(|stored| stored.bytes.as_slice())).map_err(MergeError::Merge)?;
         let first_seen = stored.map_or(at, |stored| stored.first_seen);
-        let contract = StoredContract { digest: *digest, study: study.to_owned(), sequence, bytes, first_seen };
+        let contract =
+            StoredContract { digest: *digest, study: study.to_owned(), sequence, bytes, first_seen, sender: None };
         write(&mut tx, &contract).await.map_err(self.fail())?;
         self.commit(tx).await?;
         Ok(contract)
@@ -135,6 +137,19 @@ impl Store {
     }
 }
 
+/// Refuses a digest that is stored with another study or sequence.
+pub(crate) fn check_stored(
+    stored: Option<&StoredContract>,
+    digest: &Digest,
+    study: &str,
+    sequence: u64,
+) -> Result<(), StoreError> {
+    match stored {
+        Some(stored) if stored.study != study || stored.sequence != sequence => Err(FloorError::Stored(*digest).into()),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses a contract below the floor.
 pub(crate) async fn check_floor(
     tx: &mut SqliteConnection,
@@ -169,23 +184,26 @@ pub(crate) async fn raise(
     Ok(())
 }
 
-async fn floor(tx: &mut SqliteConnection, study: &str) -> Result<Option<Floor>, Failure> {
+pub(crate) async fn floor(tx: &mut SqliteConnection, study: &str) -> Result<Option<Floor>, Failure> {
     let row = sqlx::query("SELECT sequence, digest FROM floors WHERE study = ?").bind(study).fetch_optional(tx).await?;
     row.map(|row| Ok(Floor { sequence: row.number("sequence")?, digest: row.digest("digest")? })).transpose()
 }
 
-async fn by_digest(tx: &mut SqliteConnection, digest: &Digest) -> Result<Option<StoredContract>, Failure> {
+pub(crate) async fn by_digest(tx: &mut SqliteConnection, digest: &Digest) -> Result<Option<StoredContract>, Failure> {
     let row = sqlx::query("SELECT * FROM contracts WHERE digest = ?").bind(digest.as_bytes().as_slice());
     row.fetch_optional(tx).await?.as_ref().map(read).transpose()
 }
 
-async fn write(tx: &mut SqliteConnection, contract: &StoredContract) -> Result<(), Failure> {
-    sqlx::query("INSERT OR REPLACE INTO contracts (digest, study, sequence, bytes, first_seen) VALUES (?, ?, ?, ?, ?)")
+pub(crate) async fn write(tx: &mut SqliteConnection, contract: &StoredContract) -> Result<(), Failure> {
+    let insert = "INSERT OR REPLACE INTO contracts (digest, study, sequence, bytes, first_seen, sender) \
+                  VALUES (?, ?, ?, ?, ?, ?)";
+    sqlx::query(insert)
         .bind(contract.digest.as_bytes().as_slice())
         .bind(&contract.study)
         .bind(contract.sequence.cast_signed())
         .bind(&contract.bytes)
         .bind(contract.first_seen.0.cast_signed())
+        .bind(contract.sender.as_ref().map(|key| key.as_bytes().as_slice()))
         .execute(tx)
         .await?;
     Ok(())
@@ -198,5 +216,6 @@ fn read(row: &SqliteRow) -> Result<StoredContract, Failure> {
         sequence: row.number("sequence")?,
         bytes: row.bytes("bytes")?,
         first_seen: row.time("first_seen")?,
+        sender: row.maybe_key("sender")?,
     })
 }

@@ -8,7 +8,7 @@ use std::{
 use casemate_ledger::{BodyError, TreeError};
 use thiserror::Error;
 
-use crate::{DatasetError, FloorError, LedgerError, RunError};
+use crate::{DatasetError, FloorError, LedgerError, PartyError, QuotaError, RunError};
 
 /// Why an operation on the state was refused or failed. [`StoreError::remedy`] says what to do.
 #[derive(Debug, Error)]
@@ -91,6 +91,12 @@ pub enum StoreError {
         /// The path.
         path: PathBuf,
     },
+    /// The known parties do not allow it.
+    #[error(transparent)]
+    Party(#[from] PartyError),
+    /// The mailbox is full.
+    #[error(transparent)]
+    Quota(#[from] QuotaError),
     /// The run does not allow it.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -121,6 +127,12 @@ impl StoreError {
             Self::Foreign { .. } | Self::NotAFolder { .. } => "name another state folder".into(),
             Self::Full { .. } => "free some space and run this again: nothing was changed".into(),
             Self::Locked { pid: Some(pid), .. } => format!("wait for it, or stop it with `kill {pid}`"),
+            Self::Party(PartyError::Key { name: known, .. } | PartyError::Name { known, .. }) => {
+                format!(
+                    "compare the keys with `{known}` over another channel; `casemate party remove {known}` forgets the old"
+                )
+            }
+            Self::Quota(_) => "sign what waits, or `casemate contract discard` it".into(),
             Self::Newer { .. } => "use the newer Casemate that wrote it".into(),
             Self::Unwritable { path } => {
                 format!("make `{}` writable for this user, or name another folder", path.display())
@@ -130,6 +142,7 @@ impl StoreError {
             | Self::Io { .. }
             | Self::Ledger(_)
             | Self::Locked { pid: None, .. }
+            | Self::Party(PartyError::Unknown(_))
             | Self::Run(_)
             | Self::Sqlite { .. } => return None,
         })

@@ -4,7 +4,10 @@
 //! it is refused: nothing is doubled, nothing is changed afterwards.
 
 use casemate_cose::{Digest, PublicKey, SigningKey, UnixTime};
-use casemate_ledger::{BodyError, Event, Log, Origin, Receipt, ReceiptBody, ReceiptError, TreeError, reads};
+use casemate_ledger::{
+    BodyError, DurableReceipt, Event, Leave, Log, OfPermit, OfRelease, Origin, Receipt, ReceiptBody, ReceiptError,
+    TreeError, reads,
+};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use thiserror::Error;
 
@@ -84,7 +87,7 @@ pub struct LedgerHead {
 }
 
 impl Store {
-    /// Logs the release of a decided run's keys. The keys may leave once this has returned.
+    /// Logs the release of a decided run's keys. What this returns lets them leave.
     ///
     /// # Errors
     /// [`RunError`] where the run is unknown, not decided, or differs from the body; [`FloorError`](crate::FloorError)
@@ -94,11 +97,11 @@ impl Store {
         body: &ReceiptBody,
         salt: &[u8; 32],
         signer: &LogSigner<'_>,
-    ) -> Result<Receipt, StoreError> {
-        self.step(Event::Release, RunState::Decided, RunState::Released, body, salt, signer).await
+    ) -> Result<DurableReceipt<OfRelease>, StoreError> {
+        self.step(RunState::Decided, RunState::Released, body, salt, signer).await
     }
 
-    /// Logs the permit for one result of a released run. The permit may leave once this has returned.
+    /// Logs the permit for one result of a released run. What this returns lets it leave.
     ///
     /// # Errors
     /// As [`Store::commit_release`]; also where the run has a permit for another result.
@@ -107,12 +110,12 @@ impl Store {
         body: &ReceiptBody,
         salt: &[u8; 32],
         signer: &LogSigner<'_>,
-    ) -> Result<Receipt, StoreError> {
-        self.step(Event::Permit, RunState::Released, RunState::Permitted, body, salt, signer).await
+    ) -> Result<DurableReceipt<OfPermit>, StoreError> {
+        self.step(RunState::Released, RunState::Permitted, body, salt, signer).await
     }
 
-    /// Logs a refusal. Where it is of the very session (keep key) of a run that was decided on, it ends that run; a refusal
-    /// of anybody else who names that run does not touch it.
+    /// Logs a refusal. Where it is of the very session (keep key and evidence) of a run that was decided on, it ends that
+    /// run; a refusal of anybody else who names that run does not touch it.
     ///
     /// # Errors
     /// [`RunError`] where the run was permitted already, or refused for another reason; [`LedgerError`].
@@ -124,6 +127,42 @@ impl Store {
     ) -> Result<Receipt, StoreError> {
         let mut tx = self.begin().await?;
         let receipt = refuse(&mut tx, body, salt, signer).await.map_err(self.fail())?;
+        self.commit(tx).await?;
+        self.export_new().await?;
+        Ok(receipt)
+    }
+
+    /// Logs that a keep was refused before anything was decided for it. Whatever run it names, in whatever words, that run
+    /// is another session's and goes on.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn commit_refused_claim(
+        &self,
+        body: &ReceiptBody,
+        salt: &[u8; 32],
+        signer: &LogSigner<'_>,
+    ) -> Result<Receipt, StoreError> {
+        let mut tx = self.begin().await?;
+        let receipt = refuse_claim(&mut tx, body, salt, signer).await.map_err(self.fail())?;
+        self.commit(tx).await?;
+        self.export_new().await?;
+        Ok(receipt)
+    }
+
+    /// Ends a decided or released run whose keep ended it, and logs that. None where the run has ended already, by a
+    /// permit, a refusal or an end: a run has one end.
+    ///
+    /// # Errors
+    /// [`RunError`] where the run is unknown or differs from the body; [`LedgerError`].
+    pub async fn commit_end(
+        &self,
+        body: &ReceiptBody,
+        salt: &[u8; 32],
+        signer: &LogSigner<'_>,
+    ) -> Result<Option<Receipt>, StoreError> {
+        let mut tx = self.begin().await?;
+        let receipt = end(&mut tx, body, salt, signer).await.map_err(self.fail())?;
         self.commit(tx).await?;
         self.export_new().await?;
         Ok(receipt)
@@ -216,20 +255,21 @@ impl Store {
         Ok(())
     }
 
-    async fn step(
+    #[expect(clippy::disallowed_methods, reason = "here is the commit that it speaks of")]
+    async fn step<K: Leave>(
         &self,
-        event: Event,
         from: RunState,
         to: RunState,
         body: &ReceiptBody,
         salt: &[u8; 32],
         signer: &LogSigner<'_>,
-    ) -> Result<Receipt, StoreError> {
+    ) -> Result<DurableReceipt<K>, StoreError> {
         let mut tx = self.begin().await?;
-        let receipt = advance(&mut tx, (event, from, to), body, salt, signer).await.map_err(self.fail())?;
+        let receipt = advance(&mut tx, (K::EVENT, from, to), body, salt, signer).await.map_err(self.fail())?;
         self.commit(tx).await?;
         self.export_new().await?;
-        Ok(receipt)
+        let durable = DurableReceipt::after_commit(receipt, signer.origin, &signer.key.public());
+        durable.map_err(|error| LedgerError::Damaged(error.to_string()).into())
     }
 }
 
@@ -271,29 +311,73 @@ async fn refuse(
     signer: &LogSigner<'_>,
 ) -> Result<Receipt, Failure> {
     let event = Event::Refusal;
-    let bytes = bytes_of(event, body)?;
-    let decision = body.decision_digest();
-    let mut ended = None;
     if let Some(id) = &body.run
         && let Some(known) = run::by_id(tx, id).await?
-        && body.keep_key == Some(known.terms.keep_key)
+        && (body.keep_key, body.evidence) == (Some(known.terms.keep_key), Some(known.terms.evidence))
     {
         match known.state {
-            RunState::Decided | RunState::Released => run::set_state(tx, id, RunState::Refused).await?,
+            RunState::Decided | RunState::Released => {
+                run::set_state(tx, id, RunState::Refused).await?;
+                return append_refusal(tx, body, salt, signer).await;
+            }
             RunState::Permitted => return Err(RunError::State { run: *id, state: known.state, event }.into()),
+            RunState::Refused if refused_before(tx, body).await?.is_none() => {
+                return Err(RunError::Repeated { run: *id, event }.into());
+            }
             RunState::Refused => {}
         }
-        ended = Some((*id, known.state));
     }
-    let again =
-        sqlx::query("SELECT receipt FROM entries WHERE decision = ? AND event = ? ORDER BY log DESC, number DESC");
-    let again = again.bind(decision.as_bytes().as_slice()).bind(event.as_str()).fetch_optional(&mut *tx).await?;
-    match (ended, again) {
-        (None | Some((_, RunState::Refused)), Some(row)) => return read_receipt(&row),
-        (Some((id, RunState::Refused)), None) => return Err(RunError::Repeated { run: id, event }.into()),
-        _ => {}
+    refuse_claim(tx, body, salt, signer).await
+}
+
+async fn refuse_claim(
+    tx: &mut SqliteConnection,
+    body: &ReceiptBody,
+    salt: &[u8; 32],
+    signer: &LogSigner<'_>,
+) -> Result<Receipt, Failure> {
+    match refused_before(tx, body).await? {
+        Some(receipt) => Ok(receipt),
+        None => append_refusal(tx, body, salt, signer).await,
     }
+}
+
+async fn append_refusal(
+    tx: &mut SqliteConnection,
+    body: &ReceiptBody,
+    salt: &[u8; 32],
+    signer: &LogSigner<'_>,
+) -> Result<Receipt, Failure> {
+    let event = Event::Refusal;
+    let (bytes, decision) = (bytes_of(event, body)?, body.decision_digest());
     append::append(tx, Entry { event, subject: body.run.as_ref(), body: bytes, decision, salt }, signer).await
+}
+
+/// The receipt of the same refusal, the time aside.
+async fn refused_before(tx: &mut SqliteConnection, body: &ReceiptBody) -> Result<Option<Receipt>, Failure> {
+    let row =
+        sqlx::query("SELECT receipt FROM entries WHERE decision = ? AND event = ? ORDER BY log DESC, number DESC");
+    let row = row.bind(body.decision_digest().as_bytes().as_slice()).bind(Event::Refusal.as_str());
+    row.fetch_optional(tx).await?.as_ref().map(read_receipt).transpose()
+}
+
+async fn end(
+    tx: &mut SqliteConnection,
+    body: &ReceiptBody,
+    salt: &[u8; 32],
+    signer: &LogSigner<'_>,
+) -> Result<Option<Receipt>, Failure> {
+    let event = Event::End;
+    let bytes = bytes_of(event, body)?;
+    let id = body.run.ok_or(BodyError::Lacks { event, field: "run" })?;
+    let known = run::by_id(tx, &id).await?.ok_or(RunError::Unknown { run: id })?;
+    check_body(tx, &known, body).await?;
+    if matches!(known.state, RunState::Permitted | RunState::Refused) {
+        return Ok(None);
+    }
+    run::set_state(tx, &id, RunState::Refused).await?;
+    let entry = Entry { event, subject: Some(&id), body: bytes, decision: body.decision_digest(), salt };
+    append::append(tx, entry, signer).await.map(Some)
 }
 
 async fn revoke(

@@ -1,4 +1,4 @@
-//! Durable state of a party in one folder: datasets, contracts and their floors, runs, the ledger.
+//! Durable state of a party in one folder: datasets, known parties, contracts and their floors, runs, the ledger.
 //!
 //! ```text
 //! DIR/            mode 0700
@@ -17,7 +17,9 @@ mod error;
 mod export;
 mod ledger;
 mod lock;
+mod mail;
 mod open;
+mod party;
 mod row;
 mod run;
 mod study;
@@ -27,6 +29,8 @@ pub use dataset::{Dataset, DatasetError, DatasetVersion, SealedDataset};
 pub use error::StoreError;
 pub use ledger::{LedgerError, LedgerHead, LogSigner};
 pub use lock::StateLock;
+pub use mail::{Discarded, Mail, MailQuota, Merged, QuotaError};
 pub use open::{FORMAT, Store};
+pub use party::{KnownParty, PartyError};
 pub use run::{Run, RunError, RunState, RunTerms};
 pub use study::{StudyRun, StudyState};

@@ -22,18 +22,7 @@ impl StateLock {
     /// # Errors
     /// [`StoreError::Locked`] with the other's process id; [`StoreError::Unwritable`] and its siblings.
     pub fn acquire(dir: &Path, name: &str) -> Result<Self, StoreError> {
-        let path = dir.join(format!("{name}.lock"));
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = file.map_err(|error| StoreError::io(&path, error))?;
-        let mut held = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(held) => held,
-            Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
-                let mut text = String::new();
-                let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-                return Err(StoreError::Locked { name: name.to_owned(), path: dir.to_owned(), pid });
-            }
-            Err((_, error)) => return Err(StoreError::io(&path, error.into())),
-        };
+        let (path, mut held) = lock(dir, name, FlockArg::LockExclusiveNonblock)?;
         let tell = |file: &mut File| {
             file.set_len(0)?;
             file.rewind()?;
@@ -41,6 +30,32 @@ impl StateLock {
         };
         tell(&mut held).map_err(|error| StoreError::io(&path, error))?;
         Ok(Self(held))
+    }
+
+    /// Takes the lock of the role `name` together with others that share it: nobody can [`StateLock::acquire`] it then.
+    ///
+    /// # Errors
+    /// As [`StateLock::acquire`].
+    pub fn share(dir: &Path, name: &str) -> Result<Self, StoreError> {
+        let (path, held) = lock(dir, name, FlockArg::LockSharedNonblock)?;
+        // One of several has no number to tell; that of whoever was alone before must not stand there.
+        held.set_len(0).map_err(|error| StoreError::io(&path, error))?;
+        Ok(Self(held))
+    }
+}
+
+fn lock(dir: &Path, name: &str, how: FlockArg) -> Result<(PathBuf, Flock<File>), StoreError> {
+    let path = dir.join(format!("{name}.lock"));
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(|error| StoreError::io(&path, error))?;
+    match Flock::lock(file, how) {
+        Ok(held) => Ok((path, held)),
+        Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
+            let mut text = String::new();
+            let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+            Err(StoreError::Locked { name: name.to_owned(), path: dir.to_owned(), pid })
+        }
+        Err((_, error)) => Err(StoreError::io(&path, error.into())),
     }
 }
 
@@ -84,6 +99,25 @@ mod tests {
         StateLock::acquire(folder.path(), "run").unwrap();
         drop(first);
         StateLock::acquire(folder.path(), "broker").unwrap();
+    }
+
+    #[test]
+    fn a_shared_lock_keeps_out_who_wants_it_alone_and_no_other() {
+        let folder = Folder::new("lock-shared");
+        drop(StateLock::acquire(folder.path(), "key").unwrap());
+        let [first, second] = [(); 2].map(|()| StateLock::share(folder.path(), "key").unwrap());
+        let alone = || StateLock::acquire(folder.path(), "key");
+        assert!(
+            matches!(alone().unwrap_err(), StoreError::Locked { pid: None, .. }),
+            "whoever came before is not blamed"
+        );
+        drop(first);
+        assert!(matches!(alone().unwrap_err(), StoreError::Locked { .. }));
+        drop(second);
+        let held = alone().unwrap();
+        assert!(matches!(StateLock::share(folder.path(), "key").unwrap_err(), StoreError::Locked { .. }));
+        drop(held);
+        StateLock::share(folder.path(), "key").unwrap();
     }
 
     #[test]

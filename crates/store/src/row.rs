@@ -1,6 +1,6 @@
 //! Reading columns into types. A value of the wrong length is damage, not a panic.
 
-use casemate_cose::{Digest, UnixTime};
+use casemate_cose::{Digest, PublicKey, UnixTime};
 use sqlx::{ColumnIndex as _, Row as _, sqlite::SqliteRow};
 
 use crate::error::Failure;
@@ -10,6 +10,8 @@ pub(crate) trait Columns {
     fn bytes(&self, column: &str) -> Result<Vec<u8>, Failure>;
     fn digest(&self, column: &str) -> Result<Digest, Failure>;
     fn id(&self, column: &str) -> Result<[u8; 16], Failure>;
+    fn key(&self, column: &str) -> Result<PublicKey, Failure>;
+    fn maybe_key(&self, column: &str) -> Result<Option<PublicKey>, Failure>;
     fn maybe_text(&self, column: &str) -> Result<Option<String>, Failure>;
     fn maybe_time(&self, column: &str) -> Result<Option<UnixTime>, Failure>;
     fn number(&self, column: &str) -> Result<u64, Failure>;
@@ -28,6 +30,16 @@ impl Columns for SqliteRow {
 
     fn id(&self, column: &str) -> Result<[u8; 16], Failure> {
         fixed(self, column)
+    }
+
+    fn key(&self, column: &str) -> Result<PublicKey, Failure> {
+        fixed(self, column).map(PublicKey::from_bytes)
+    }
+
+    fn maybe_key(&self, column: &str) -> Result<Option<PublicKey>, Failure> {
+        let bytes: Option<Vec<u8>> = self.try_get(column)?;
+        let key = |bytes: Vec<u8>| bytes.try_into().map_err(|_| damaged(self, column, "has the wrong length").into());
+        bytes.map(|bytes| key(bytes).map(PublicKey::from_bytes)).transpose()
     }
 
     fn maybe_text(&self, column: &str) -> Result<Option<String>, Failure> {

@@ -61,7 +61,7 @@ pub enum RunState {
     Released,
     /// A result was permitted, with a receipt.
     Permitted,
-    /// The run was refused, with a receipt. Nothing follows.
+    /// The run was refused, or its keep ended it, with a receipt. Nothing follows.
     Refused,
 }
 

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod der;
+mod durable;
 mod folder;
 mod key;
 pub mod pki;
@@ -12,6 +13,7 @@ mod skip;
 pub mod vendor;
 
 use casemate_cose::UnixTime;
+pub use durable::durable;
 pub use folder::Folder;
 pub use key::{key, seed};
 pub use skip::{python, skip, tool, vectors};

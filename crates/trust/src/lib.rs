@@ -7,11 +7,13 @@
 
 mod appraise;
 pub mod domain;
+mod keep;
 mod printable;
 mod reason;
 mod verdict;
 
 pub use appraise::{ACCEPTED_FOR_S, appraise};
 pub use domain::{Domain, DomainError};
+pub use keep::Keep;
 pub use reason::Reason;
 pub use verdict::{Accepted, DenyReason, Verdict};

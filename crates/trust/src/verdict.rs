@@ -1,9 +1,9 @@
 //! The outcome of appraisal: accepted, by a type that only appraisal makes, or denied with every unmet condition.
 
 use casemate_cose::{Digest, PublicKey, UnixTime};
-use casemate_evidence::{Authenticated, Claims, Isolation, Lack};
+use casemate_evidence::{Authenticated, Claims, Format, Isolation, Lack};
 
-use crate::{Reason, domain};
+use crate::{Keep, Reason, domain};
 
 /// The outcome of appraisal. `B` says what the evidence was bound to: only `Bound` leads to a key.
 #[derive(Debug)]
@@ -23,13 +23,19 @@ pub enum Verdict<B> {
 #[derive(Debug)]
 pub struct Accepted<B> {
     authenticated: Authenticated<B>,
+    keep: Keep,
     domain_digest: Digest,
     expires: UnixTime,
 }
 
 impl<B> Accepted<B> {
-    pub(crate) const fn new(authenticated: Authenticated<B>, domain_digest: Digest, expires: UnixTime) -> Self {
-        Self { authenticated, domain_digest, expires }
+    pub(crate) const fn new(
+        authenticated: Authenticated<B>,
+        keep: Keep,
+        domain_digest: Digest,
+        expires: UnixTime,
+    ) -> Self {
+        Self { authenticated, keep, domain_digest, expires }
     }
 
     /// What the evidence was bound to: it names the session.
@@ -42,6 +48,12 @@ impl<B> Accepted<B> {
     #[must_use]
     pub const fn claims(&self) -> &Claims {
         self.authenticated.claims()
+    }
+
+    /// What runs, as the evidence tells it.
+    #[must_use]
+    pub const fn keep(&self) -> &Keep {
+        &self.keep
     }
 
     /// The digest of the domain that accepted it.
@@ -70,6 +82,12 @@ pub enum DenyReason {
     /// The keep runs in debug mode, which no domain can admit yet.
     /// Fault: whoever launched it. Remedy: launch it without.
     Debug,
+    /// No domain can say yet which keeps of this format to accept.
+    /// Fault: nobody's. Remedy: an isolation that domains know.
+    Format {
+        /// The evidence's format.
+        actual: Format,
+    },
     /// The domain does not accept this isolation.
     /// Fault: the runner's choice of host. Remedy: another isolation, or a line in the domain.
     Isolation {
@@ -124,6 +142,7 @@ impl DenyReason {
     pub const fn rule(&self) -> &'static str {
         match self {
             Self::Debug => "domain-debug",
+            Self::Format { .. } => "domain-format",
             Self::Isolation { .. } => "domain-isolation",
             Self::Lack { .. } => "domain-lack",
             Self::Launcher { .. } => "domain-launcher",
@@ -137,6 +156,7 @@ impl DenyReason {
     pub fn expected(&self) -> String {
         match self {
             Self::Debug => "a keep without debug mode".to_owned(),
+            Self::Format { .. } => "evidence of format `software`".to_owned(),
             Self::Isolation { accepted, .. } => one_of("isolation", accepted, |isolation| format!("`{isolation}`")),
             Self::Lack { accepted, .. } => one_of("lack", accepted, |lack| format!("`{lack}`")),
             Self::Launcher { accepted, .. } => {
@@ -154,6 +174,7 @@ impl DenyReason {
     pub fn actual(&self) -> String {
         match self {
             Self::Debug => "a keep in debug mode".to_owned(),
+            Self::Format { actual } => format!("evidence of format `{actual}`"),
             Self::Isolation { actual, .. } => format!("isolation `{actual}`"),
             Self::Lack { actual, .. } => format!("lack `{actual}`: {}", actual.explain().means),
             Self::Launcher { actual, .. } => actual.to_string(),
@@ -167,6 +188,7 @@ impl DenyReason {
     pub fn remedy(&self) -> String {
         match self {
             Self::Debug => "launch the keep without debug mode".to_owned(),
+            Self::Format { .. } => "run in an isolation that domains know; for looking at it, `casemate verify`".to_owned(),
             Self::Isolation { actual, .. } => {
                 format!("run with an accepted isolation, or add a table `[{actual}]` to domain.toml")
             }

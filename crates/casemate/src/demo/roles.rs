@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{failure::Failure, random::random, screen::Screen};
 
-use super::study::Run;
+use super::study::{Run, commands, quote};
 
 /// The parties, their brokers, and where they print.
 pub(super) struct Roles {
@@ -111,6 +111,16 @@ impl Roles {
         Err(Failure::machine(format!("the broker of {who} did not start: {} {}", line.trim(), reason.trim())))
     }
 
+    /// The program as a person types it: its name where the shell finds this very program by it, its path otherwise.
+    pub(super) fn typed_program(&self) -> String {
+        const NAME: &str = "casemate";
+        let found = std::env::var_os("PATH").and_then(|paths| {
+            std::env::split_paths(&paths).map(|folder| folder.join(NAME)).find(|path| path.is_file())
+        });
+        let is_this = |path: PathBuf| fs::canonicalize(path).ok() == fs::canonicalize(&self.program).ok();
+        if found.is_some_and(is_this) { NAME.to_owned() } else { quote(&self.program.display().to_string()) }
+    }
+
     /// An address on this machine that nobody listens on.
     pub(super) fn free_address() -> Result<String, Failure> {
         TcpListener::bind("127.0.0.1:0")
@@ -122,11 +132,12 @@ impl Roles {
     /// Stops the brokers and, under `--json`, prints the demo's object.
     pub(super) fn finish(mut self, run: &Run, attacks: &[Value]) {
         self.stop();
+        let by_hand = commands(&self, run);
         let written: Vec<_> =
             self.written.iter().map(|(path, what)| serde_json::json!({"path": path, "what": what})).collect();
         self.screen.object(&serde_json::json!({
             "seconds": self.started.elapsed().as_secs_f64(), "run": run.object, "result": run.opened, "attacks": attacks,
-            "written": written,
+            "written": written, "by_hand": by_hand,
         }));
     }
 

@@ -10,6 +10,9 @@ use crate::failure::{Failure, Outcome};
 pub(super) const OWNERS: [&str; 2] = ["clinic", "registry"];
 const ALL: [&str; 3] = ["clinic", "registry", "researcher"];
 
+const PURPOSE: &str = "Compare cell nuclei of malignant and benign breast tumours, as averages over patients.";
+const LEGAL_BASIS: &str = "None needed: the data is public (Wisconsin diagnostic breast cancer, 1995).";
+
 /// Per diagnosis: how many patients, and what their cell nuclei measure.
 const COMPUTATIONS: &str = r#"
 [computations.by-diagnosis]
@@ -149,6 +152,11 @@ fn believe(roles: &mut Roles) -> Result<Vec<String>, Failure> {
         let domain = roles.expect(owner, &args)?;
         roles.say(owner, &format!("believes the researcher's host, lacks accepted by name: {}", lacks.join(", ")));
         roles.wrote(string(&domain, "path"), "whom this owner believes");
+        let cards: Vec<_> = ALL.iter().map(|who| text(&roles.dir.join(format!("{who}.card")))).collect();
+        let mut args = vec!["party", "add"];
+        args.extend(cards.iter().map(String::as_str));
+        roles.expect(owner, &args)?;
+        roles.say(owner, "knows the others by their cards: its broker takes contracts from nobody else");
         roles.start_broker(owner)?;
     }
     roles.say("brokers", "both listen, TLS 1.3 only");
@@ -159,6 +167,7 @@ fn agree(roles: &mut Roles, lacks: &[String]) -> Result<PathBuf, Failure> {
     let study = roles.folder("researcher").join("study.toml");
     let cards: Vec<_> = ALL.iter().map(|who| text(&roles.dir.join(format!("{who}.card")))).collect();
     let mut args = vec!["contract", "new", "--study", "breast-cancer"];
+    args.extend(["--purpose", PURPOSE, "--legal-basis", LEGAL_BASIS]);
     args.extend(cards.iter().map(String::as_str));
     for lack in lacks {
         args.extend(["--accept-lack", lack]);
@@ -170,7 +179,7 @@ fn agree(roles: &mut Roles, lacks: &[String]) -> Result<PathBuf, Failure> {
     roles.expect("researcher", &["contract", "check", "study.toml"])?;
     roles.say("researcher", &format!("wrote and checked {}", shown(roles, &study)));
     roles.wrote(&study, "the contract as a person writes it");
-    roles.expect("researcher", &["contract", "sign", "study.toml"])?;
+    roles.expect("researcher", &["contract", "sign", "study.toml", "--yes"])?;
     roles.expect("researcher", &["contract", "send", "study.contract"])?;
     for owner in OWNERS {
         let received = roles.expect(owner, &["contract", "receive"])?;
@@ -180,7 +189,7 @@ fn agree(roles: &mut Roles, lacks: &[String]) -> Result<PathBuf, Failure> {
             .and_then(|contracts| contracts.first())
             .map(|contract| string(contract, "path"))
             .unwrap_or_default();
-        let signed = roles.expect(owner, &["contract", "sign", &path])?;
+        let signed = roles.expect(owner, &["contract", "sign", &path, "--yes"])?;
         roles.say(owner, &format!("received, checked and signed the contract {}", short(&string(&signed, "digest"))));
     }
     let received = roles.expect("researcher", &["contract", "receive", "study.contract"])?;
@@ -226,14 +235,46 @@ pub(super) fn by_hand(roles: &Roles, run: &Run) {
     }
     say("");
     say("Go on by hand");
-    let state =
-        |who: &str| format!("casemate --state {0}/state --passphrase-file {0}/passphrase", roles.folder(who).display());
-    say(&format!("  {} result open {}", state("researcher"), run.result.display()));
-    say(&format!("  casemate receipt verify {} --contract {}", run.receipt.display(), run.contract.display()));
-    say(&format!("  casemate contract show {} --cedar", run.contract.display()));
-    say(&format!("  casemate explain {}", run.receipt.display()));
-    say(&format!("  {} broker run", state("clinic")));
-    say("  casemate doctor");
+    for command in commands(roles, run) {
+        say(&format!("  {command}"));
+    }
+    say("The two brokers go on in the background of your shell; `jobs` names them, `kill %1 %2` stops them.");
+}
+
+/// Commands that work when they are pasted, in this order: first the brokers, then all that anyone would try.
+pub(super) fn commands(roles: &Roles, run: &Run) -> Vec<String> {
+    let casemate = roles.typed_program();
+    let quoted = |path: &std::path::Path| quote(&text(path));
+    let of = |who: &str| {
+        let folder = roles.folder(who);
+        let (state, passphrase) = (quoted(&folder.join("state")), quoted(&folder.join("passphrase")));
+        format!("{casemate} --state {state} --passphrase-file {passphrase}")
+    };
+    let (contract, receipt) = (quoted(&run.contract), quoted(&run.receipt));
+    let brokers = OWNERS.iter().map(|owner| format!("{} broker run &", of(owner)));
+    let rest = [
+        format!("{} result open {}", of("researcher"), quoted(&run.result)),
+        format!("{casemate} receipt verify {receipt} --contract {contract}"),
+        format!("{casemate} contract show {contract} --cedar"),
+        format!("{casemate} explain {receipt}"),
+        format!("{casemate} doctor"),
+        format!(
+            "{} run {contract} --computation by-diagnosis --data {}",
+            of("researcher"),
+            quoted(&roles.folder("researcher"))
+        ),
+    ];
+    brokers.chain(rest).collect()
+}
+
+/// A word as a shell takes it.
+pub(super) fn quote(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// A path as the reader's shell would take it: relative to where the demo was started.

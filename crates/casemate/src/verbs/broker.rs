@@ -11,7 +11,7 @@ use crate::{
     clock,
     failure::{Failure, Outcome, reason_json},
     screen::Screen,
-    state::State,
+    state::{self, State},
 };
 
 /// Dispatches `casemate broker`.
@@ -35,6 +35,10 @@ async fn run(args: &BrokerRunArgs, global: &Global, screen: Screen) -> Outcome {
     let domain = state.dir.join("domain.toml");
     if !domain.exists() {
         screen.step("warning: this owner has no domain yet, so every keep is refused; see `casemate domain init`");
+    }
+    if store.parties().await.map_err(state::store)?.is_empty() {
+        screen
+            .step("warning: no party is known yet, so every stranger's contract is refused; see `casemate party add`");
     }
     let on_event = Box::new(move |event: &Event| tell(screen, event));
     let broker = Broker::new(state.name.clone(), keys, store, domain, clock::now, on_event);
@@ -66,6 +70,7 @@ fn tell(screen: Screen, event: &Event) {
     match event {
         Event::Decided { run } => screen.line(format!("{at}  run {run}: believed, waiting for the other owners")),
         Event::Delivered { study, contract } => screen.line(format!("{at}  contract of {study} received: {contract}")),
+        Event::Ended { run, why } => screen.line(format!("{at}  run {run}: ended by its keep: {why}")),
         Event::Failed { why } => screen.line(format!("{at}  a connection ended: {why}")),
         Event::Permitted { run } => screen.line(format!("{at}  run {run}: permitted its result")),
         Event::Refused { reasons } => {
@@ -76,19 +81,44 @@ fn tell(screen: Screen, event: &Event) {
         Event::Released { run, datasets } => {
             screen.line(format!("{at}  run {run}: released the key of {}", datasets.join(", ")));
         }
+        Event::StoreFailed { cause, remedy } => {
+            screen.line(format!("{at}  this broker's own store fails, so that it refuses everything: {cause}"));
+            screen.line(format!("{at}  remedy: {remedy}"));
+        }
+        Event::TurnedAway { source, why, untold } => {
+            screen.line(format!("{at}  a connection from {source} was turned away: {why}{}", more(*untold)));
+        }
+        Event::Unlogged { reasons, count } => {
+            for reason in reasons {
+                screen.line(format!("{at}  refused, not in the ledger ({count} so far): {reason}"));
+            }
+        }
     }
     screen.object(&event_json(event));
+}
+
+fn more(untold: u64) -> String {
+    if untold == 0 { String::new() } else { format!("; {untold} more were not shown") }
 }
 
 fn event_json(event: &Event) -> serde_json::Value {
     match event {
         Event::Decided { run } => json!({"event": "decided", "run": run}),
         Event::Delivered { study, contract } => json!({"event": "delivered", "study": study, "contract": contract}),
+        Event::Ended { run, why } => json!({"event": "ended", "run": run, "why": why}),
         Event::Failed { why } => json!({"event": "failed", "why": why}),
         Event::Permitted { run } => json!({"event": "permitted", "run": run}),
         Event::Refused { reasons } => {
             json!({"event": "refused", "reasons": reasons.iter().map(reason_json).collect::<Vec<_>>()})
         }
         Event::Released { run, datasets } => json!({"event": "released", "run": run, "datasets": datasets}),
+        Event::StoreFailed { cause, remedy } => json!({"event": "store-failed", "cause": cause, "remedy": remedy}),
+        Event::TurnedAway { source, why, untold } => {
+            json!({"event": "turned-away", "source": source.to_string(), "why": why, "untold": untold})
+        }
+        Event::Unlogged { reasons, count } => {
+            let reasons: Vec<_> = reasons.iter().map(reason_json).collect();
+            json!({"event": "unlogged", "reasons": reasons, "count": count})
+        }
     }
 }

@@ -1,18 +1,16 @@
-//! `casemate contract`: write, check, show and sign what the parties agree.
+//! `casemate contract`: write, check and show what the parties agree. Signing and mail are files of their own.
 
-use std::{
-    fs,
-    ops::Range,
-    path::{Path, PathBuf},
+use std::{ops::Range, path::Path};
+
+use casemate_contract::{
+    Compiled, Contract, ContractErrors, Prose, SignedContract, StudyId, TemplateSpec, template, untouched,
 };
-
-use casemate_contract::{Compiled, Contract, ContractErrors, SignedContract, StudyId, TemplateSpec, template};
 use casemate_evidence::Lack;
 use serde_json::json;
 use toml_edit::Document;
 
 use crate::{
-    cli::{ContractFileArgs, ContractNewArgs, ContractShowArgs, ContractSignArgs, ContractVerb, Global},
+    cli::{ContractFileArgs, ContractNewArgs, ContractShowArgs, ContractVerb, Global},
     clock,
     failure::{Failure, Outcome},
     files,
@@ -22,8 +20,9 @@ use crate::{
 };
 
 use super::{
-    contract_mail,
+    contract_mail, contract_sign,
     domain::{read_card, read_lacks},
+    party,
 };
 
 /// A contract made by `contract new` runs for a year.
@@ -32,16 +31,17 @@ const TEMPLATE_VALID_S: u64 = 365 * 86_400;
 /// Dispatches `casemate contract`.
 pub(crate) async fn contract(verb: &ContractVerb, global: &Global, screen: Screen) -> Outcome {
     match verb {
-        ContractVerb::New(args) => new(args, screen),
+        ContractVerb::New(args) => new(args, global, screen).await,
         ContractVerb::Check(args) => check(args, screen).await,
         ContractVerb::Show(args) => show(args, screen).await,
-        ContractVerb::Sign(args) => sign(args, global, screen).await,
+        ContractVerb::Sign(args) => contract_sign::sign(args, global, screen).await,
         ContractVerb::Send(args) => contract_mail::send(args, global, screen).await,
         ContractVerb::Receive(args) => contract_mail::receive(args, global, screen).await,
+        ContractVerb::Discard(args) => contract_mail::discard(args, global, screen).await,
     }
 }
 
-fn new(args: &ContractNewArgs, screen: Screen) -> Outcome {
+async fn new(args: &ContractNewArgs, global: &Global, screen: Screen) -> Outcome {
     let study: StudyId = args.study.parse().map_err(|error| Failure::input(format!("--study: {error}")))?;
     if args.out.exists() {
         return Err(Failure::input(format!("`{}` exists", args.out.display())).help("choose another file with --out"));
@@ -50,16 +50,35 @@ fn new(args: &ContractNewArgs, screen: Screen) -> Outcome {
     let at = clock::now();
     let accept_lacks =
         if args.accept_lacks.is_empty() { vec![Lack::SecretPlaintext] } else { read_lacks(&args.accept_lacks)? };
-    let spec = TemplateSpec { study, expires: at.plus_s(TEMPLATE_VALID_S), accept_lacks, at };
+    let (purpose, legal_basis) =
+        (prose("--purpose", args.purpose.as_ref())?, prose("--legal-basis", args.legal_basis.as_ref())?);
+    let spec = TemplateSpec { study, purpose, legal_basis, expires: at.plus_s(TEMPLATE_VALID_S), accept_lacks, at };
     let text = template(&cards, &spec).map_err(|error| Failure::input(error.to_string()))?;
+    // Whoever only writes a contract down for others need be no party.
+    let known = if State::is_party(global) {
+        let state = State::open(global)?;
+        party::remember(&state, &state.store().await?, &cards).await?
+    } else {
+        Vec::new()
+    };
     files::write(&args.out, text.as_bytes())?;
+    if !known.is_empty() {
+        let names: Vec<_> = known.iter().map(|party| party.name.as_str()).collect();
+        screen.line(format!("known from now on, by their cards: {}", names.join(", ")));
+    }
     screen.line(format!("wrote {}: read it, change it, then `casemate contract check` and `sign`", args.out.display()));
     screen.object(&json!({"study": args.study, "path": args.out}));
     Ok(())
 }
 
+fn prose(option: &str, text: Option<&String>) -> Result<Option<Prose>, Failure> {
+    let parsed = text.map(|text| text.parse()).transpose();
+    parsed.map_err(|error| Failure::input(format!("{option}: {error}")))
+}
+
 async fn check(args: &ContractFileArgs, screen: Screen) -> Outcome {
     let signed = load(&args.file).await?;
+    filled_in(&args.file, signed.compiled().contract())?;
     let compiled = signed.compiled();
     screen.line(format!("{} is in order: {}", args.file.display(), compiled.digest()));
     let mut computations = Vec::new();
@@ -103,40 +122,6 @@ async fn show(args: &ContractShowArgs, screen: Screen) -> Outcome {
     Ok(())
 }
 
-async fn sign(args: &ContractSignArgs, global: &Global, screen: Screen) -> Outcome {
-    let mut signed = load(&args.file).await?;
-    let state = State::open(global)?;
-    let (keys, store) = state.unlock().await?;
-    let party = signed.sign(keys.identity()).map_err(|error| Failure::input(error.to_string()).help(error.help()))?;
-    let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("contract"));
-    let study = signed.compiled().contract().study();
-    let digest = signed.compiled().digest();
-    let merged = store
-        .merge_contract(&digest, study.id.as_str(), study.sequence, clock::now(), |stored| merge(stored, &signed))
-        .await
-        .map_err(contract_mail::merge_failure)?;
-    files::write(&out, &merged.bytes)?;
-    let all = SignedContract::from_bytes(&merged.bytes).map_err(|error| Failure::machine(error.to_string()))?;
-    let missing: Vec<_> = all.missing().iter().map(ToString::to_string).collect();
-    screen.line(format!("{party} signed {digest}"));
-    screen.line(format!("  written to {}; {}", out.display(), still(&missing)));
-    screen.object(&json!({
-        "party": party.as_str(), "digest": digest.to_string(), "contract": out, "missing": missing,
-    }));
-    Ok(())
-}
-
-/// The stored copy of a contract with the signatures of another.
-pub(crate) fn merge(
-    stored: Option<&[u8]>,
-    signed: &SignedContract,
-) -> Result<Vec<u8>, casemate_contract::SignatureError> {
-    let Some(stored) = stored else { return Ok(signed.to_bytes()) };
-    let mut merged = SignedContract::from_bytes(stored)?;
-    merged.merge(signed)?;
-    Ok(merged.to_bytes())
-}
-
 /// Whose signatures are still to come, in words.
 pub(crate) fn still(missing: &[String]) -> String {
     if missing.is_empty() { "signed by all".to_owned() } else { format!("still to sign: {}", missing.join(", ")) }
@@ -148,8 +133,7 @@ fn list(names: &[String]) -> String {
 
 /// Reads a study.toml or a .contract, checked in every respect, the SQL included.
 pub(crate) async fn load(path: &Path) -> Result<SignedContract, Failure> {
-    let is_toml = path.extension().is_some_and(|ending| ending == "toml");
-    if !is_toml {
+    if !is_toml(path) {
         let signed = read_signed(path)?;
         let problems = sql_check::check(signed.compiled().contract()).await;
         return if problems.is_empty() {
@@ -176,6 +160,26 @@ pub(crate) async fn load(path: &Path) -> Result<SignedContract, Failure> {
         .marked(path, &text, marks))
 }
 
+/// Refuses a contract in which the template's own text still stands for what is agreed.
+pub(crate) fn filled_in(path: &Path, contract: &Contract) -> Outcome {
+    let fields = untouched(contract.study());
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::input(format!("`{}` says nothing of its own for {}", path.display(), fields.join(" and ")))
+        .help("write what the study is for and on what legal basis, in place of the template's text");
+    let Some(text) = is_toml(path).then(|| files::read_text(path)).transpose()? else { return Err(failure) };
+    let document = Document::parse(text.as_str()).ok();
+    let span = |field: &str| document.as_ref()?.get("study")?.get(field)?.span();
+    let mark = |field: &str| (span(field).unwrap_or(0..0), format!("the template's text for `{field}`"));
+    let marks = fields.into_iter().map(mark).collect();
+    Err(failure.marked(path, &text, marks))
+}
+
+fn is_toml(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "toml")
+}
+
 /// Reads a .contract with its signatures verified.
 pub(crate) fn read_signed(path: &Path) -> Result<SignedContract, Failure> {
     SignedContract::from_bytes(&files::read(path)?).map_err(|error| {
@@ -199,18 +203,4 @@ fn not_in_order(path: &Path, text: &str, errors: &ContractErrors) -> Failure {
 
 fn sql_span(document: Option<&Document<&str>>, computation: &str) -> Option<Range<usize>> {
     document?.get("computations")?.get(computation)?.get("sql")?.span()
-}
-
-/// The file name under which a received contract is written.
-pub(crate) fn received_path(signed: &SignedContract) -> Result<PathBuf, Failure> {
-    let path = PathBuf::from(format!("{}.contract", signed.compiled().contract().study().id));
-    if !path.exists() {
-        return Ok(path);
-    }
-    let digest = fs::read(&path).ok().and_then(|bytes| SignedContract::from_bytes(&bytes).ok());
-    if digest.is_some_and(|known| known.compiled().digest() == signed.compiled().digest()) {
-        return Ok(path);
-    }
-    let study = signed.compiled().contract().study();
-    Ok(PathBuf::from(format!("{}-{}-{}.contract", study.id, study.sequence, signed.compiled().digest().short())))
 }

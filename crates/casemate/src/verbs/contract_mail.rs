@@ -1,8 +1,10 @@
-//! `casemate contract send` and `receive`: contracts and signatures by way of the owners' brokers.
+//! `casemate contract send`, `receive` and `discard`: contracts and signatures by way of the owners' brokers.
+
+use std::path::{Path, PathBuf};
 
 use casemate_contract::{Broker, SignatureError, SignedContract};
 use casemate_service::{ChannelError, MailError, deliver_contract, fetch_contracts};
-use casemate_store::MergeError;
+use casemate_store::{Discarded, MergeError};
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,7 +16,7 @@ use crate::{
     state::{self, State},
 };
 
-use super::contract::{merge, read_signed, received_path, still};
+use super::contract::{read_signed, still};
 
 /// Brings a contract to every owner's broker that it names.
 pub(crate) async fn send(args: &ContractFileArgs, global: &Global, screen: Screen) -> Outcome {
@@ -49,7 +51,7 @@ pub(crate) async fn receive(args: &ContractReceiveArgs, global: &Global, screen:
     Ok(())
 }
 
-async fn complete(path: &std::path::Path, state: &State, screen: Screen) -> Result<Value, Failure> {
+async fn complete(path: &Path, state: &State, screen: Screen) -> Result<Value, Failure> {
     let mut signed = read_signed(path)?;
     let (keys, store) = state.unlock().await?;
     let study = signed.compiled().contract().study().clone();
@@ -65,7 +67,7 @@ async fn complete(path: &std::path::Path, state: &State, screen: Screen) -> Resu
         }
     }
     store
-        .merge_contract(&digest, study.id.as_str(), study.sequence, clock::now(), |stored| merge(stored, &signed))
+        .merge_contract(&digest, study.id.as_str(), study.sequence, clock::now(), |stored| merged(stored, &signed))
         .await
         .map_err(merge_failure)?;
     files::write(path, &signed.to_bytes())?;
@@ -73,18 +75,62 @@ async fn complete(path: &std::path::Path, state: &State, screen: Screen) -> Resu
 }
 
 async fn waiting(state: &State, screen: Screen) -> Result<Vec<Value>, Failure> {
-    let store = state.store().await?;
+    let stored = state.store().await?.contracts().await.map_err(state::store)?;
     let mut reports = Vec::new();
-    for stored in store.contracts().await.map_err(state::store)? {
-        let signed = SignedContract::from_bytes(&stored.bytes).map_err(|error| signature_failure(&error))?;
-        let path = received_path(&signed)?;
+    for contract in &stored {
+        let mut signed = SignedContract::from_bytes(&contract.bytes).map_err(|error| signature_failure(&error))?;
+        let is_alone = stored.iter().filter(|other| other.study == contract.study).count() == 1;
+        let path = received_path(&signed, is_alone, screen);
+        if path.exists() {
+            signed = same_contract(&path, &signed)?;
+        }
         files::write(&path, &signed.to_bytes())?;
         reports.push(report(&path, &signed, screen));
     }
     Ok(reports)
 }
 
-fn report(path: &std::path::Path, signed: &SignedContract, screen: Screen) -> Value {
+/// The file name under which a received contract is written: its study's where no other contract has that name, or else
+/// one with its digest.
+fn received_path(signed: &SignedContract, is_alone: bool, screen: Screen) -> PathBuf {
+    let study = signed.compiled().contract().study();
+    let plain = PathBuf::from(format!("{}.contract", study.id));
+    let why = match (plain.exists(), is_alone) {
+        (true, _) if same_contract(&plain, signed).is_ok() => return plain,
+        (true, _) => format!("`{}` is another contract and stays as it is", plain.display()),
+        (false, true) => return plain,
+        (false, false) => format!("several contracts of {} are here", study.id),
+    };
+    let digest = signed.compiled().digest();
+    screen.line(format!("{why}: this one is named by its digest, {digest}"));
+    PathBuf::from(format!("{}-{}-{}.contract", study.id, study.sequence, digest.short()))
+}
+
+/// The contract with the signatures that its file has already. Another contract in that file is not replaced.
+fn same_contract(path: &Path, signed: &SignedContract) -> Result<SignedContract, Failure> {
+    let held = files::read(path)?;
+    signed.merged_into(Some(&held)).map_err(|error| {
+        Failure::input(format!("`{}` is not replaced: {error}", path.display())).help("move the file away")
+    })
+}
+
+/// Throws away what came by mail.
+pub(crate) async fn discard(args: &ContractFileArgs, global: &Global, screen: Screen) -> Outcome {
+    let digest = read_signed(&args.file)?.compiled().digest();
+    let store = State::open(global)?.store().await?;
+    match store.discard_mail(&digest).await.map_err(state::store)? {
+        Discarded::Removed => {
+            screen.line(format!("{digest} waits at this party's broker no more; the file stays"));
+            screen.object(&json!({"discarded": digest.to_string()}));
+            Ok(())
+        }
+        Discarded::Own => Err(Failure::refused(format!("{digest} is this party's own contract"), Vec::new())
+            .help("what is signed can't be taken back; it ends when it expires or is superseded")),
+        Discarded::Unknown => Err(Failure::input(format!("{digest} does not wait at this party's broker"))),
+    }
+}
+
+fn report(path: &Path, signed: &SignedContract, screen: Screen) -> Value {
     let study = signed.compiled().contract().study();
     let missing: Vec<_> = signed.missing().iter().map(ToString::to_string).collect();
     screen.line(format!("{}: study {}, sequence {}, {}", path.display(), study.id, study.sequence, still(&missing)));
@@ -112,6 +158,11 @@ fn mail_failure(owner: &str, error: MailError) -> Failure {
 
 fn signature_failure(error: &SignatureError) -> Failure {
     Failure::input(error.to_string()).help(error.help())
+}
+
+/// The stored copy of a contract with the signatures of another copy.
+pub(crate) fn merged(stored: Option<&[u8]>, signed: &SignedContract) -> Result<Vec<u8>, SignatureError> {
+    signed.merged_into(stored).map(|merged| merged.to_bytes())
 }
 
 /// A contract that could not be merged with the stored copy.

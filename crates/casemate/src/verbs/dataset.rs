@@ -61,6 +61,13 @@ pub(crate) fn content(dataset: &Dataset) -> Result<Content, Failure> {
     Ok(Content::Table { entity: entity.parse().map_err(|error| bad(&error))?, columns })
 }
 
+/// What a sealed file holds, in words.
+pub(crate) fn in_words(content: &Content) -> String {
+    let Content::Table { entity, columns } = content else { return "a file".to_owned() };
+    let columns: Vec<_> = columns.iter().map(|column| format!("{} {}", column.name, column.kind)).collect();
+    format!("a table, entity `{entity}`, columns {}", columns.join(", "))
+}
+
 const fn contract_type(kind: casemate_seal::ColumnType) -> ColumnType {
     use casemate_seal::ColumnType as Sealed;
     match kind {

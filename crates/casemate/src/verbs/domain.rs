@@ -31,27 +31,28 @@ fn init(args: &DomainInitArgs, global: &Global, screen: Screen) -> Outcome {
         return Err(Failure::input(format!("`{}` exists", path.display()))
             .help("edit it, or move it away: the broker reads it again for every run"));
     }
-    let card = read_card(&args.host)?;
-    let launcher =
-        card.launcher.ok_or_else(|| Failure::input(format!("the card of {} names no launcher", card.name)))?;
     let (digest, source) = match &args.runtime {
         Some(text) => {
             (text.parse::<Digest>().map_err(|error| Failure::input(format!("--runtime: {error}")))?, "--runtime")
         }
         None => (runtime::digest()?, "this program"),
     };
-    if card.runtime.is_some_and(|runtime| runtime != digest) {
-        screen.step(format!(
-            "warning: {} runs another build than {source}; keeps on its host will be refused",
-            card.name
-        ));
+    let mut launchers = Vec::new();
+    for path in &args.hosts {
+        let card = read_card(path)?;
+        launchers.push(launcher(&card)?);
+        if card.runtime.is_some_and(|runtime| runtime != digest) {
+            screen.step(format!(
+                "warning: {} runs another build than {source}; keeps on its host will be refused",
+                card.name
+            ));
+        }
     }
     let lacks = read_lacks(&args.accept_lacks)?;
-    let launcher = domain::Launcher { name: format!("host of {}", card.name), key: launcher };
     let runtime = domain::Runtime { name: format!("casemate {}", env!("CARGO_PKG_VERSION")), digest };
     let domain = Domain::new(
         state.name.to_string(),
-        vec![launcher],
+        launchers,
         vec![runtime],
         Some(domain::Process { accept_lacks: lacks.into_iter().collect() }),
     )
@@ -61,6 +62,13 @@ fn init(args: &DomainInitArgs, global: &Global, screen: Screen) -> Outcome {
     explain::domain(&domain, screen);
     screen.object(&json!({"path": path, "digest": domain.digest().to_string()}));
     Ok(())
+}
+
+fn launcher(card: &PartyCard) -> Result<domain::Launcher, Failure> {
+    match card.launcher {
+        Some(key) => Ok(domain::Launcher { name: format!("host of {}", card.name), key }),
+        None => Err(Failure::input(format!("the card of {} names no launcher", card.name))),
+    }
 }
 
 fn show(global: &Global, screen: Screen) -> Outcome {

@@ -1,6 +1,9 @@
 //! `casemate explain`: what a file is, in words. Nothing is believed of it that is not said to be verified.
 
-use casemate_contract::{DecisionStatement, ManifestFields, PartyCard, PermitStatement, RunBundle, SignedContract};
+use casemate_contract::{
+    Compiled, Contract, DecisionStatement, ManifestFields, PartyCard, PermitStatement, RunBundle, SignedContract,
+};
+use casemate_cose::UnixTime;
 use casemate_evidence::{Evidence, software::Statement};
 use casemate_ledger::{Receipt, ReceiptBody};
 use casemate_trust::Domain;
@@ -13,12 +16,16 @@ use crate::{
     screen::Screen,
 };
 
+/// How a Parquet file with an encrypted footer begins [parquet-format, Encryption.md §5.1].
+const SEALED_TABLE: &[u8] = b"PARE";
+
 /// Explains a file.
 pub(crate) fn explain(args: &ExplainArgs, screen: Screen) -> Outcome {
     let bytes = files::read(&args.file)?;
     let kind = recognise(&bytes, screen).ok_or_else(|| {
-        Failure::input(format!("`{}` is nothing that Casemate writes", args.file.display()))
-            .help("it explains run records, receipts, contracts, manifests, evidence, cards and domains")
+        Failure::input(format!("`{}` is nothing that Casemate writes", args.file.display())).help(
+            "it explains run records, receipts, contracts, manifests, evidence, decisions, permits, cards and domains",
+        )
     })?;
     screen.object(&json!({"file": args.file, "kind": kind, "bytes": bytes.len()}));
     Ok(())
@@ -52,6 +59,21 @@ fn recognise(bytes: &[u8], screen: Screen) -> Option<&'static str> {
         card(&found, screen);
         return Some("card");
     }
+    if let Ok(signer) = casemate_cose::claimed_signer(bytes) {
+        if let Ok(found) = DecisionStatement::verify(bytes, &signer) {
+            decision(&found, signer, screen);
+            return Some("decision");
+        }
+        if let Ok(found) = PermitStatement::verify(bytes, &signer) {
+            screen.line(format!("the permit of {}, signed by {signer}: believe it if that is its broker", found.owner));
+            permit(&found, screen);
+            return Some("permit");
+        }
+    }
+    if bytes.starts_with(SEALED_TABLE) {
+        screen.line("a sealed table: Parquet whose footer is encrypted; only its dataset's key opens it");
+        return Some("sealed table");
+    }
     if bytes.starts_with(b"age-encryption.org/") || bytes.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
         screen.line("an age file: a result, a sealed file, or a key file; only its recipient or passphrase opens it");
         return Some("age file");
@@ -61,7 +83,30 @@ fn recognise(bytes: &[u8], screen: Screen) -> Option<&'static str> {
         domain(&found, screen);
         return Some("domain");
     }
+    if let Ok(found) = Contract::parse(text, UnixTime(0)) {
+        screen.line("a contract as a person writes it; nobody has signed it");
+        screen.line(Compiled::new(found).show().trim_end());
+        return Some("contract");
+    }
     None
+}
+
+/// A broker's verdict on a keep.
+fn decision(found: &DecisionStatement, signer: casemate_cose::PublicKey, screen: Screen) {
+    screen.line(format!("the decision of {}, signed by {signer}: believe it if that is its broker", found.owner));
+    screen.line(format!("  verdict    the keep of run {} is accepted, under the domain {}", found.run, found.domain));
+    screen.line(format!("  evidence   {}", found.evidence));
+    screen.line(format!("  contract   {}", found.contract));
+    screen.line(format!("  decision   at {} to release, counts until {}", found.at, found.expires));
+}
+
+/// What a permit lets out.
+fn permit(permit: &PermitStatement, screen: Screen) {
+    screen.line(format!("  permit     at {} for the result {}", permit.at, permit.result));
+    for gate in &permit.gates {
+        let outcome = if gate.passed { "passed" } else { "refused" };
+        screen.line(format!("  gate       {}: {}: {outcome}", gate.dataset, gate.gate));
+    }
 }
 
 /// A party's card.
@@ -72,7 +117,8 @@ pub(crate) fn card(card: &PartyCard, screen: Screen) {
         screen.line(format!("  broker     {} at {}", broker.key, broker.address));
     }
     if let Some(launcher) = card.launcher {
-        screen.line(format!("  launcher   {launcher}   whoever believes it lets this party's host vouch for keeps"));
+        screen
+            .line(format!("  launcher   {launcher}   vouches for keeps that this party runs, to whoever believes it"));
     }
     if let Some(runtime) = card.runtime {
         screen.line(format!("  runtime    {runtime}"));
@@ -127,12 +173,8 @@ fn statements(broker: &casemate_contract::BrokerRecord, screen: Screen) {
     if let Ok(decision) = DecisionStatement::verify(&broker.decision, &signer) {
         screen.line(format!("  decision   at {} to release, counts until {}", decision.at, decision.expires));
     }
-    if let Ok(permit) = PermitStatement::verify(&broker.permit, &signer) {
-        screen.line(format!("  permit     at {} for the result {}", permit.at, permit.result));
-        for gate in &permit.gates {
-            let outcome = if gate.passed { "passed" } else { "refused" };
-            screen.line(format!("  gate       {}: {}: {outcome}", gate.dataset, gate.gate));
-        }
+    if let Ok(found) = PermitStatement::verify(&broker.permit, &signer) {
+        permit(&found, screen);
     }
 }
 

@@ -22,9 +22,12 @@ pub(crate) async fn init(args: &InitArgs, global: &Global, screen: Screen) -> Ou
         .map(|address| address.parse())
         .transpose()
         .map_err(|error| Failure::input(format!("--address: {error}")))?;
-    state::prepare_new(&global.state)?;
+    let _lock = state::prepare_new(&global.state)?;
     let passphrase = state::new_passphrase(global.passphrase_file.as_deref(), &format!("New passphrase for {name}"))?;
-    let keys = PartyKeys::generate(&Zeroizing::new(random()?));
+    let keys = match state::interrupted(&global.state, &passphrase)? {
+        Some(keys) => keys,
+        None => PartyKeys::generate(&Zeroizing::new(random()?)),
+    };
     let locked = keys.lock(&passphrase, WORK_FACTOR_DEFAULT).map_err(state::keyring)?;
     let state = State::create(global, name, address, &keys, &locked)?;
     state.store().await?;
@@ -33,7 +36,10 @@ pub(crate) async fn init(args: &InitArgs, global: &Global, screen: Screen) -> Ou
     screen.line(format!("{} is a party now, in {}", state.name, state.dir.display()));
     screen.line(format!("  identity   {}   signs contracts", keys.public()));
     screen.line(format!("  broker     {}   decides, releases, permits", keys.broker().public()));
-    screen.line(format!("  launcher   {}   signs the evidence of keeps on this host", keys.launcher().public()));
+    screen.line(format!(
+        "  launcher   {}   signs the evidence of keeps on this host; contracts name it",
+        keys.launcher().public()
+    ));
     screen.line(format!("  recipient  {recipient}"));
     screen.line("");
     screen.line("Losing keys.age or its passphrase is losing every dataset sealed here and every result sent here:");

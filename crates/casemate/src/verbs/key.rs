@@ -1,10 +1,13 @@
 //! `casemate key`: the card, backups, rotation.
 
-use casemate_contract::{CardDataset, PartyCard};
-use casemate_cose::encode;
+use std::collections::{BTreeMap, BTreeSet};
+
+use casemate_contract::{CardDataset, PartyCard, SignedContract};
+use casemate_cose::{PublicKey, encode};
 use casemate_keyring::{Backup, PartyKeys, WORK_FACTOR_DEFAULT, WrappedKey};
-use casemate_store::{DatasetVersion, Store};
+use casemate_store::{DatasetVersion, Store, StoredContract};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use crate::{
     cli::{CardArgs, Global, KeyFileArgs, KeyRotateArgs, KeyVerb},
@@ -57,17 +60,20 @@ async fn restore(args: &KeyFileArgs, global: &Global, screen: Screen) -> Outcome
     }
     let locked = backup.keys.lock(&passphrase, WORK_FACTOR_DEFAULT).map_err(state::keyring)?;
     // The store first: after a crash in between there is still no key file, and the restore can be repeated.
-    let is_party = global.state.join("party.toml").exists();
-    let lost = if is_party {
-        let state = State::open(global)?;
-        let _lock = state.lock("broker")?;
-        rewrap(&state.store().await?, &backup).await?
-    } else {
-        0
+    let party = State::is_party(global).then(|| State::open(global)).transpose()?;
+    let _locks = party.as_ref().map(|state| Ok::<_, Failure>((state.lock("broker")?, state.alone()?))).transpose()?;
+    let lost = match &party {
+        Some(state) => {
+            let lost = rewrap(&state.store().await?, &backup).await?;
+            state.describe(&backup.keys)?;
+            lost
+        }
+        None => 0,
     };
+    state::forget_interrupted(&global.state)?;
     files::write(&path, locked.as_bytes())?;
     screen.line(format!("restored the keys into {}", path.display()));
-    if !is_party {
+    if party.is_none() {
         screen.line(
             "party.toml and state.db of this party have to be put back as well. If its keys were rotated after this",
         );
@@ -96,30 +102,74 @@ async fn rewrap(store: &Store, backup: &Backup) -> Result<usize, Failure> {
 
 async fn rotate(args: &KeyRotateArgs, global: &Global, screen: Screen) -> Outcome {
     let state = State::open(global)?;
-    let _lock = state.lock("broker")?;
-    let (keys, store) = state.unlock().await?;
+    let _locks = (state.lock("broker")?, state.alone()?);
+    let (keys, store) = state.unlock_alone().await?;
     let old = state::wrapped(&store).await?;
     let mut nonces = old.iter().map(|_| random()).collect::<Result<Vec<[u8; 12]>, _>>()?.into_iter();
     let (rotated, new) = keys.rotate(&random()?, &old, || nonces.next().unwrap_or_default()).map_err(state::keyring)?;
+    let rotated = if args.launcher { rotated.with_launcher(&Zeroizing::new(random()?)) } else { rotated };
     let file = args.new_passphrase_file.as_deref().or(global.passphrase_file.as_deref());
     let passphrase = state::passphrase(file, "Passphrase from now on")?;
     let locked = rotated.lock(&passphrase, WORK_FACTOR_DEFAULT).map_err(state::keyring)?;
-    replace(&state, &store, &locked, &new).await?;
+    let naming = if args.launcher { naming(&store, keys.launcher().public()).await? } else { Vec::new() };
+    replace(&state, &store, &locked, &new, &rotated).await?;
     screen.line(format!(
         "{} dataset keys are wrapped under a new key; the old key file opens nothing any more",
         new.len()
     ));
-    screen.object(&json!({"rotated": new.len()}));
+    if args.launcher {
+        say_launcher(&keys, &rotated, &naming, screen);
+    } else {
+        screen.line("The keys that contracts name stay, the launcher's among them: signed contracts go on.");
+    }
+    let launcher = args.launcher.then(|| rotated.launcher().public().to_string());
+    let naming: Vec<_> = naming.iter().map(|(study, sequence)| json!({"study": study, "sequence": sequence})).collect();
+    screen.object(&json!({"rotated": new.len(), "launcher": launcher, "contracts": naming}));
     Ok(())
+}
+
+/// What a new launcher key means for what others know this party by.
+fn say_launcher(old: &PartyKeys, new: &PartyKeys, naming: &[(String, u64)], screen: Screen) {
+    screen.line(format!("The launcher's key is new: {}", new.launcher().public()));
+    screen.line(format!("                  it was: {}", old.launcher().public()));
+    screen.line(
+        "Contracts that name the old one refuse every keep of this host from now on. Each needs a successor, with a",
+    );
+    screen.line("higher `sequence` and the new key among this party's `launchers`, signed by all.");
+    for (study, sequence) in naming {
+        screen.line(format!("  of those here: study {study}, sequence {sequence}"));
+    }
+    screen.line("Owners who believe this host need the new key in their domain.toml instead; the old one counts for a broker until");
+    screen.line("it is taken out there, or a successor was run. Send them a new card: casemate key card FILE");
+}
+
+/// The latest contracts, of those that this party holds, in which `launcher` may vouch for somebody's keeps.
+async fn naming(store: &Store, launcher: PublicKey) -> Result<Vec<(String, u64)>, Failure> {
+    let mut latest: BTreeMap<String, u64> = BTreeMap::new();
+    let contracts = store.contracts().await.map_err(state::store)?;
+    for contract in &contracts {
+        let sequence = latest.entry(contract.study.clone()).or_default();
+        *sequence = contract.sequence.max(*sequence);
+    }
+    let names = |contract: &&StoredContract| {
+        let signed = SignedContract::from_bytes(&contract.bytes).ok();
+        signed.is_some_and(|signed| {
+            signed.compiled().contract().parties().iter().any(|party| party.launchers.contains(&launcher))
+        })
+    };
+    let is_latest = |contract: &&StoredContract| latest.get(&contract.study) == Some(&contract.sequence);
+    let found = contracts.iter().filter(is_latest).filter(names);
+    Ok(found.map(|contract| (contract.study.clone(), contract.sequence)).collect::<BTreeSet<_>>().into_iter().collect())
 }
 
 /// New key file beside the old one, then the store in one transaction, then the new file in place of the old: after a crash
 /// in between, [`State::unlock`] finds out which of the two files opens what the store holds.
-async fn replace(state: &State, store: &Store, locked: &str, new: &[WrappedKey]) -> Outcome {
+async fn replace(state: &State, store: &Store, locked: &str, new: &[WrappedKey], keys: &PartyKeys) -> Outcome {
     files::write(&state.next_keys(), locked.as_bytes())?;
     let pairs: Vec<_> =
         new.iter().map(|key| (DatasetVersion { id: key.dataset_id, version: key.version }, encode(key))).collect();
     store.rewrap_keys(&pairs).await.map_err(state::store)?;
+    state.describe(keys)?;
     state.take_next_keys()
 }
 
@@ -135,6 +185,7 @@ async fn card(args: &CardArgs, global: &Global, screen: Screen) -> Outcome {
     }
     screen.object(&json!({
         "card": args.file, "party": card.name.as_str(), "identity": card.key.to_string(),
+        "launcher": card.launcher.map(|key| key.to_string()),
         "runtime": card.runtime.map(|digest| digest.to_string()),
         "datasets": card.datasets.iter().map(|dataset| dataset.name.as_str()).collect::<Vec<_>>(),
     }));

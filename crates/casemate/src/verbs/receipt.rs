@@ -95,7 +95,7 @@ fn verified(run: &VerifiedRun, expected: bool, screen: Screen) -> Outcome {
             owner.permit.index(),
             owner.permit.witnessing()
         ));
-        screen.line(format!("  {:<10} believed launcher {}", "", owner.launcher));
+        screen.line(format!("  {:<10} believed launcher {}, {}'s by the contract", "", owner.keep.launcher, fields.runner));
         let broker = run.contract.contract().party(&owner.owner).and_then(|party| party.broker.as_ref());
         if let Some(broker) = broker {
             screen.line(format!("  {:<10} broker key {}", "", broker.key));
@@ -107,7 +107,7 @@ fn verified(run: &VerifiedRun, expected: bool, screen: Screen) -> Outcome {
         "result": run.result.to_string(), "summary": summary(run),
         "owners": run.owners.iter().map(|owner| json!({
             "owner": owner.owner, "release": owner.release.index(), "permit": owner.permit.index(),
-            "launcher": owner.launcher.to_string(), "witnessing": owner.permit.witnessing().to_string(),
+            "launcher": owner.keep.launcher.to_string(), "witnessing": owner.permit.witnessing().to_string(),
         })).collect::<Vec<_>>(),
     }));
     Ok(())

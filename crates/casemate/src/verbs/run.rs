@@ -1,6 +1,7 @@
 //! `casemate run`: one computation of a signed contract, in a keep on this host.
 //!
-//! 1. Read the contract, signed by all; choose the computation; find the sealed files by their digests.
+//! 1. Read the contract, signed by all; choose the computation; see that it lets this party run it on this host; find the
+//!    sealed files by their digests.
 //! 2. Draw a run id, derive the manifest, write the run down.
 //! 3. Launch; show each step.
 //! 4. Write the result and the receipts, whole or not at all; write down how it ended.
@@ -12,8 +13,10 @@ use std::{
     time::Instant,
 };
 
-use casemate_contract::{Computation, ComputationName, FullySigned, Manifest, ManifestDataset, Program, RunId};
-use casemate_cose::Digest;
+use casemate_contract::{
+    Computation, ComputationName, DenyReason, FullySigned, Manifest, ManifestDataset, Program, RunId, check_launcher,
+};
+use casemate_cose::{Digest, PublicKey};
 use casemate_evidence::Isolation;
 use casemate_launch::{Broker, Dataset, Debug, LaunchError, Limits, Outcome as Ended, Report, Spec, launch};
 use casemate_store::{Store, StudyState};
@@ -34,6 +37,9 @@ use super::{contract::read_signed, run_report};
 /// Descriptors that a keep may hold: its sockets, its files and what its runtime opens.
 const OPEN_FILES: u64 = 256;
 
+/// The file with a run's receipts.
+const RECEIPT: &str = "run.receipt";
+
 /// Everything that a run starts from.
 struct Plan {
     contract: FullySigned,
@@ -46,11 +52,14 @@ struct Plan {
 pub(crate) async fn run(args: &RunArgs, global: &Global, screen: Screen) -> Outcome {
     let state = State::open(global)?;
     let signed = read_signed(&args.contract)?;
-    let contract = FullySigned::check(signed)
-        .map_err(|error| Failure::input(format!("`{}`: {error}", args.contract.display())).help(error.help()))?;
+    let contract = FullySigned::check(signed).map_err(|error| {
+        let reason = DenyReason::NotFullySigned { why: error.to_string() }.reason();
+        Failure::refused(format!("`{}`: {error}", args.contract.display()), vec![reason]).help(error.help())
+    })?;
     let _lock = state.lock("run")?;
+    check_free(args.out.as_deref())?;
     let (keys, store) = state.unlock().await?;
-    let plan = plan(args, &state, contract)?;
+    let plan = plan(args, &state, contract, keys.launcher().public())?;
     let run = plan.manifest.fields().run;
     let out = args.out.clone().unwrap_or_else(|| state.dir.join("results").join(run.to_string()));
     fs::create_dir_all(&out).map_err(|error| Failure::io("create", &out, &error))?;
@@ -76,13 +85,14 @@ pub(crate) async fn run(args: &RunArgs, global: &Global, screen: Screen) -> Outc
     };
     match launched {
         Ok(Ended::Done { results, bundle, report }) => {
-            let mut written = Vec::new();
-            for result in &results {
+            // Where another run was faster, both are kept.
+            let out = if holds_a_run(&out) { out.join(run.to_string()) } else { out };
+            let written = results.iter().map(|result| {
                 let path = out.join(format!("{}.result", result.party));
-                files::write(&path, &result.file)?;
-                written.push((result.party.clone(), path));
-            }
-            let receipt = out.join("run.receipt");
+                files::write(&path, &result.file).map(|()| (result.party.clone(), path))
+            });
+            let written = written.collect::<Result<Vec<_>, Failure>>()?;
+            let receipt = out.join(RECEIPT);
             files::write(&receipt, &bundle)?;
             let end = StudyState::Done { result_path: out.display().to_string() };
             store.end_study_run(run.as_bytes(), &end).await.map_err(state::store)?;
@@ -108,11 +118,18 @@ pub(crate) async fn run(args: &RunArgs, global: &Global, screen: Screen) -> Outc
     }
 }
 
-fn plan(args: &RunArgs, state: &State, contract: FullySigned) -> Result<Plan, Failure> {
+fn plan(args: &RunArgs, state: &State, contract: FullySigned, launcher: PublicKey) -> Result<Plan, Failure> {
     let computation = choose(args, &contract)?.clone();
     let run = RunId::from_bytes(random()?);
     let manifest = Manifest::derive(&contract, &computation.name, run, &state.name, Isolation::Process)
         .map_err(|error| Failure::refused(error.to_string(), Vec::new()).help("see `casemate contract show`"))?;
+    // Every broker asks the same, but only once there is a keep.
+    check_launcher(contract.contract(), &state.name, launcher).map_err(|reason| {
+        let what = format!("the contract does not let {} run on this host: it names another launcher", state.name);
+        Failure::refused(what, vec![reason.reason()]).help(
+            "`casemate key card` shows this host's launcher; `casemate key rotate --launcher` would have changed it",
+        )
+    })?;
     let wanted = manifest.fields().datasets.clone();
     let here = [PathBuf::from(".")];
     let places = if args.data.is_empty() { here.as_slice() } else { &args.data };
@@ -128,6 +145,25 @@ fn plan(args: &RunArgs, state: &State, contract: FullySigned) -> Result<Plan, Fa
         })
         .collect::<Result<Vec<_>, Failure>>()?;
     Ok(Plan { computation: computation.name, contract, files, manifest })
+}
+
+/// Refuses a folder that holds an earlier run's result: nothing replaces one.
+fn check_free(out: Option<&Path>) -> Outcome {
+    match out.filter(|out| holds_a_run(out)) {
+        None => Ok(()),
+        Some(out) => Err(Failure::input(format!("`{}` holds what an earlier run left", out.display())).help(
+            "name another folder with --out, or leave it away: then each run gets a folder of its own in the state folder",
+        )),
+    }
+}
+
+/// Whether a result or a receipt of some run lies in this folder.
+fn holds_a_run(out: &Path) -> bool {
+    let left = |path: PathBuf| {
+        path.extension().is_some_and(|ending| ending == "result")
+            || path.file_name().is_some_and(|name| name == RECEIPT)
+    };
+    fs::read_dir(out).is_ok_and(|entries| entries.filter_map(Result::ok).any(|entry| left(entry.path())))
 }
 
 fn choose<'a>(args: &RunArgs, contract: &'a FullySigned) -> Result<&'a Computation, Failure> {

@@ -122,9 +122,10 @@ fn trust(facts: &Facts<'_>) -> Vec<String> {
         format!("does not         {}", isolation.does_not_keep_out()),
         format!("launcher's key   {} held by {}", facts.report.launcher, facts.runner),
         format!(
-            "                 {} could sign evidence for any program, and so fake this keep; the owners' domains accept that",
+            "                 {0} could sign evidence for any program, and so fake this keep, but in no name but {0}; contract and",
             facts.runner
         ),
+        "                 the owners' domains accept that".to_owned(),
         format!("secret memory    {} bytes held the keys", facts.report.secret_bytes),
     ];
     for lack in &facts.report.lacks {

@@ -46,8 +46,16 @@ fn each_crime_is_named_and_marked() {
     researcher.expect(&["contract", "check", "study.toml"]);
     let expired = honest.lines().find(|line| line.starts_with("expires = ")).unwrap().to_owned();
     let old = ("expired", expired.as_str(), "expires = 2020-01-01T00:00:00Z", 2, &["expired at 2020-01-01"][..]);
+    let [own, other] = [researcher, &study.clinic].map(|party| party.expect(&["key", "card"])["launcher"].to_string());
+    let (line, twice) = (format!("launchers = [{own}]"), format!("launchers = [{own}, {own}]"));
+    let without = &["`researcher` is to run in isolation `process` but has no `launchers`", "casemate init"][..];
+    let launchers = [
+        ("runner_without_launcher", line.as_str(), "", 2, without),
+        ("launcher_twice", line.as_str(), twice.as_str(), 2, &["stands here twice"]),
+        ("launcher_of_another", own.as_str(), other.as_str(), 2, &["the same key as `parties.clinic.launchers"]),
+    ];
 
-    for (name, from, to, code, parts) in CRIMES.iter().copied().chain([old]) {
+    for (name, from, to, code, parts) in CRIMES.iter().copied().chain([old]).chain(launchers) {
         assert!(honest.contains(from), "{name}: `{from}` is not in the template any more");
         let file = researcher.write(&format!("{name}.toml"), honest.replacen(from, to, 1));
         let before = study.folder.files().unwrap();
@@ -56,7 +64,7 @@ fn each_crime_is_named_and_marked() {
         checked.fails(code, &[&format!("`{file}`")]);
         let marks = checked.json["marks"].as_array().unwrap_or_else(|| panic!("{name} marks nothing: {checked:?}"));
         assert!(!marks.is_empty(), "{name} marks nothing: {checked:?}");
-        let signed = researcher.call(&["contract", "sign", &file]);
+        let signed = researcher.call(&["contract", "sign", &file, "--yes"]);
         signed.fails(code, parts);
         assert_eq!(study.folder.files().unwrap(), before, "{name} left something");
     }

@@ -4,7 +4,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use casemate_cose::decode;
@@ -19,6 +19,8 @@ use crate::{
     study::{DIAGNOSES, MEASUREMENTS},
 };
 
+/// The demo's folder.
+const NAME: &str = "the demo's";
 const SQL: &str = "SELECT d.diagnosis, COUNT(*), AVG(m.mean_radius), STDDEV(m.mean_radius), AVG(m.mean_texture), \
     STDDEV(m.mean_texture), AVG(m.mean_area), STDDEV(m.mean_area) \
     FROM measurements m JOIN diagnoses d ON m.patient_id = d.patient_id GROUP BY d.diagnosis ORDER BY d.diagnosis";
@@ -32,15 +34,17 @@ fn demo(args: &[&str], within: &Path) -> Answer {
 #[tokio::test]
 async fn the_demo_from_start_to_end() {
     let folder = Folder::new("demo");
-    let dir = folder.join("demo");
+    // A name that a shell would take apart.
+    let dir = folder.join(NAME);
     fs::create_dir(&dir).unwrap();
     // An earlier demo's folder: refused as it is, taken with --clean.
     fs::write(dir.join(".casemate-demo"), "made by casemate demo\n").unwrap();
     fs::write(dir.join("left"), "of an earlier demo").unwrap();
-    demo(&["--dir", "demo"], folder.path()).fails(2, &["`demo` holds an earlier demo", "--clean"]);
-    assert_eq!(folder.files().unwrap(), [PathBuf::from("demo/.casemate-demo"), PathBuf::from("demo/left")]);
+    demo(&["--dir", NAME], folder.path()).fails(2, &[&format!("`{NAME}` holds an earlier demo"), "--clean"]);
+    let left = [".casemate-demo", "left"].map(|file| PathBuf::from(NAME).join(file));
+    assert_eq!(folder.files().unwrap(), left);
 
-    let answer = demo(&["--dir", "demo", "--clean"], folder.path());
+    let answer = demo(&["--dir", NAME, "--clean"], folder.path());
     assert_eq!(answer.code, Some(0), "{answer:?}");
     assert!(!dir.join("left").exists());
 
@@ -58,6 +62,26 @@ async fn the_demo_from_start_to_end() {
 
     nothing_secret_outside_its_owner(&dir).await;
     numbers_of_another_engine(&answer.json["result"]["table"]["rows"], &dir);
+    the_closing_commands_work_as_they_are_pasted(&answer.json["by_hand"], &folder);
+}
+
+/// All of them in one shell, as somebody would paste them, with no `casemate` on the path.
+fn the_closing_commands_work_as_they_are_pasted(commands: &Value, folder: &Folder) {
+    let commands: Vec<_> = commands.as_array().unwrap().iter().map(|command| command.as_str().unwrap()).collect();
+    let brokers = commands.iter().filter(|command| command.ends_with(" broker run &")).count();
+    assert_eq!((brokers, commands.iter().filter(|command| command.contains(" run ")).count()), (2, 3), "{commands:#?}");
+    // Only so that nothing is left running: the shell remembers the brokers and stops them at its end.
+    let script = format!("trap 'kill $pids' EXIT\n{}\n", commands.join("\n")).replace(" &\n", " & pids=\"$pids $!\"\n");
+    let log = folder.join("pasted.log");
+    let file = fs::File::create(&log).unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-e", "-c", &script]).current_dir("/").env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+    let status = shell.stdout(file.try_clone().unwrap()).stderr(file).status().unwrap();
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(status.success(), "{said}");
+    for part in ["is listening on", "malignant", "is proved by its record", "result for researcher"] {
+        assert!(said.contains(part), "`{part}` is not in {said}");
+    }
 }
 
 #[test]
@@ -84,7 +108,11 @@ fn an_ordinary_user_sees_the_whole_story() {
         command = Command::new(setpriv);
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
     }
-    let output = command.args(["demo", "--dir", "demo"]).current_dir(folder.path()).output().unwrap();
+    // Where the shell finds this very program by its name, the closing commands say the name.
+    let folders = [folder.path(), Path::new(CASEMATE).parent().unwrap()].map(Path::display);
+    let path = format!("{}:{}:{}", folders[0], folders[1], std::env::var("PATH").unwrap_or_default());
+    command.args(["demo", "--dir", "demo"]).current_dir(folder.path()).env("PATH", path);
+    let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     let mut rest = &*text;
@@ -109,6 +137,7 @@ fn an_ordinary_user_sees_the_whole_story() {
         "Written\n",
         "run.receipt",
         "Go on by hand\n",
+        "  casemate --state",
         "receipt verify",
     ] {
         let at = rest.find(part);

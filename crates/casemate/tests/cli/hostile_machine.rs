@@ -130,7 +130,9 @@ async fn a_full_disk_seals_nothing_and_releases_nothing() {
     let run = study.run();
     // Neither the decision nor the refusal of it could be written down.
     run.refused(&["broker-store", "broker-store"]);
-    assert!(run.json["reasons"][0]["actual"].to_string().contains("no space is left"), "{run:?}");
+    assert!(run.json["reasons"][0]["remedy"].to_string().contains("operator must look"), "{run:?}");
+    assert!(!run.json["reasons"].to_string().contains("space"), "nothing of the owner's machine: {run:?}");
+    assert_eq!(clinic.count("store-failed"), 1, "the operator is told what is wrong, once");
     assert!(!study.researcher.join("results/researcher.result").exists());
     assert_eq!((clinic.count("released"), registry.count("released")), (0, 0), "nobody's key, not only the full one's");
 

@@ -1,23 +1,31 @@
-//! SIGKILL for each role at any moment of a run: started again it succeeds, and no ledger tells of a key too many.
+//! SIGKILL for each role and each verb, at each of its steps ([`roles`], [`verbs`]) and at any moment between them: started
+//! again it succeeds, and no ledger tells of a key too many.
+
+mod calls;
+mod choose;
+mod ledger;
+mod roles;
+mod together;
+mod trace;
+mod verbs;
 
 use std::{
-    collections::BTreeMap,
     fs,
     process::Stdio,
     time::{Duration, Instant},
 };
 
-use casemate_ledger::{Event, ReceiptBody};
-use casemate_store::{RunState, Store};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 
-use crate::{party::Party, study::Study};
+use ledger::Auditor;
+
+use crate::study::Study;
 
 /// Rounds of one kill each, all roles in turn; the moments are spread evenly over the length of a run.
-const ROUNDS: u32 = 12;
+const ROUNDS: u32 = 6;
 const ROUNDS_FULL: u32 = 240;
 
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +46,7 @@ async fn any_role_killed_at_any_moment() {
         start.elapsed()
     };
     let mut interrupted = 0;
+    let mut auditors = [Auditor::default(), Auditor::default()];
     for round in 0..rounds {
         let role = [Role::Broker, Role::Runner, Role::Keep][round as usize % 3];
         let after = length * (round + 1) / (rounds + 1);
@@ -49,8 +58,8 @@ async fn any_role_killed_at_any_moment() {
             assert_eq!(again.code, Some(0), "after the {role:?} was killed at {after:?}: {again:?}");
             study.open();
         }
-        for owner in [&study.clinic, &study.registry] {
-            check(owner).await;
+        for (owner, auditor) in [&study.clinic, &study.registry].into_iter().zip(&mut auditors) {
+            auditor.check(owner).await;
         }
     }
     assert!(interrupted >= rounds / 3, "only {interrupted} of {rounds} runs were interrupted");
@@ -86,39 +95,4 @@ fn children(parent: u32) -> Vec<i32> {
     let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().filter_map(Result::ok);
     let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
-}
-
-/// The ledger is whole; each run was decided at most once, released at most once and only with a receipt, permitted at
-/// most once and only after its release.
-async fn check(owner: &Party) {
-    let store = Store::open(&owner.join("state")).await.unwrap();
-    store.check_ledgers().await.unwrap();
-    let mut logged: BTreeMap<[u8; 16], [u32; 2]> = BTreeMap::new();
-    for receipt in store.receipts().await.unwrap() {
-        let body = ReceiptBody::from_bytes(&receipt.body).unwrap();
-        let place = match body.event {
-            Event::Release => 0,
-            Event::Permit => 1,
-            Event::Refusal | Event::Revocation => continue,
-        };
-        logged.entry(body.run.unwrap()).or_default()[place] += 1;
-    }
-    let mut runs: BTreeMap<_, _> =
-        store.runs().await.unwrap().into_iter().map(|run| (run.terms.run, run.state)).collect();
-    for (run, counts) in logged {
-        let state = runs.remove(&run).expect("a run in the ledger was decided");
-        let expected = match state {
-            RunState::Released => [1, 0],
-            RunState::Permitted => [1, 1],
-            // Refused, perhaps after its release.
-            RunState::Refused => [counts[0].min(1), 0],
-            RunState::Decided => [0, 0],
-        };
-        assert_eq!(counts, expected, "{} {state:?}", owner.name);
-    }
-    assert!(
-        runs.values().all(|state| matches!(state, RunState::Decided | RunState::Refused)),
-        "no release without a receipt"
-    );
-    store.close().await;
 }

@@ -1,6 +1,8 @@
 //! The `casemate` command as its users meet it: the built program, one process for each verb, nothing called inside.
 
 #[cfg(test)]
+mod again;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod bad_study;
@@ -20,6 +22,12 @@ mod party;
 mod plaintext;
 #[cfg(test)]
 mod retail;
+#[cfg(test)]
+mod runners;
+#[cfg(test)]
+mod signing;
+#[cfg(test)]
+mod strangers;
 #[cfg(test)]
 mod study;
 #[cfg(test)]

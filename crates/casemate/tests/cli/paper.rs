@@ -2,6 +2,7 @@
 
 use std::{fs, process::Command};
 
+use casemate_contract::RunBundle;
 use casemate_testkit::Folder;
 use serde_json::json;
 
@@ -58,16 +59,49 @@ fn a_receipt_verifies_as_it_is_and_changed_nowhere() {
 
 fn explained(study: &Study) {
     let clinic = &study.clinic;
-    let cases = [
-        ("../clinic.card", "card"),
-        ("../study.contract", "contract"),
-        ("../researcher/results/run.receipt", "record of a run"),
-        ("../researcher/results/researcher.result", "age file"),
-        ("state/domain.toml", "domain"),
-        ("state/keys.age", "age file"),
+    let record = RunBundle::from_bytes(&fs::read(study.researcher.join("results/run.receipt")).unwrap()).unwrap();
+    let broker = &record.brokers[0];
+    let parts = [
+        ("lone.manifest", &record.manifest),
+        ("lone.evidence", &broker.evidence),
+        ("lone.decision", &broker.decision),
+        ("lone.permit", &broker.permit),
+        ("release.receipt", &broker.release_receipt),
+        ("permit.receipt", &broker.permit_receipt),
     ];
-    for (file, kind) in cases {
+    for (name, bytes) in parts {
+        clinic.write(name, bytes);
+    }
+    // File, kind, and words that only somebody who has read it could say.
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("../clinic.card", "card", &["the card of clinic", "identity   ed25519:"]),
+        ("../study.contract", "contract", &["every signature in it is valid", "by-diagnosis"]),
+        ("../researcher/study.toml", "contract", &["nobody has signed it", "by-diagnosis"]),
+        ("../researcher/results/run.receipt", "record of a run", &["nothing of it is verified", "keep's key", "gate "]),
+        ("../researcher/results/researcher.result", "age file", &["a result"]),
+        ("state/domain.toml", "domain", &["the domain of clinic", "host of researcher"]),
+        ("state/keys.age", "age file", &["passphrase"]),
+        ("state/datasets/measurements.parquet", "sealed table", &["only its dataset's key"]),
+        ("lone.manifest", "manifest", &["of cohort by-diagnosis", "reads measurements", "result for researcher"]),
+        ("lone.evidence", "evidence", &["of kind software", "isolation process, runtime sha256:"]),
+        ("lone.decision", "decision", &["the decision of clinic", "is accepted, under the domain sha256:"]),
+        ("lone.permit", "permit", &["the permit of clinic", "aggregates only: passed"]),
+        ("release.receipt", "receipt", &["release by clinic", "about measurements"]),
+        ("permit.receipt", "receipt", &["permit by clinic"]),
+    ];
+    for (file, kind, words) in cases {
         assert_eq!(clinic.expect(&["explain", file])["kind"], json!(kind), "{file}");
+        let text = String::from_utf8(clinic.people(&["explain", file]).output().unwrap().stdout).unwrap();
+        for word in *words {
+            assert!(text.contains(word), "{file}: `{word}` is not in\n{text}");
+        }
+    }
+    // One byte changed: a signed thing is not taken for what it was; nothing of it is shown as signed.
+    for (name, bytes) in parts.iter().filter(|(name, _)| ["lone.decision", "lone.permit"].contains(name)) {
+        let mut changed = (*bytes).clone();
+        *changed.last_mut().unwrap() ^= 1;
+        clinic.write(name, &changed);
+        clinic.call(&["explain", name]).fails(2, &["is nothing that Casemate writes"]);
     }
 }
 
@@ -77,6 +111,9 @@ fn shells_get_their_completions() {
         let output = Command::new(CASEMATE).args(["completions", shell]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && text.contains("casemate") && text.contains("broker"), "{shell}");
+        assert!(text.contains("passphrase-file"), "{shell}: the options of every verb");
+        let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        assert!(!words.any(|word| word == "attack"), "{shell} offers `attack`, which --help hides");
     }
     // A reader that goes away ends it as it ends `cat`, not as a defect.
     let piped = Command::new("sh")
@@ -120,6 +157,9 @@ fn every_verb_has_help_with_an_example() {
         "dataset show",
         "dataset open",
         "dataset revoke",
+        "party add",
+        "party list",
+        "party remove",
         "domain init",
         "domain show",
         "contract new",
@@ -128,6 +168,7 @@ fn every_verb_has_help_with_an_example() {
         "contract sign",
         "contract send",
         "contract receive",
+        "contract discard",
         "broker run",
         "run",
         "result open",

@@ -102,6 +102,18 @@ impl Party {
         command
     }
 
+    /// The command as people type it, without `--json`.
+    pub(crate) fn people(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(CASEMATE);
+        command
+            .args(args)
+            .env("CASEMATE_STATE", self.join("state"))
+            .env("CASEMATE_PASSPHRASE_FILE", self.join("passphrase"))
+            .stdin(Stdio::null())
+            .current_dir(&self.folder);
+        command
+    }
+
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         self.wrapped(&[], args)
     }
@@ -144,6 +156,11 @@ impl Broker {
         let mut broker = Self { child, events };
         broker.until("listening");
         broker
+    }
+
+    /// Every event so far; the first is `listening`.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        self.events.lock().unwrap().clone()
     }
 
     pub(crate) fn count(&self, event: &str) -> usize {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     party::Party,
     plaintext,
-    study::{free_address, lacks},
+    study::{SAID, free_address, lacks},
 };
 
 const TRANSACTIONS: u64 = 1_469_307;
@@ -70,7 +70,8 @@ fn believe(owner: &Party, lacks: &[String]) {
 fn agree(parties: &[&Party]) {
     let analyst = parties[0];
     let lacks = lacks(analyst);
-    let mut args = vec!["contract", "new", "--study", "retail", "../retailer.card", "../bank.card", "../analyst.card"];
+    let cards = ["../retailer.card", "../bank.card", "../analyst.card"];
+    let mut args = [&["contract", "new", "--study", "retail"][..], &SAID, &cards].concat();
     args.extend(lacks.iter().flat_map(|lack| ["--accept-lack", lack]));
     analyst.expect(&args);
     let template = fs::read_to_string(analyst.join("study.toml")).unwrap();
@@ -85,10 +86,11 @@ fn agree(parties: &[&Party]) {
         })
         .collect();
     analyst.write("study.toml", format!("{head}{}", computations.join("\n")));
-    analyst.expect(&["contract", "sign", "study.toml", "--out", "retail.contract"]);
+    analyst.expect(&["contract", "sign", "study.toml", "--out", "retail.contract", "--yes"]);
     let shared = analyst.join("retail.contract");
     for owner in &parties[1..] {
-        owner.expect(&["contract", "sign", shared.to_str().unwrap()]);
+        owner.expect(&[&["party", "add"][..], &cards].concat());
+        owner.expect(&["contract", "sign", shared.to_str().unwrap(), "--yes"]);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::party::{Answer, Broker, Party};
 pub(crate) const MEASUREMENTS: &str = include_str!("../../demo/measurements.csv");
 pub(crate) const DIAGNOSES: &str = include_str!("../../demo/diagnoses.csv");
 
-const COMPUTATIONS: &str = r#"
+pub(crate) const COMPUTATIONS: &str = r#"
 [computations.by-diagnosis]
 sql = """
 SELECT d.diagnosis, COUNT(*) AS patients, AVG(m.mean_radius) AS radius
@@ -21,6 +21,11 @@ runners = ["researcher"]
 recipients = ["researcher"]
 reads = { measurements = ["patient_id", "mean_radius"], diagnoses = ["patient_id", "diagnosis"] }
 "#;
+
+/// All cards, from the folder of any party.
+pub(crate) const CARDS: [&str; 3] = ["../clinic.card", "../registry.card", "../researcher.card"];
+/// What `contract new` leaves to be said.
+pub(crate) const SAID: [&str; 4] = ["--purpose", "Compare tumours.", "--legal-basis", "Consent of the patients."];
 
 pub(crate) struct Study {
     pub(crate) clinic: Party,
@@ -54,6 +59,7 @@ impl Study {
             let mut args = vec!["domain", "init", "--host", "../researcher.card"];
             args.extend(lacks.iter().flat_map(|lack| ["--accept-lack", lack]));
             owner.expect(&args);
+            owner.expect(&[&["party", "add"][..], &CARDS].concat());
             fs::copy(owner.join("state/datasets").join(sealed), study.researcher.join(sealed)).unwrap();
         }
         study
@@ -62,9 +68,8 @@ impl Study {
     /// Writes the researcher's study.toml: the template's head with these computations.
     pub(crate) fn write_contract(&self, computations: &str) -> String {
         let _ = fs::remove_file(self.researcher.join("study.toml"));
-        let cards = ["../clinic.card", "../registry.card", "../researcher.card"];
         let lacks = lacks(&self.researcher);
-        let mut args = [&["contract", "new", "--study", "cohort"][..], &cards].concat();
+        let mut args = [&["contract", "new", "--study", "cohort"][..], &SAID, &CARDS].concat();
         args.extend(lacks.iter().flat_map(|lack| ["--accept-lack", lack]));
         self.researcher.expect(&args);
         let template = fs::read_to_string(self.researcher.join("study.toml")).unwrap();
@@ -78,9 +83,9 @@ impl Study {
     pub(crate) fn sign(&self, input: &str, contract: &str) {
         let shared = self.folder.join(contract);
         let shared = shared.to_str().unwrap();
-        self.researcher.expect(&["contract", "sign", input, "--out", shared]);
-        self.clinic.expect(&["contract", "sign", shared]);
-        let last = self.registry.expect(&["contract", "sign", shared]);
+        self.researcher.expect(&["contract", "sign", input, "--out", shared, "--yes"]);
+        self.clinic.expect(&["contract", "sign", shared, "--yes"]);
+        let last = self.registry.expect(&["contract", "sign", shared, "--yes"]);
         assert_eq!(last.get("missing"), Some(&serde_json::json!([])));
         fs::copy(shared, self.researcher.join(contract)).unwrap();
     }
@@ -89,7 +94,9 @@ impl Study {
         [self.clinic.broker(), self.registry.broker()]
     }
 
+    /// A run into `results`, in place of an earlier one's.
     pub(crate) fn run(&self) -> Answer {
+        let _ = fs::remove_dir_all(self.researcher.join("results"));
         self.researcher.call(&["run", "study.contract", "--data", ".", "--out", "results"])
     }
 

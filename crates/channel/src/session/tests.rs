@@ -169,7 +169,7 @@ async fn a_silent_client_is_not_waited_for() {
     let (_silent, far) = duplex(64);
     assert!(matches!(
         Session::accept(far, &key(1)).await,
-        Err(ChannelError::TimedOut { what: "handshake", seconds: HANDSHAKE_S_MAX })
+        Err(ChannelError::TimedOut { what: "handshake", seconds: ACCEPT_S_MAX })
     ));
 }
 

@@ -99,7 +99,7 @@ where
     }
     let evidence = Evidence::from_bytes(evidence).unwrap();
     let authentic = authenticate(&evidence, &domain().endorsements(), &DangerouslyUnbound, NOW).unwrap();
-    authentic.claims().report_data == report_data(expected, left_out)
+    authentic.claims().report_data.bytes == report_data(expected, left_out)
 }
 
 /// Whether the victim's broker takes Mallory for the keep.
@@ -186,7 +186,7 @@ async fn reflection_succeeds(left_out: &'static [Field]) -> bool {
     let expected = Binding { role: Role::Broker, own_key: own.peer_key, peer_key: own.own_key, ..own };
     let evidence = Evidence::from_bytes(&evidence).unwrap();
     let authentic = authenticate(&evidence, &domain().endorsements(), &DangerouslyUnbound, NOW).unwrap();
-    authentic.claims().report_data == report_data(&expected, left_out)
+    authentic.claims().report_data.bytes == report_data(&expected, left_out)
 }
 
 #[tokio::test(start_paused = true)]

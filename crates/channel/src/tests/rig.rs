@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use casemate_cose::{Digest, Kind, SigningKey, UnixTime, sign, verify};
 use casemate_evidence::{Bound, Evidence, Isolation, authenticate, software};
+use casemate_ledger::{Event, ReceiptBody};
+use casemate_testkit::durable;
 use casemate_trust::{
     Accepted, Domain, Reason, Verdict, appraise,
     domain::{Launcher, Process, Runtime},
@@ -134,7 +136,25 @@ where
     let [only] = assembled.decisions() else { panic!("one decision") };
     verify(Kind::Decision, only, &key(BROKER).public()).unwrap();
     let keys = vec![DatasetKey { dataset: "visits".into(), key: DATA_KEY }];
-    assembled.release(b"a receipt".to_vec(), keys, NOW).await
+    let receipt = durable(&receipt_of(Event::Release, assembled.verdict()), &key(BROKER));
+    assembled.release(receipt, keys, NOW).await
+}
+
+/// What the broker's receipt of this session says.
+pub(super) fn receipt_of(event: Event, verdict: &Accepted<Bound>) -> ReceiptBody {
+    ReceiptBody {
+        study: Some("survival".into()),
+        contract: Some(Digest::of(CONTRACT)),
+        run: Some([1; 16]),
+        manifest: Some(Digest::of(MANIFEST)),
+        evidence: Some(verdict.evidence_digest()),
+        domain: Some(verdict.domain_digest()),
+        keep_key: Some(digest_of(KEEP)),
+        isolation: Some("process".into()),
+        datasets: vec!["visits".into()],
+        result: (event == Event::Permit).then(|| Digest::of(b"result")),
+        ..ReceiptBody::new(event, "clinic", NOW)
+    }
 }
 
 pub(super) async fn connected<S>(stream: S) -> Result<Connected<S>, ChannelError>

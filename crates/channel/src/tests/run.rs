@@ -1,7 +1,9 @@
 //! Honest sessions, refusals on the way, and verdicts of other sessions.
 
-use casemate_cose::Kind;
+use casemate_cose::{Digest, Kind};
 use casemate_evidence::{Binding, Bound, Role};
+use casemate_ledger::{Event, OfPermit, OfRelease, Origin, Receipt, ReceiptBody};
+use casemate_testkit::durable;
 use tokio::io::duplex;
 
 use super::rig::*;
@@ -13,20 +15,79 @@ async fn keys_and_permit_reach_the_keep() {
     let broker_end = async {
         let asked = broker(far).await.unwrap().permit_asked(TIME).await.unwrap();
         assert_eq!(asked.keep(), key(KEEP).public());
-        assert_eq!(asked.request().result, casemate_cose::Digest::of(b"result"));
+        assert_eq!(asked.request().result, Digest::of(b"result"));
         assert_eq!(asked.request().gates, b"gates");
-        asked.permit(b"permit".to_vec(), b"permit receipt".to_vec()).await.unwrap();
+        let receipt = durable(&receipt_of(Event::Permit, asked.verdict()), &key(BROKER));
+        asked.permit(b"permit".to_vec(), receipt).await.unwrap();
     };
     let keep_end = async {
         let mut released = keep(near).await.unwrap();
-        assert_eq!(released.receipt(), b"a receipt");
+        assert_eq!(event_of(released.receipt()), Event::Release);
         let keys = released.take_keys();
         assert_eq!((keys[0].dataset.as_str(), keys[0].key), ("visits", DATA_KEY));
         assert!(released.take_keys().is_empty());
-        let permit = released.permit(casemate_cose::Digest::of(b"result"), b"gates".to_vec(), TIME).await.unwrap();
-        assert_eq!((permit.statement.as_slice(), permit.receipt.as_slice()), (&b"permit"[..], &b"permit receipt"[..]));
+        let permit = released.permit(Digest::of(b"result"), b"gates".to_vec(), TIME).await.unwrap();
+        assert_eq!((permit.statement.as_slice(), event_of(&permit.receipt)), (&b"permit"[..], Event::Permit));
     };
     tokio::join!(broker_end, keep_end);
+}
+
+/// What the receipt that reached the keep tells of, verified with the broker's key.
+fn event_of(receipt: &[u8]) -> Event {
+    let key = key(BROKER).public();
+    Receipt::from_bytes(receipt).unwrap().verify(&Origin::of_key(&key), &key).unwrap().body().event
+}
+
+type ReceiptCrime = (&'static str, fn(&mut ReceiptBody));
+
+const RECEIPTS: [ReceiptCrime; 4] = [
+    ("keep's key", |body| body.keep_key = Some(digest_of(BROKER))),
+    ("evidence", |body| body.evidence = Some(Digest::of(b"another session's"))),
+    ("domain", |body| body.domain = Some(Digest::of(b"another"))),
+    ("log", |_| {}),
+];
+
+#[tokio::test(start_paused = true)]
+async fn keys_leave_with_the_receipt_of_their_own_session_alone() {
+    let own: [ReceiptCrime; 2] = [
+        ("manifest", |body| body.manifest = Some(Digest::of(b"another"))),
+        ("datasets", |body| body.datasets = vec!["labs".into()]),
+    ];
+    for (crime, commit) in RECEIPTS.into_iter().chain(own) {
+        let (near, far) = duplex(1 << 16);
+        let broker_end = async {
+            let session = assembled(far).await.unwrap();
+            let mut body = receipt_of(Event::Release, session.verdict());
+            commit(&mut body);
+            let receipt = durable::<OfRelease>(&body, &key(if crime == "log" { KEEP } else { BROKER }));
+            let keys = vec![crate::message::DatasetKey { dataset: "visits".into(), key: DATA_KEY }];
+            session.release(receipt, keys, NOW).await
+        };
+        let (broker_end, keep_end) = tokio::join!(broker_end, keep(near));
+        let refused = matches!(broker_end, Err(ChannelError::ReceiptOfOtherSession { field }) if field == crime);
+        assert!(refused, "{crime}: {broker_end:?}");
+        assert!(matches!(keep_end, Err(ChannelError::Truncated)), "{crime}: {keep_end:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_leaves_with_the_receipt_of_its_own_session_and_result_alone() {
+    let own: [ReceiptCrime; 1] = [("result", |body| body.result = Some(Digest::of(b"another result")))];
+    for (crime, commit) in RECEIPTS.into_iter().chain(own) {
+        let (near, far) = duplex(1 << 16);
+        let broker_end = async {
+            let asked = broker(far).await.unwrap().permit_asked(TIME).await.unwrap();
+            let mut body = receipt_of(Event::Permit, asked.verdict());
+            commit(&mut body);
+            let receipt = durable::<OfPermit>(&body, &key(if crime == "log" { KEEP } else { BROKER }));
+            asked.permit(b"permit".to_vec(), receipt).await
+        };
+        let keep_end = async { keep(near).await?.permit(Digest::of(b"result"), vec![], TIME).await };
+        let (broker_end, keep_end) = tokio::join!(broker_end, keep_end);
+        let refused = matches!(broker_end, Err(ChannelError::ReceiptOfOtherSession { field }) if field == crime);
+        assert!(refused, "{crime}: {broker_end:?}");
+        assert!(matches!(keep_end, Err(ChannelError::Truncated)), "{crime}: {keep_end:?}");
+    }
 }
 
 /// What is wrong with a binding, and how it came to be.
@@ -47,7 +108,7 @@ impl EvidenceSource for Other {
 async fn evidence_for_anything_else_is_refused_to_the_keeps_face() {
     let crimes = [
         Crime("another nonce", |binding| binding.nonce = [0; 32]),
-        Crime("another manifest", |binding| binding.manifest = casemate_cose::Digest::of(b"other")),
+        Crime("another manifest", |binding| binding.manifest = Digest::of(b"other")),
         Crime("another session", |binding| binding.exporter[31] ^= 1),
         Crime("another keep", |binding| binding.own_key = digest_of(9)),
         Crime("another broker", |binding| binding.peer_key = digest_of(9)),
@@ -57,7 +118,7 @@ async fn evidence_for_anything_else_is_refused_to_the_keeps_face() {
         let (near, far) = duplex(1 << 16);
         let keep_end = async {
             let challenged = connected(near).await?.challenged(TIME).await?;
-            let binding = challenged.binding(NONCE, casemate_cose::Digest::of(MANIFEST));
+            let binding = challenged.binding(NONCE, Digest::of(MANIFEST));
             let attested = challenged.attest(NONCE, &Other(change, binding), MANIFEST, CONTRACT).await?;
             attested.decision(TIME).await
         };
@@ -158,7 +219,7 @@ async fn a_verdict_over_another_binding_does_not_admit() {
         let (near, far) = duplex(1 << 16);
         let keep_end = async {
             let challenged = connected(near).await.unwrap().challenged(TIME).await.unwrap();
-            let binding = challenged.binding(NONCE, casemate_cose::Digest::of(MANIFEST));
+            let binding = challenged.binding(NONCE, Digest::of(MANIFEST));
             challenged.attest(NONCE, &Other(change, binding), MANIFEST, CONTRACT).await.unwrap()
         };
         let (claimed, _attested) = tokio::join!(claimed(far, NONCE), keep_end);
@@ -189,7 +250,9 @@ async fn keys_do_not_leave_on_an_expired_verdict() {
     let (near, far) = duplex(1 << 16);
     let broker_end = async {
         let keys = vec![crate::message::DatasetKey { dataset: "visits".into(), key: DATA_KEY }];
-        assembled(far).await.unwrap().release(vec![], keys, NOW.plus_s(301)).await
+        let session = assembled(far).await.unwrap();
+        let receipt = durable(&receipt_of(Event::Release, session.verdict()), &key(BROKER));
+        session.release(receipt, keys, NOW.plus_s(301)).await
     };
     let (broker_end, keep_end) = tokio::join!(broker_end, keep(near));
     assert!(matches!(broker_end, Err(ChannelError::VerdictExpired { .. })), "{broker_end:?}");

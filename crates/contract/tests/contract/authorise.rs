@@ -1,12 +1,12 @@
 //! Whether a broker releases: the honest run, and each thing about it that is not as agreed.
 
-use casemate_contract::{Decision, Floor, FullySigned, Manifest, Run, RunHistory, authorise};
-use casemate_cose::{Digest, UnixTime};
+use casemate_contract::{Decision, Floor, FullySigned, Manifest, Run, RunHistory, authorise, check_launcher};
+use casemate_cose::{Digest, SigningKey, UnixTime};
 use casemate_evidence::{Binding, Isolation, Lack, Role, software::Statement};
 
 use crate::study::{
-    AT, RUN, RUNTIME, accepted, allow, binding, broker_of, edited, keep_key, key, manifest_of, run_of, signed,
-    signed_from, statement,
+    AT, RUN, RUNTIME, accepted_by, allow, binding, broker_of, edited, keep_key, key, launcher_of, manifest_of,
+    researcher, run_of, signed, signed_from, statement,
 };
 
 /// One session of a keep with a broker, before anyone decided.
@@ -15,6 +15,7 @@ struct Session {
     run: Run,
     binding: Binding,
     statement: Statement,
+    launcher: SigningKey,
     owner: &'static str,
     at: UnixTime,
 }
@@ -23,15 +24,16 @@ fn session_under(contract: FullySigned) -> Session {
     let manifest = manifest_of(&contract);
     let binding = binding(&manifest, "clinic");
     let statement = statement(&manifest, &binding);
-    Session { run: run_of(&manifest), binding, statement, owner: "clinic", at: AT, contract }
+    let launcher = launcher_of("researcher");
+    Session { run: run_of(&manifest), binding, statement, launcher, owner: "clinic", at: AT, contract }
 }
 
 fn decide(session: Session) -> Decision {
-    let Session { contract, run, binding, mut statement, owner, at } = session;
+    let Session { contract, run, binding, mut statement, launcher, owner, at } = session;
     // The keep and the launcher state what was bound; only what the crime changes differs from the contract.
     statement.report_data = binding.report_data();
     statement.manifest = binding.manifest;
-    authorise(&contract, &run, &accepted(&statement, binding), &owner.parse().unwrap(), at)
+    authorise(&contract, &run, &accepted_by(&launcher, &statement, binding), &owner.parse().unwrap(), at)
 }
 
 fn rules(decision: Decision) -> Vec<&'static str> {
@@ -76,6 +78,16 @@ const CRIMES: &[Crime] = &[
     ("another_manifest_measured", &["manifest-measured"], |s| s.binding.manifest = Digest::of(b"other")),
     ("another_program_measured", &["program-digest", "contract-cedar", "contract-cedar"], |s| {
         s.statement.program = Digest::of(b"SELECT *");
+    }),
+    ("launcher_of_another_party", &["contract-launcher", "contract-cedar", "contract-cedar"], |s| {
+        s.launcher = launcher_of("clinic");
+    }),
+    ("launcher_of_nobody", &["contract-launcher", "contract-cedar", "contract-cedar"], |s| s.launcher = key(66)),
+    ("launcher_with_the_runners_identity_key", &["contract-launcher", "contract-cedar", "contract-cedar"], |s| {
+        s.launcher = researcher();
+    }),
+    ("launcher_with_the_owners_broker_key", &["contract-launcher", "contract-cedar", "contract-cedar"], |s| {
+        s.launcher = broker_of("clinic");
     }),
     ("a_lack_not_accepted", &["contract-lack", "contract-cedar", "contract-cedar"], |s| {
         s.statement.lacks.insert(Lack::NetworkNamespace);
@@ -136,6 +148,96 @@ fn refuses_a_runner_that_only_another_contract_lets_run() {
     let mut session = session_under(signed());
     session.contract = signed_from(&edited("runners = [\"researcher\"]", "runners = [\"clinic\"]"));
     assert_eq!(rules(decide(session)), ["contract-digest", "contract-runner", "contract-cedar", "contract-cedar"]);
+}
+
+/// A contract that lets clinic and researcher run, each with a host of its own.
+fn two_runners() -> FullySigned {
+    signed_from(&edited("runners = [\"researcher\"]", "runners = [\"clinic\", \"researcher\"]"))
+}
+
+#[test]
+fn each_runner_runs_on_its_own_host_alone() {
+    for (runner, host, expected) in [
+        ("researcher", "researcher", &[][..]),
+        ("clinic", "clinic", &[]),
+        ("researcher", "clinic", &["contract-launcher", "contract-cedar", "contract-cedar"]),
+        ("clinic", "researcher", &["contract-launcher", "contract-cedar", "contract-cedar"]),
+    ] {
+        let contract = two_runners();
+        let (computation, party) = ("by-diagnosis".parse().unwrap(), runner.parse().unwrap());
+        let manifest = Manifest::derive(&contract, &computation, RUN, &party, Isolation::Process).unwrap();
+        let mut session = session_under(contract);
+        session.binding.manifest = manifest.digest();
+        session.run.manifest = manifest;
+        session.launcher = launcher_of(host);
+        assert_eq!(rules(decide(session)), expected, "`{runner}` on the host of `{host}`");
+    }
+}
+
+#[test]
+fn a_runner_may_have_several_hosts() {
+    let own = launcher_of("researcher").public().to_string();
+    let contract = || signed_from(&edited(&format!("\"{own}\""), &format!("\"{own}\", \"{}\"", key(33).public())));
+    for (launcher, is_named) in [(launcher_of("researcher"), true), (key(33), true), (key(34), false)] {
+        let mut session = session_under(contract());
+        session.launcher = launcher;
+        assert_eq!(rules(decide(session)).is_empty(), is_named);
+    }
+}
+
+#[test]
+fn a_successor_with_another_launcher_refuses_the_old_one() {
+    let (old, new) = (launcher_of("researcher").public().to_string(), key(33).public().to_string());
+    let rotated = || signed_from(&edited(&old, &new));
+    assert_eq!(rules(decide(session_under(rotated())))[0], "contract-launcher");
+    let mut session = session_under(rotated());
+    session.launcher = key(33);
+    assert!(rules(decide(session)).is_empty());
+}
+
+#[test]
+fn a_refused_launcher_is_told_whose_it_should_be() {
+    let contract = signed();
+    let (contract, researcher) = (contract.contract(), "researcher".parse().unwrap());
+    let (own, other) = (launcher_of("researcher").public(), launcher_of("clinic").public());
+    assert_eq!(check_launcher(contract, &researcher, own), Ok(()));
+    let reason = check_launcher(contract, &researcher, other).unwrap_err();
+    assert_eq!(reason.rule(), "contract-launcher");
+    assert_eq!(reason.expected(), format!("a launcher of `researcher`: `{own}`"));
+    assert_eq!(reason.actual(), format!("the launcher `{other}`"));
+    assert!(reason.remedy().contains("`launchers`"), "{}", reason.remedy());
+    // Who has none, or is no party, has no host that would do.
+    for nobody in ["registry", "stranger"] {
+        let reason = check_launcher(contract, &nobody.parse().unwrap(), own).unwrap_err();
+        assert_eq!(reason.expected(), format!("a launcher of `{nobody}` in the contract"));
+    }
+}
+
+#[test]
+fn a_contract_for_hardware_alone_believes_no_launcher() {
+    let launchers = format!("launchers = [\"{}\"]\n", launcher_of("researcher").public());
+    let text = edited(&launchers, "").replace("[\"process\"]", "[\"snp\"]");
+    let mut session = session_under(signed());
+    session.contract = signed_from(&text);
+    let cedar = session.contract.contract().cedar(&"clinic".parse().unwrap());
+    assert!(cedar.contains("!(principal has launcher)"), "{cedar}");
+    let expected = ["contract-digest", "contract-launcher", "contract-isolation", "contract-cedar", "contract-cedar"];
+    assert_eq!(rules(decide(session)), expected);
+}
+
+#[test]
+fn policies_tie_each_runner_to_its_launchers() {
+    let contract = two_runners();
+    for owner in ["clinic", "registry"] {
+        let cedar = contract.contract().cedar(&owner.parse().unwrap());
+        for party in ["clinic", "researcher"] {
+            let key = launcher_of(party).public();
+            let pair =
+                format!("context.runner == Casemate::Party::\"{party}\" && [\"{key}\"].contains(principal.launcher)");
+            assert!(cedar.contains(&pair), "{cedar}");
+        }
+        assert!(cedar.contains("else ![\"process\"].contains(principal.isolation)"), "{cedar}");
+    }
 }
 
 #[test]

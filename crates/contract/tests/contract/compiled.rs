@@ -4,7 +4,7 @@ use casemate_contract::{Compiled, CompiledError, Contract, Problem};
 use casemate_cose::{CborError, Digest};
 use proptest::prelude::*;
 
-use crate::study::{AT, RECIPIENT, compiled_from, key, toml};
+use crate::study::{AT, RECIPIENT, compiled_from, key, launcher_of, toml};
 
 fn honest() -> Compiled {
     compiled_from(&toml())
@@ -38,6 +38,7 @@ fn shows_everything_that_is_signed() {
         "root on the host",
         "secret-plaintext",
         "127.0.0.1:7701",
+        &format!("the launcher {}", launcher_of("researcher").public()),
         RECIPIENT,
         "mean area: float64",
         "at least 10 distinct entities behind every row",
@@ -74,7 +75,7 @@ fn refuses_bytes_that_are_no_contract() {
 #[test]
 fn refuses_bytes_that_make_no_sense() {
     type Is = fn(&Problem) -> bool;
-    let crimes: [(&str, Vec<u8>, Is); 9] = [
+    let crimes: [(&str, Vec<u8>, Is); 10] = [
         ("another_format", edited(b"contract/1", b"contract/2"), |p| matches!(p, Problem::BadValue { .. })),
         ("runner_unknown", edited(b"researcher", b"researchex"), |p| matches!(p, Problem::UnknownParty { .. })),
         ("owner_unknown", edited(b"clinic", b"climic"), |p| matches!(p, Problem::UnknownParty { .. })),
@@ -90,11 +91,31 @@ fn refuses_bytes_that_make_no_sense() {
         ("one_key_for_two", edited(key(12).public().as_bytes(), key(11).public().as_bytes()), |p| {
             matches!(p, Problem::SameKey { .. })
         }),
+        (
+            "one_launcher_for_two",
+            edited(launcher_of("clinic").public().as_bytes(), launcher_of("researcher").public().as_bytes()),
+            |p| matches!(p, Problem::SameKey { .. }),
+        ),
     ];
     for (crime, bytes, is_it) in crimes {
         let Err(CompiledError::Contract(errors)) = Compiled::from_bytes(bytes) else { panic!("{crime}: accepted") };
         assert!(errors.errors().iter().any(|error| is_it(&error.problem)), "{crime}: {errors}");
     }
+}
+
+#[test]
+fn refuses_bytes_from_before_parties_had_launchers() {
+    let mut bytes = honest().bytes().to_vec();
+    // registry = { 0: name, 1: key, 3: broker, 4: [] }: the same without its last field.
+    let empty = [b"127.0.0.1:7702".as_slice(), &[0x04, 0x80]].concat();
+    let at = bytes.windows(empty.len()).position(|window| window == empty).unwrap();
+    bytes.drain(at + empty.len() - 2..at + empty.len());
+    let party = [&[0xa4, 0x00, 0x68], b"registry".as_slice()].concat();
+    let at = bytes.windows(party.len()).position(|window| window == party).unwrap();
+    bytes[at] = 0xa3;
+    let error = Compiled::from_bytes(bytes).unwrap_err();
+    assert!(matches!(error, CompiledError::Cbor(CborError::Malformed(_))), "{error}");
+    assert!(error.to_string().contains("missing value at index 4 (Party::launchers)"), "{error}");
 }
 
 #[test]
@@ -132,8 +153,8 @@ prop_compose! {
         for (at, owner) in owners.iter().enumerate() {
             let at = u8::try_from(at).unwrap();
             toml += &format!(
-                "[parties.{owner}]\nkey = \"{}\"\nrecipient = \"{RECIPIENT}\"\nbroker = {{ key = \"{}\", address = \"h:1\" }}\n",
-                key(at + 1).public(), key(at + 101).public());
+                "[parties.{owner}]\nkey = \"{}\"\nrecipient = \"{RECIPIENT}\"\nbroker = {{ key = \"{}\", address = \"h:1\" }}\nlaunchers = [\"{}\", \"{}\"]\n",
+                key(at + 1).public(), key(at + 101).public(), key(at + 151).public(), key(at + 201).public());
         }
         let mut reads = String::new();
         for (at, table) in tables.iter().enumerate() {

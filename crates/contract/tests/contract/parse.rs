@@ -3,7 +3,7 @@
 use casemate_contract::{Contract, ContractError, Problem};
 use casemate_cose::UnixTime;
 
-use crate::study::{AT, RECIPIENT, clinic, contract, edited, key, toml};
+use crate::study::{AT, RECIPIENT, broker_of, clinic, contract, edited, key, launcher_of, researcher, toml};
 
 fn errors(text: &str) -> Vec<ContractError> {
     Contract::parse(text, AT).expect_err("a crime was accepted").errors().to_vec()
@@ -105,6 +105,16 @@ const CRIMES: &[Crime] = &[
         "is to receive results but has no `recipient`",
         "\"researcher\"",
     ),
+    Crime(
+        "runner_without_launcher",
+        "launchers = [",
+        "# [",
+        "`researcher` is to run in isolation `process` but has no `launchers`",
+        "\"researcher\"",
+    ),
+    Crime("launcher_of_another_kind", "launchers = [\"ed25519:", "launchers = [\"rsa:", "is not `ed25519:`", "\"rsa:"),
+    Crime("launchers_no_list", "launchers = [", "launchers = 1 # [", "an integer where a list", "1"),
+    Crime("launcher_misspelt", "launchers = [", "launcher = [", "unknown key `launcher`", "launcher"),
     Crime("broker_address_without_port", "127.0.0.1:7701", "127.0.0.1", "is not an address", "\"127.0.0.1\""),
     Crime(
         "broker_extra",
@@ -247,6 +257,20 @@ fn refuses_each_crime_by_name_and_marks_it() {
 }
 
 #[test]
+fn names_what_stands_twice() {
+    for (from, to, path) in [
+        ("[datasets.diagnoses]", "[datasets.measurements]", "datasets.measurements"),
+        ("[parties.registry]", "[parties.clinic]", "parties.clinic"),
+        ("sequence = 1", "sequence = 1\nsequence = 1", "study.sequence"),
+        ("reads = { ", "reads = { diagnoses = [], ", "computations.by-diagnosis.reads.diagnoses"),
+    ] {
+        let errors = errors(&edited(from, to));
+        let twice = errors.iter().find(|error| error.problem == Problem::DuplicateKey);
+        assert_eq!(twice.unwrap_or_else(|| panic!("{path}: {errors:#?}")).path.to_string(), path);
+    }
+}
+
+#[test]
 fn says_one_thing_about_one_mistake() {
     for (crime, from, to) in [
         ("owner misspelt as no name", "owner = \"registry\"", "owner = \"REGISTRY\""),
@@ -289,6 +313,56 @@ fn refuses_one_key_in_two_places() {
         let text = edited(&clinic().public().to_string(), &other.public().to_string());
         let errors = errors(&text);
         assert!(errors.iter().any(|error| matches!(error.problem, Problem::SameKey { .. })), "{crime}");
+    }
+}
+
+#[test]
+fn refuses_a_launcher_that_is_not_one_hosts_alone() {
+    let own = launcher_of("researcher").public();
+    let line = format!("launchers = [\"{own}\"]");
+    let replaced = |by: &str| edited(&line, &format!("launchers = [{by}]"));
+    for (crime, other) in [
+        ("another_partys_launcher", launcher_of("clinic")),
+        ("its_own_identity", researcher()),
+        ("another_partys_identity", clinic()),
+        ("another_partys_broker", broker_of("registry")),
+    ] {
+        let text = replaced(&format!("\"{}\"", other.public()));
+        let errors = errors(&text);
+        let [error] = errors.as_slice() else { panic!("{crime}: {errors:#?}") };
+        assert!(matches!(error.problem, Problem::SameKey { .. }), "{crime}: {error}");
+        assert!(text[error.span.clone().unwrap()].contains(&other.public().to_string()), "{crime}");
+    }
+    let twice = replaced(&format!("\"{own}\", \"{own}\""));
+    let errors_of_twice = errors(&twice);
+    let [error] = errors_of_twice.as_slice() else { panic!("{errors_of_twice:#?}") };
+    assert!(matches!(error.problem, Problem::Repeated { .. }), "{error}");
+    assert_eq!(&twice[error.span.clone().unwrap()], format!("\"{own}\""));
+    let many: Vec<String> = (0..=casemate_contract::LAUNCHERS_MAX)
+        .map(|number| format!("\"{}\"", key(100 + u8::try_from(number).unwrap()).public()))
+        .collect();
+    let errors_of_many = errors(&replaced(&many.join(", ")));
+    assert!(matches!(errors_of_many[0].problem, Problem::TooMany { actual: 65, max: 64 }), "{errors_of_many:#?}");
+}
+
+#[test]
+fn a_launcher_is_needed_of_runners_and_of_nobody_else() {
+    // Of a party that does not run it grants nothing, and does no harm.
+    let of_clinic = format!("launchers = [\"{}\"]\n", launcher_of("clinic").public());
+    assert!(Contract::parse(&edited(&of_clinic, ""), AT).is_ok());
+    // A party that runs in an isolation that needs none has to have none; one that needs it decides.
+    let of_researcher = format!("launchers = [\"{}\"]\n", launcher_of("researcher").public());
+    let hardware = edited(&of_researcher, "").replace("[\"process\"]", "[\"snp\", \"tdx\"]");
+    assert!(Contract::parse(&hardware, AT).is_ok());
+    for isolations in ["[\"process\"]", "[\"process\", \"snp\"]"] {
+        for written in ["", "launchers = []\n"] {
+            let text = edited(&of_researcher, written).replace("[\"process\"]", isolations);
+            let errors = errors(&text);
+            let [error] = errors.as_slice() else { panic!("{errors:#?}") };
+            assert_eq!(error.path.to_string(), "computations.by-diagnosis.runners.researcher");
+            assert!(matches!(error.problem, Problem::RunnerWithoutLauncher { .. }), "{error}");
+            assert!(error.help().contains("to `parties.researcher`"), "{}", error.help());
+        }
     }
 }
 

@@ -45,6 +45,15 @@ pub(crate) fn broker_of(owner: &str) -> SigningKey {
     }
 }
 
+/// The key of the launcher on `party`'s host.
+pub(crate) fn launcher_of(party: &str) -> SigningKey {
+    match party {
+        "clinic" => key(32),
+        "researcher" => key(31),
+        _ => key(98),
+    }
+}
+
 pub(crate) fn keep_key() -> Digest {
     key(21).public().spki_digest()
 }
@@ -64,6 +73,7 @@ regions = ["any"]
 [parties.clinic]
 key = "{clinic}"
 broker = {{ key = "{clinic_broker}", address = "127.0.0.1:7701" }}
+launchers = ["{clinic_launcher}"]
 
 [parties.registry]
 key = "{registry}"
@@ -72,6 +82,7 @@ broker = {{ key = "{registry_broker}", address = "127.0.0.1:7702" }}
 [parties.researcher]
 key = "{researcher}"
 recipient = "{RECIPIENT}"
+launchers = ["{researcher_launcher}"]
 
 [datasets.measurements]
 owner = "clinic"
@@ -103,9 +114,11 @@ reads = {{ measurements = ["patient_id", "mean_radius"], diagnoses = ["patient_i
 "#,
         clinic = clinic().public(),
         clinic_broker = broker_of("clinic").public(),
+        clinic_launcher = launcher_of("clinic").public(),
         registry = registry().public(),
         registry_broker = broker_of("registry").public(),
         researcher = researcher().public(),
+        researcher_launcher = launcher_of("researcher").public(),
         measurements = Digest::of(b"measurements"),
         diagnoses = Digest::of(b"diagnoses"),
     )
@@ -170,9 +183,14 @@ pub(crate) fn statement(manifest: &Manifest, binding: &Binding) -> Statement {
     }
 }
 
-/// Appraises under a domain that accepts every lack, so that it is the contract's word that counts here.
+/// Evidence by the researcher's host, appraised.
 pub(crate) fn accepted(statement: &Statement, binding: Binding) -> Accepted<Bound> {
-    let launcher = key(31);
+    accepted_by(&launcher_of("researcher"), statement, binding)
+}
+
+/// Appraises evidence by `launcher` under a domain that believes it and accepts every lack, so that it is the contract's word
+/// that counts here.
+pub(crate) fn accepted_by(launcher: &SigningKey, statement: &Statement, binding: Binding) -> Accepted<Bound> {
     let domain = Domain::new(
         "an owner",
         vec![Launcher { name: "host".to_owned(), key: launcher.public() }],
@@ -181,7 +199,7 @@ pub(crate) fn accepted(statement: &Statement, binding: Binding) -> Accepted<Boun
     )
     .unwrap();
     let endorsements = Endorsements::of_launchers([launcher.public()]);
-    let evidence = sign(statement, &launcher);
+    let evidence = sign(statement, launcher);
     let authenticated = authenticate(&evidence, &endorsements, &Bound::new(binding), AT).unwrap();
     match appraise(authenticated, &domain, AT) {
         Verdict::Accepted(accepted) => accepted,

@@ -2,6 +2,7 @@
 
 use casemate_contract::{
     Broker, CardDataset, Column, ColumnType, Content, Contract, PartyCard, TemplateError, TemplateSpec, template,
+    untouched,
 };
 use casemate_cose::{Digest, UnixTime};
 use casemate_evidence::Lack;
@@ -11,6 +12,8 @@ use crate::study::{AT, RECIPIENT, broker_of, key};
 fn spec() -> TemplateSpec {
     TemplateSpec {
         study: "first-study".parse().unwrap(),
+        purpose: None,
+        legal_basis: None,
         expires: UnixTime(AT.0 + 86_400),
         accept_lacks: vec![Lack::SecretPlaintext],
         at: AT,
@@ -37,7 +40,7 @@ fn owner(seed: u8, name: &str, datasets: Vec<CardDataset>) -> PartyCard {
         key: key(seed).public(),
         recipient: Some(RECIPIENT.parse().unwrap()),
         broker: Some(Broker { key: broker_of(name).public(), address: "127.0.0.1:7701".parse().unwrap() }),
-        launcher: None,
+        launcher: Some(key(seed + 30).public()),
         runtime: None,
         datasets,
     }
@@ -64,6 +67,9 @@ fn passes_every_check_and_joins_two_owners() {
     let computation = contract.computation("example").unwrap();
     assert_eq!(contract.owners(computation).len(), 2);
     assert_eq!(computation.runners[0].as_str(), "researcher");
+    for (party, seed) in [("clinic", 31), ("registry", 32), ("researcher", 33)] {
+        assert_eq!(contract.party(party).unwrap().launchers, [key(seed).public()]);
+    }
     assert!(text.contains(r#"JOIN diagnoses AS b ON a."patient_id" = b."patient_id""#), "{text}");
     assert!(text.contains(r#"avg(a."mean radius") AS "mean mean radius""#), "{text}");
     assert!(text.contains(r#"GROUP BY b."diagnosis""#), "{text}");
@@ -97,6 +103,25 @@ fn refuses_cards_that_make_no_contract() {
     assert!(matches!(template(&twice, &spec()), Err(TemplateError::Contract(_))));
     let no_broker = PartyCard { broker: None, ..owner(1, "clinic", vec![measurements()]) };
     assert!(matches!(template(&[no_broker], &spec()), Err(TemplateError::Contract(_))));
+    let hostless = PartyCard { launcher: None, ..owner(1, "clinic", vec![measurements()]) };
+    assert!(matches!(template(&[hostless], &spec()), Err(TemplateError::Contract(_))));
     let late = TemplateSpec { expires: AT, ..spec() };
     assert!(matches!(template(&[owner(1, "clinic", vec![measurements()])], &late), Err(TemplateError::Contract(_))));
+}
+
+#[test]
+fn what_nobody_has_said_is_found() {
+    let cards = [owner(1, "clinic", vec![measurements()])];
+    let fields = |spec: &TemplateSpec| {
+        let contract = Contract::parse(&template(&cards, spec).unwrap(), AT).unwrap();
+        untouched(contract.study())
+    };
+    assert_eq!(fields(&spec()), ["purpose", "legal_basis"]);
+    let purpose = Some("Compare \"means\" by ward.".parse().unwrap());
+    assert_eq!(fields(&TemplateSpec { purpose: purpose.clone(), ..spec() }), ["legal_basis"]);
+    let legal_basis = Some("Consent.".parse().unwrap());
+    assert_eq!(fields(&TemplateSpec { purpose, legal_basis, ..spec() }), Vec::<&str>::new());
+    // Words around it do not fill it in.
+    let around = template(&cards, &spec()).unwrap().replace("Say here what", "Note. Say here what");
+    assert_eq!(untouched(Contract::parse(&around, AT).unwrap().study()), ["purpose", "legal_basis"]);
 }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use casemate_channel::message::AbandonReason;
-use casemate_contract::{ColumnType, Content, Dataset, GateOutcome};
-use casemate_query::{Gate, Limits, Sealed, Table};
+use casemate_contract::{Dataset, GateOutcome};
+use casemate_query::{Limits, Sealed, Table, views};
 use casemate_seal::{aad_prefix, fingerprint};
 use tokio::task::spawn_blocking;
 
@@ -71,51 +71,18 @@ pub(super) async fn compute(
 /// Joins each file with its key and its view.
 fn tables(terms: &Terms, files: Vec<(String, File)>, mut keys: Vec<Key>) -> Result<Vec<(Table, Sealed)>, Refusal> {
     let mut tables = Vec::new();
+    let views = views(terms.contract.contract(), terms.computation()?);
     for (name, file) in files {
         let found = keys.iter().position(|key| key.dataset == name);
         let key = found.map(|index| keys.swap_remove(index).key);
         let key = key.ok_or_else(|| refused(&name, "its key, from its owner's broker", "none"))?;
         let dataset = dataset(terms, &name)?;
         let prefix = aad_prefix(dataset.id.as_bytes(), dataset.version.as_bytes());
-        tables.push((view(terms, dataset)?, Sealed { file, key: Box::new(key), aad_prefix: prefix }));
+        let view = views.iter().find(|view| view.name == name).cloned();
+        let view = view.ok_or_else(|| refused(&name, "a table that the computation reads", "another file"))?;
+        tables.push((view, Sealed { file, key: Box::new(key), aad_prefix: prefix }));
     }
     Ok(tables)
-}
-
-/// The columns that exist for this computation, and the owner's gate.
-fn view(terms: &Terms, dataset: &Dataset) -> Result<Table, Refusal> {
-    let name = dataset.name.as_str();
-    let Content::Table { entity, .. } = &dataset.content else {
-        return Err(refused(name, "a table", "another file"));
-    };
-    let (_, columns) = terms
-        .contract
-        .contract()
-        .reads(terms.computation()?)
-        .find(|(read, _)| read.name == dataset.name)
-        .ok_or_else(|| refused(name, "a dataset that the computation reads", "another"))?;
-    let columns = columns
-        .iter()
-        .map(|column| {
-            let column = dataset.column(column).ok_or_else(|| refused(name, "a column of the dataset", "another"))?;
-            Ok((column.name.to_string(), column_type(column.kind)))
-        })
-        .collect::<Result<Vec<_>, Refusal>>()?;
-    let min_entities = u32::try_from(dataset.gate.min_entities)
-        .map_err(|_| refused(name, "a minimum of entities below 4294967296", "a greater one"))?;
-    let gate = Gate { min_entities, max_rows: dataset.gate.max_rows, max_bytes: dataset.gate.max_bytes };
-    Ok(Table { name: name.to_owned(), entity: entity.to_string(), columns, gate })
-}
-
-const fn column_type(kind: ColumnType) -> casemate_query::ColumnType {
-    match kind {
-        ColumnType::Boolean => casemate_query::ColumnType::Boolean,
-        ColumnType::Date32 => casemate_query::ColumnType::Date32,
-        ColumnType::Float64 => casemate_query::ColumnType::Float64,
-        ColumnType::Int64 => casemate_query::ColumnType::Int64,
-        ColumnType::Timestamp => casemate_query::ColumnType::TimestampMicros,
-        ColumnType::Utf8 => casemate_query::ColumnType::Utf8,
-    }
 }
 
 /// The query's outcomes in the contract's words: one for each rule of each gate, and every one passed.

@@ -21,11 +21,13 @@ use casemate_contract::{
     PermitStatement, RunId, SignedContract,
 };
 use casemate_cose::{Digest, SigningKey, UnixTime, decode};
-use casemate_evidence::{Endorsements, Evidence, Isolation, Lack, authenticate};
+use casemate_evidence::{Bound, Endorsements, Evidence, Isolation, Lack, authenticate};
 use casemate_launch::{Dataset, Spec};
+use casemate_ledger::{Event, ReceiptBody};
 use casemate_seal::{aad_prefix, blob, table};
+use casemate_testkit::durable;
 use casemate_trust::{
-    Reason, Verdict, appraise,
+    Accepted, Reason, Verdict, appraise,
     domain::{Domain, Launcher, Process, Runtime},
 };
 use tokio::net::{TcpListener, TcpStream};
@@ -97,9 +99,10 @@ fn toml(files: &[Vec<u8>], recipient: &str) -> String {
     let mut text = format!(
         "[study]\nid = \"test\"\nsequence = 1\npurpose = \"p\"\nlegal_basis = \"l\"\nexpires = 2030-01-01T00:00:00Z\n\
          isolations = [\"process\"]\naccept_lacks = [{}]\nregions = [\"any\"]\n\
-         [parties.researcher]\nkey = \"{}\"\nrecipient = \"{recipient}\"\n",
+         [parties.researcher]\nkey = \"{}\"\nrecipient = \"{recipient}\"\nlaunchers = [\"{}\"]\n",
         lacks.join(", "),
         key(3).public(),
+        key(9).public(),
     );
     for (index, owner) in OWNERS.iter().enumerate() {
         let (identity, broker) = (key(1 + u8::try_from(index).unwrap()).public(), broker_key(index).public());
@@ -252,7 +255,8 @@ impl Desk {
         let decided = claimed.admit(accepted, AT).ok()?.decide(decision).await.ok()?;
         let assembled = decided.assembled(WAIT).await.ok()?;
         assert_eq!(assembled.decisions().len(), OWNERS.len());
-        let released = assembled.release(b"receipt".to_vec(), self.keys(), AT).await.ok()?;
+        let receipt = durable(&self.receipt(Event::Release, assembled.verdict(), None), &own);
+        let released = assembled.release(receipt, self.keys(), AT).await.ok()?;
         self.released.fetch_add(usize::from(self.crime != Crime::NoKey), Ordering::SeqCst);
         let asked = released.permit_asked(WAIT).await.ok()?;
         if self.crime == Crime::RefuseToPermit {
@@ -266,7 +270,24 @@ impl Desk {
         let (run, contract) = (self.manifest.fields().run, self.contract.digest());
         let permit =
             PermitStatement { run, contract, keep_key, owner: self.name(), result, gates, budget_debit: 0, at: now };
-        asked.permit(permit.sign(&own), b"permit receipt".to_vec()).await.ok()
+        let receipt = durable(&self.receipt(Event::Permit, asked.verdict(), Some(asked.request().result)), &own);
+        asked.permit(permit.sign(&own), receipt).await.ok()
+    }
+
+    fn receipt(&self, event: Event, verdict: &Accepted<Bound>, result: Option<Digest>) -> ReceiptBody {
+        ReceiptBody {
+            study: Some("outcomes".into()),
+            contract: Some(self.contract.digest()),
+            run: Some(*self.manifest.fields().run.as_bytes()),
+            manifest: Some(self.manifest.digest()),
+            evidence: Some(verdict.evidence_digest()),
+            domain: Some(verdict.domain_digest()),
+            keep_key: Some(verdict.binding().binding().own_key),
+            isolation: Some("process".into()),
+            datasets: DATASETS.map(Into::into).into(),
+            result,
+            ..ReceiptBody::new(event, OWNERS[self.owner], AT)
+        }
     }
 
     fn decision(&self, keep_key: Digest, evidence: Digest, at: UnixTime) -> DecisionStatement {

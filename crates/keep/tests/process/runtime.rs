@@ -133,11 +133,12 @@ fn evidence_states_what_was_measured_once_for_each_broker() {
         let evidence = Evidence::from_bytes(answer).unwrap();
         let authentic = authenticate(&evidence, &endorsements, &DangerouslyUnbound, AT).unwrap();
         let claims = authentic.claims();
-        assert_eq!(claims.report_data, [number; 64]);
-        assert_eq!(claims.runtime, Digest::of(&fs::read(probe()).unwrap()));
-        assert_eq!(claims.program, Digest::of(b"evidence 3"));
-        assert_eq!(claims.manifest, Digest::of(b"manifest"));
-        assert!(!claims.debug && claims.lacks.contains(&Lack::SecretPlaintext));
+        let software = claims.software().unwrap();
+        assert_eq!(claims.report_data.bytes, [number; 64]);
+        assert_eq!(software.runtime, Digest::of(&fs::read(probe()).unwrap()));
+        assert_eq!(software.program, Digest::of(b"evidence 3"));
+        assert_eq!(claims.manifest, Some(Digest::of(b"manifest")));
+        assert!(!claims.debug && software.lacks.contains(&Lack::SecretPlaintext));
     }
     assert!(String::from_utf8_lossy(&answers[2]).contains("used up"));
 }
@@ -149,5 +150,6 @@ fn evidence_of_a_keep_for_debugging_says_so_and_is_refused_elsewhere() {
     let evidence = Evidence::from_bytes(&answers[0]).unwrap();
     assert!(authenticate(&evidence, &endorsements, &DangerouslyUnbound, AT).is_err());
     let authentic = authenticate(&evidence, &endorsements, &AllowDebug::new(DangerouslyUnbound), AT).unwrap();
-    assert!(authentic.claims().debug && authentic.claims().lacks.contains(&Lack::Undumpable));
+    let claims = authentic.claims();
+    assert!(claims.debug && claims.software().unwrap().lacks.contains(&Lack::Undumpable));
 }

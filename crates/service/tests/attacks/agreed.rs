@@ -5,7 +5,7 @@ use casemate_cose::{Digest, Kind, SigningKey, decode, encode, sign};
 use minicbor::{Decode, Encode, bytes::ByteVec};
 
 use crate::{
-    keep::{Script, assert_undecided, attest, finish, release_all, rules},
+    keep::{Script, assert_undecided, assert_unheard, attest, finish, release_all, rules},
     study::{data_key, edited, keys, signed, signed_by, stranger, successor, toml, version_of},
     world::{World, sealed},
 };
@@ -151,7 +151,7 @@ async fn all_have_signed_this_contract_or_nothing_runs() {
         let mut file: File = decode(&script.contract, 1 << 20).unwrap();
         change(&mut file);
         script.contract = encode(&file);
-        assert_undecided(world.clinic(), &script, &["contract-signatures"], crime).await;
+        assert_unheard(world.clinic(), &script, &["contract-signatures"], crime).await;
     }
     finish(&world, &Script::honest(&world.contract, 100)).await;
 }
@@ -164,7 +164,7 @@ async fn a_contract_binds_the_owner_by_its_own_keys() {
     let mut file = signed_by(&edited(&[(&clinic, &stranger)]), &["hospital", "registry", "researcher"]);
     file.sign(keys("eve").identity()).unwrap();
     let script = Script::honest(&FullySigned::check(file).unwrap(), 1);
-    assert_undecided(world.clinic(), &script, &["contract-signatures"], "another identity").await;
+    assert_unheard(world.clinic(), &script, &["contract-signatures"], "another identity").await;
 
     let (broker, other) = (keys("clinic").broker().public().to_string(), stranger_broker());
     let script = Script::honest(&signed(&edited(&[(&broker, &other)])), 2);

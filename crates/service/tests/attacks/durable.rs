@@ -3,23 +3,25 @@
 use std::{fs, path::Path};
 
 use casemate_cose::encode;
-use casemate_ledger::Event;
+use casemate_ledger::Event as Logged;
+use casemate_service::Event;
 use casemate_testkit::{Folder, skip};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 
 use crate::{
-    keep::{Agreed, Script, assert_undecided, attest, attest_all, decisions, finish, result, rules},
+    keep::{Agreed, Script, assert_undecided, attest, attest_all, decisions, finish, reasons, result, rules},
     study::passed,
     world::{Owner, World, die_at, die_no_more, domain, sealed},
 };
 
-/// A run at all brokers up to their decisions: the clinic's session, and all decisions.
-async fn decided(world: &World, run: u8) -> (Script, Agreed, Vec<Vec<u8>>) {
+/// A run at all brokers up to their decisions: the clinic's session, all decisions, and the others' sessions, which end
+/// their runs when they are dropped.
+async fn decided(world: &World, run: u8) -> (Script, Agreed, Vec<Vec<u8>>, Vec<Agreed>) {
     let script = Script::honest(&world.contract, run);
-    let agreed = attest_all(world, &script).await.unwrap();
+    let mut agreed = attest_all(world, &script).await.unwrap();
     let all = decisions(&agreed);
-    (script, agreed.into_iter().next().unwrap(), all)
+    (script, agreed.remove(0), all, agreed)
 }
 
 #[tokio::test]
@@ -27,13 +29,13 @@ async fn killed_between_commit_and_send_the_receipt_is_there_and_the_key_is_not(
     let mut world = World::new().await;
     // The broker looks at its clock when it begins to release, and once more when the receipt is durable.
     for (run, reading, receipts) in [(1, 0, 0), (2, 1, 1)] {
-        let (script, clinic, all) = decided(&world, run).await;
+        let (script, clinic, all, _others) = decided(&world, run).await;
         die_at(reading);
         assert!(clinic.release(&all).await.is_err(), "the broker died");
         assert!(!die_no_more(), "it died where it should");
         let clinic = world.owners.remove(0).restarted().await;
         world.owners.insert(0, clinic);
-        assert_eq!(world.clinic().logged(Event::Release, [run; 16]).await, receipts);
+        assert_eq!(world.clinic().logged(Logged::Release, [run; 16]).await, receipts);
         assert_undecided_again(world.clinic(), &script, receipts).await;
     }
     finish(&world, &Script::honest(&world.contract, 200)).await;
@@ -41,7 +43,7 @@ async fn killed_between_commit_and_send_the_receipt_is_there_and_the_key_is_not(
 
 async fn assert_undecided_again(owner: &Owner, script: &Script, receipts: usize) {
     assert_eq!(rules(attest(owner, script).await, "again"), ["run-reused"]);
-    assert_eq!(owner.logged(Event::Release, *script.run.as_bytes()).await, receipts, "none is added");
+    assert_eq!(owner.logged(Logged::Release, *script.run.as_bytes()).await, receipts, "none is added");
 }
 
 /// How far a run came: from how many brokers the keep had its keys and its permit, in their order.
@@ -69,7 +71,7 @@ async fn killed_at_any_point_no_key_and_no_permit_is_without_its_receipt() {
         let (keys, permits) = came_to(&world, &script).await;
         for (place, owner) in world.owners.iter().enumerate() {
             let (released, permitted) =
-                (owner.logged(Event::Release, [run; 16]).await, owner.logged(Event::Permit, [run; 16]).await);
+                (owner.logged(Logged::Release, [run; 16]).await, owner.logged(Logged::Permit, [run; 16]).await);
             assert!(usize::from(keys[place]) <= released && released <= 1, "{}, death {deaths}", owner.name);
             assert!(usize::from(permits[place]) <= permitted && permitted <= 1, "{}, death {deaths}", owner.name);
         }
@@ -90,13 +92,45 @@ async fn sql(owner: &Owner, statements: &'static str) {
     connection.close().await.unwrap();
 }
 
+/// What the operator was told of the store, each once.
+fn failures(owner: &Owner) -> Vec<(String, String)> {
+    let events = owner.events.lock().unwrap();
+    let failures = events.iter().filter_map(|event| match event {
+        Event::StoreFailed { cause, remedy } => Some((cause.clone(), remedy.clone())),
+        _ => None,
+    });
+    failures.collect()
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_told_of_once_until_it_has_worked() {
+    let world = World::new().await;
+    for time in 1..=2 {
+        sql(
+            world.clinic(),
+            "CREATE TRIGGER no_runs BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'broken'); END;
+             CREATE TRIGGER no_entries BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'broken'); END",
+        )
+        .await;
+        for session in 0..3 {
+            let script = Script::honest(&world.contract, time + 10 * session);
+            assert_eq!(rules(attest(world.clinic(), &script).await, "decision"), ["broker-store"]);
+        }
+        assert_eq!(failures(world.clinic()).len(), usize::from(time));
+        sql(world.clinic(), "DROP TRIGGER no_runs; DROP TRIGGER no_entries").await;
+        finish(&world, &Script::honest(&world.contract, 100 + time)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_store_that_fails_at_the_receipt_releases_nothing() {
     let world = World::new().await;
-    let (_, clinic, all) = decided(&world, 1).await;
+    let (_, clinic, all, _others) = decided(&world, 1).await;
     sql(world.clinic(), "CREATE TRIGGER broken BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'broken'); END")
         .await;
     assert_eq!(rules(clinic.release(&all).await, "release"), ["broker-store"]);
+    let [(cause, remedy)] = failures(world.clinic()).try_into().unwrap();
+    assert!(cause.contains("state.db`: ") && cause.contains("broken") && !remedy.is_empty(), "{cause}; {remedy}");
     // Not even the refusal could be logged; but nothing left.
     assert_eq!(world.clinic().ledger().await, []);
     sql(world.clinic(), "DROP TRIGGER broken").await;
@@ -116,14 +150,14 @@ async fn a_ledger_that_cannot_be_published_releases_nothing() {
     let world = World::new().await;
     // The ledger's folder is there from the first entry on.
     finish(&world, &Script::honest(&world.contract, 1)).await;
-    let (_, clinic, all) = decided(&world, 2).await;
+    let (_, clinic, all, _others) = decided(&world, 2).await;
     let folder = world.clinic().folder.join("state/ledger");
     fs::remove_dir_all(&folder).unwrap();
     fs::write(&folder, "in the way").unwrap();
     assert_eq!(rules(clinic.release(&all).await, "release"), ["broker-store"]);
     // A receipt without a key, never a key without a receipt.
-    assert_eq!(world.clinic().logged(Event::Release, [2; 16]).await, 1);
-    assert_eq!(world.clinic().logged(Event::Refusal, [2; 16]).await, 1);
+    assert_eq!(world.clinic().logged(Logged::Release, [2; 16]).await, 1);
+    assert_eq!(world.clinic().logged(Logged::Refusal, [2; 16]).await, 1);
 }
 
 /// Unmounts when the test ends, however it ends.
@@ -164,16 +198,27 @@ async fn a_disk_that_fills_up_between_decision_and_release_releases_nothing() {
     let mut world = World::new().await;
     let Some((clinic, _mount)) = clinic_on_a_small_disk().await else { return };
     world.owners[0] = clinic;
-    let (_, clinic, all) = decided(&world, 1).await;
+    let (_, clinic, all, _others) = decided(&world, 1).await;
     let filler = world.clinic().folder.join("state/filler");
     fill(&filler);
-    assert_eq!(rules(clinic.release(&all).await, "full"), ["broker-store"]);
-    assert_eq!(rules(attest(world.clinic(), &Script::honest(&world.contract, 2)).await, "full"), ["broker-store"]);
+    for outcome in [
+        clinic.release(&all).await.map(drop),
+        attest(world.clinic(), &Script::honest(&world.contract, 2)).await.map(drop),
+    ] {
+        for reason in reasons(outcome, "full") {
+            assert_eq!((reason.rule.as_str(), reason.actual.as_str()), ("broker-store", "none"));
+            assert!(reason.remedy.starts_with("the owner's operator must look"), "{reason}");
+            assert!(!reason.to_string().contains("state"), "no path of the owner's: {reason}");
+        }
+    }
+    let [(cause, remedy)] = failures(world.clinic()).try_into().unwrap();
+    assert!(cause.starts_with("no space is left for `") && cause.contains("state.db"), "{cause}");
+    assert!(remedy.starts_with("free space on the disk of `"), "{remedy}");
     fs::remove_file(&filler).unwrap();
     let clinic = world.owners.remove(0).restarted().await;
     world.owners.insert(0, clinic);
     for run in [1, 2] {
-        assert_eq!(world.clinic().logged(Event::Release, [run; 16]).await, 0);
+        assert_eq!(world.clinic().logged(Logged::Release, [run; 16]).await, 0);
     }
     finish(&world, &Script::honest(&world.contract, 200)).await;
 }

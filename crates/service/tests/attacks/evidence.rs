@@ -1,7 +1,7 @@
 //! Crimes of a keep or its launcher at the evidence: another thing measured, another session bound, another signer.
 
 use casemate_cose::{Digest, Kind, sign, verify};
-use casemate_evidence::{Evidence, Isolation, Lack, Role, software::Statement};
+use casemate_evidence::{Format, Evidence, Isolation, Lack, Role, software::Statement};
 
 use crate::{
     keep::{Script, assert_undecided, attest, decisions, finish},
@@ -81,7 +81,7 @@ fn restated(evidence: &[u8], kind: Kind, from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut payload = verified.payload().to_vec();
     let at = payload.windows(from.len()).position(|window| window == from).unwrap();
     payload[at..at + to.len()].copy_from_slice(to);
-    Evidence::Software(sign(kind, &payload, launcher.launcher())).to_bytes()
+    Evidence::new(Format::Software, sign(kind, &payload, launcher.launcher())).to_bytes()
 }
 
 fn forge(script: &mut Script, forge: fn(Vec<u8>) -> Vec<u8>) {

@@ -22,7 +22,7 @@ async fn every_broker_decides_releases_and_permits_and_the_record_says_so() {
     assert_eq!(run.keep_key, script.key.public());
     assert_eq!(run.owners.iter().map(|owner| owner.owner.as_str()).collect::<Vec<_>>(), OWNERS);
     for verified in &run.owners {
-        assert_eq!(verified.launcher, keys("researcher").launcher().public());
+        assert_eq!(verified.keep.launcher, keys("researcher").launcher().public());
         assert_eq!(verified.gates, passed(&world.contract));
         assert_eq!(verified.release.witnessing().to_string(), "signed, not witnessed");
     }

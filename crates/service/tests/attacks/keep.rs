@@ -15,7 +15,7 @@ use casemate_evidence::{
     software::{self, Statement},
 };
 use casemate_ledger::Event;
-use casemate_service::ChannelError;
+use casemate_service::{ChannelError, Event as Told};
 use casemate_trust::Reason;
 use tokio::net::TcpStream;
 
@@ -236,11 +236,28 @@ pub(crate) fn rules<T>(outcome: Result<T, ChannelError>, crime: &str) -> Vec<Str
 
 /// Fails unless `owner` refuses to decide for this script, by exactly these rules, with a receipt, and keeps its key.
 pub(crate) async fn assert_undecided(owner: &Owner, script: &Script, expected: &[&str], crime: &str) {
-    let reasons = reasons(attest(owner, script).await, crime);
-    assert_eq!(distinct(reasons.iter().map(|reason| reason.rule.as_str())), expected, "{crime}");
-    let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
+    let reasons = refused_by(owner, script, expected, crime).await;
     let ledger = owner.ledger().await;
     let logged = ledger.iter().any(|body| body.event == Event::Refusal && body.reasons == reasons);
     assert!(logged, "{crime}: no receipt of {reasons:?}");
+}
+
+/// The same of a script whose contract this owner has not signed: its ledger says nothing, its operator is told.
+pub(crate) async fn assert_unheard(owner: &Owner, script: &Script, expected: &[&str], crime: &str) {
+    let before = owner.ledger().await.len();
+    let reasons = refused_by(owner, script, expected, crime).await;
+    assert_eq!(owner.ledger().await.len(), before, "{crime}: a stranger made the ledger grow");
+    let told = owner.events.lock().unwrap();
+    let mut told = told.iter().filter_map(|event| match event {
+        Told::Unlogged { reasons, .. } => Some(reasons.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        _ => None,
+    });
+    assert_eq!(told.next_back(), Some(reasons), "{crime}");
+}
+
+async fn refused_by(owner: &Owner, script: &Script, expected: &[&str], crime: &str) -> Vec<String> {
+    let reasons = reasons(attest(owner, script).await, crime);
+    assert_eq!(distinct(reasons.iter().map(|reason| reason.rule.as_str())), expected, "{crime}");
     assert_eq!(owner.logged(Event::Release, *script.run.as_bytes()).await, 0, "{crime}: a key left");
+    reasons.iter().map(ToString::to_string).collect()
 }

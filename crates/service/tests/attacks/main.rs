@@ -8,6 +8,8 @@ mod domains;
 #[cfg(test)]
 mod durable;
 #[cfg(test)]
+mod ends;
+#[cfg(test)]
 mod evidence;
 #[cfg(test)]
 mod honest;
@@ -29,6 +31,10 @@ mod raw;
 mod record;
 #[cfg(test)]
 mod revoked;
+#[cfg(test)]
+mod runners;
+#[cfg(test)]
+mod strangers;
 #[cfg(test)]
 mod study;
 #[cfg(test)]

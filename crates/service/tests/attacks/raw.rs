@@ -33,6 +33,11 @@ pub(crate) struct Raw {
 impl Raw {
     /// Connects as a keep with `key` and takes the challenge.
     pub(crate) async fn connect(owner: &Owner, key: &SigningKey) -> Self {
+        Self::over(TcpStream::connect(owner.address).await.unwrap(), key).await
+    }
+
+    /// The same over a connection that is there.
+    pub(crate) async fn over(tcp: TcpStream, key: &SigningKey) -> Self {
         let chain = vec![CertificateDer::from(certificate(key))];
         let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS13])
@@ -43,7 +48,6 @@ impl Raw {
             .unwrap();
         config.alpn_protocols = vec![b"casemate/1".to_vec()];
         config.enable_sni = false;
-        let tcp = TcpStream::connect(owner.address).await.unwrap();
         let name = ServerName::try_from("broker.invalid").unwrap();
         let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
         let mut raw = Self { stream, challenge: Vec::new() };

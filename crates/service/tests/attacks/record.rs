@@ -7,7 +7,7 @@ use casemate_service::{VerifyError, verify_result, verify_run};
 
 use crate::{
     keep::{Script, finish, result},
-    study::{EXPIRES, broker_key, edited, signed},
+    study::{EXPIRES, broker_key, edited, signed, stranger},
     world::World,
 };
 
@@ -209,7 +209,7 @@ fn restated(bundle: &RunBundle, script: &Script) -> RunBundle {
 type Misstatement = (&'static str, fn(&mut Statement));
 
 #[tokio::test]
-async fn evidence_of_another_program_or_with_a_lack_that_nobody_accepted() {
+async fn evidence_of_another_program_or_launcher_or_with_a_lack_that_nobody_accepted() {
     let world = World::new().await;
     let (bundle, _) = record(&world, 1).await;
     let honest = Script::honest(&world.contract, 1);
@@ -223,6 +223,9 @@ async fn evidence_of_another_program_or_with_a_lack_that_nobody_accepted() {
         let expected = VerifyError::Mismatch { owner: "clinic".into(), part: "evidence", field };
         assert_eq!(verify_run(&forged.to_bytes(), None).unwrap_err(), expected);
     }
+    let elsewhere = Script { launcher: stranger(), ..Script::honest(&world.contract, 1) };
+    let expected = VerifyError::Mismatch { owner: "clinic".into(), part: "evidence", field: "launcher" };
+    assert_eq!(verify_run(&restated(&bundle, &elsewhere).to_bytes(), None).unwrap_err(), expected);
     let debug = Script { state: |statement| statement.debug = true, ..honest };
     let refused = verify_run(&restated(&bundle, &debug).to_bytes(), None).unwrap_err();
     assert!(matches!(refused, VerifyError::Part { part: "evidence", .. }), "{refused}");

@@ -1,4 +1,4 @@
-//! The study: three owners with a dataset each, one researcher with the only host, one query over all three.
+//! The study: three owners with a dataset each, one researcher who runs on a host of its own, one query over all three.
 
 use casemate_contract::{Compiled, Contract, FullySigned, GateOutcome, Manifest, RunId, SignedContract};
 use casemate_cose::{Digest, SigningKey};
@@ -94,7 +94,11 @@ reads = { measurements = ["patient_id", "radius"], diagnoses = ["patient_id", "d
     .to_owned();
     let researcher = keys("researcher");
     let recipient = researcher.recipient().unwrap();
-    toml += &format!("[parties.researcher]\nkey = \"{}\"\nrecipient = \"{recipient}\"\n", researcher.public());
+    toml += &format!(
+        "[parties.researcher]\nkey = \"{}\"\nrecipient = \"{recipient}\"\nlaunchers = [\"{}\"]\n",
+        researcher.public(),
+        researcher.launcher().public()
+    );
     for (owner, column, kind) in
         [("clinic", "radius", "float64"), ("hospital", "days", "int64"), ("registry", "diagnosis", "utf8")]
     {
@@ -105,6 +109,7 @@ reads = { measurements = ["patient_id", "radius"], diagnoses = ["patient_id", "d
 [parties.{owner}]
 key = "{}"
 broker = {{ key = "{}", address = "127.0.0.1:7701" }}
+launchers = ["{}"]
 
 [datasets.{}]
 owner = "{owner}"
@@ -118,6 +123,7 @@ gate = {{ min_entities = 10, max_rows = 100, max_bytes = 65536 }}
 "#,
             keys.public(),
             keys.broker().public(),
+            keys.launcher().public(),
             dataset_of(owner),
             hex(version.id),
             hex(version.version),
@@ -156,9 +162,14 @@ pub(crate) fn successor(old: &FullySigned) -> FullySigned {
     signed(&edited(&[("sequence = 1", &format!("sequence = {sequence}\nsupersedes = \"{}\"", old.digest()))]))
 }
 
-/// The manifest of one run, honestly derived.
+/// The manifest of one run by the researcher, honestly derived.
 pub(crate) fn manifest_of(contract: &FullySigned, run: RunId) -> Manifest {
-    let (computation, runner) = ("by-diagnosis".parse().unwrap(), "researcher".parse().unwrap());
+    manifest_by(contract, run, "researcher")
+}
+
+/// The manifest of one run by `runner`, honestly derived.
+pub(crate) fn manifest_by(contract: &FullySigned, run: RunId, runner: &str) -> Manifest {
+    let (computation, runner) = ("by-diagnosis".parse().unwrap(), runner.parse().unwrap());
     Manifest::derive(contract, &computation, run, &runner, Isolation::Process).unwrap()
 }
 

@@ -11,7 +11,7 @@ use casemate_cose::{Digest, UnixTime, encode};
 use casemate_evidence::Lack;
 use casemate_ledger::{Event as Logged, Origin, Receipt, ReceiptBody};
 use casemate_service::{Broker, Event, revoke_dataset, serve};
-use casemate_store::{SealedDataset, Store};
+use casemate_store::{KnownParty, SealedDataset, Store};
 use casemate_testkit::{Folder, NOW};
 use casemate_trust::{
     Domain,
@@ -19,7 +19,7 @@ use casemate_trust::{
 };
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use crate::study::{OWNERS, RUNTIME, data_key, dataset_of, file_digest, keys, signed, toml, version_of};
+use crate::study::{OWNERS, PARTIES, RUNTIME, data_key, dataset_of, file_digest, keys, signed, toml, version_of};
 
 thread_local! {
     static TIME: Cell<UnixTime> = const { Cell::new(NOW) };
@@ -165,6 +165,9 @@ impl World {
         for name in OWNERS {
             let owner = Owner::start(name, Folder::new(name)).await;
             owner.store.put_dataset(&sealed(name)).await.unwrap();
+            for party in PARTIES.into_iter().filter(|party| *party != name) {
+                owner.store.add_party(&known(party)).await.unwrap();
+            }
             owner.write_domain(&domain(name).to_toml());
             owners.push(owner);
         }
@@ -175,6 +178,12 @@ impl World {
     pub(crate) fn clinic(&self) -> &Owner {
         &self.owners[0]
     }
+}
+
+/// A party as the others know it.
+pub(crate) fn known(party: &str) -> KnownParty {
+    let key = keys(party).public();
+    KnownParty { name: party.into(), key, broker: None, launcher: None, recipient: None, added_at: NOW }
 }
 
 /// The domain of an owner: the researcher's host, the runtime, two lacks.

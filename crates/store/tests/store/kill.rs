@@ -39,12 +39,14 @@ async fn works_until_it_is_killed() {
             continue;
         }
         decided(&store, run).await;
-        tell("release", run, &store.commit_release(&release(run), &[run; 32], &log.signer()).await.unwrap());
+        let released = store.commit_release(&release(run), &[run; 32], &log.signer()).await.unwrap();
+        tell("release", run, released.receipt());
         if run % 3 == 0 {
             let body = refusal(run, "a gate");
             tell("refusal", run, &store.commit_refusal(&body, &[run; 32], &log.signer()).await.unwrap());
         } else {
-            tell("permit", run, &store.commit_permit(&permit(run), &[run; 32], &log.signer()).await.unwrap());
+            let permitted = store.commit_permit(&permit(run), &[run; 32], &log.signer()).await.unwrap();
+            tell("permit", run, permitted.receipt());
         }
     }
     println!("\ndone");

@@ -15,4 +15,6 @@ mod migration;
 #[cfg(test)]
 mod open;
 #[cfg(test)]
+mod parties;
+#[cfg(test)]
 mod runs;

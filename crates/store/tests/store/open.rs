@@ -91,11 +91,11 @@ async fn refuses_a_folder_that_cannot_be_written() {
 async fn refuses_a_newer_format_by_name() {
     let folder = Folder::new("open");
     Store::open(folder.path()).await.unwrap().close().await;
-    sql(folder.path(), "PRAGMA user_version = 3").await;
+    sql(folder.path(), "PRAGMA user_version = 99").await;
     let before = fs::read(folder.join("state.db")).unwrap();
     let path = folder.join("state.db");
     let (error, remedy) = refused(folder.path()).await;
-    assert_eq!(error, format!("`{}` has format 3, and this Casemate knows formats up to {FORMAT}", path.display()));
+    assert_eq!(error, format!("`{}` has format 99, and this Casemate knows formats up to {FORMAT}", path.display()));
     assert_eq!(remedy, "use the newer Casemate that wrote it");
     assert_eq!(fs::read(path).unwrap(), before, "it is left as it is");
 }

@@ -1,7 +1,7 @@
 //! What a broker commits to for a run, in which order, and once.
 
 use casemate_cose::Digest;
-use casemate_ledger::ReceiptBody;
+use casemate_ledger::{Event, ReceiptBody};
 use casemate_store::{DatasetVersion, RunState, RunTerms, Store};
 use casemate_testkit::{Folder, NOW};
 
@@ -13,13 +13,13 @@ async fn release_then_permit_each_with_its_receipt() {
     let (store, log) = (Store::open(folder.path()).await.unwrap(), LogKey::new(1));
     decided(&store, 1).await;
     let released = store.commit_release(&release(1), &[1; 32], &log.signer()).await.unwrap();
-    check(&store, &log, &released).await;
+    check(&store, &log, released.receipt()).await;
     assert_eq!(store.run(&[1; 16]).await.unwrap().unwrap().state, RunState::Released);
     let permitted = store.commit_permit(&permit(1), &[2; 32], &log.signer()).await.unwrap();
-    check(&store, &log, &permitted).await;
+    check(&store, &log, permitted.receipt()).await;
     let run = store.run(&[1; 16]).await.unwrap().unwrap();
     assert_eq!((run.state, &run.terms), (RunState::Permitted, &terms(1)));
-    assert_eq!(store.receipts_of(&[1; 16]).await.unwrap(), [released, permitted]);
+    assert_eq!(store.receipts_of(&[1; 16]).await.unwrap(), [released.receipt().clone(), permitted.receipt().clone()]);
     assert_eq!(store.runs().await.unwrap(), [run]);
 }
 
@@ -146,7 +146,53 @@ async fn a_stranger_who_names_a_run_does_not_end_it() {
     let receipt = store.commit_refusal(&replay, &[1; 32], &log.signer()).await.unwrap();
     check(&store, &log, &receipt).await;
     assert_eq!(store.run(&[1; 16]).await.unwrap().unwrap().state, RunState::Decided);
+    // Of this very keep, in another session of its own: refused by what it said there, and the run goes on too.
+    let other_session = ReceiptBody { evidence: Some(Digest::of(b"other evidence")), ..refusal(1, "another session") };
+    store.commit_refusal(&other_session, &[1; 32], &log.signer()).await.unwrap();
+    assert_eq!(store.run(&[1; 16]).await.unwrap().unwrap().state, RunState::Decided);
+    // Of this very keep with this very evidence, replayed: a claim ends nothing, whatever it repeats.
+    store.commit_refused_claim(&refusal(1, "replayed"), &[1; 32], &log.signer()).await.unwrap();
+    assert_eq!(store.run(&[1; 16]).await.unwrap().unwrap().state, RunState::Decided);
     store.commit_release(&release(1), &[2; 32], &log.signer()).await.unwrap();
+    assert_eq!(store.receipts().await.unwrap().len(), 4, "each has its receipt");
+    // The session's own refusal ends it.
+    store.commit_refusal(&refusal(1, "a gate"), &[3; 32], &log.signer()).await.unwrap();
+    assert_eq!(store.run(&[1; 16]).await.unwrap().unwrap().state, RunState::Refused);
+}
+
+#[tokio::test]
+async fn a_run_has_one_end() {
+    let folder = Folder::new("runs");
+    let (store, log) = (Store::open(folder.path()).await.unwrap(), LogKey::new(1));
+    let end = |run, why: &str| ReceiptBody { event: Event::End, ..refusal(run, why) };
+    assert!(
+        message(store.commit_end(&end(1, "gone"), &[1; 32], &log.signer()).await)
+            .ends_with("was never decided on here")
+    );
+    for run in 1..=4 {
+        decided(&store, run).await;
+    }
+    store.commit_release(&release(2), &[1; 32], &log.signer()).await.unwrap();
+    for run in [1, 2] {
+        let stranger = ReceiptBody { keep_key: Some(Digest::of(b"the attacker's key")), ..end(run, "gone") };
+        assert!(
+            message(store.commit_end(&stranger, &[2; 32], &log.signer()).await).ends_with("with another `keep key`")
+        );
+        let receipt = store.commit_end(&end(run, "gone"), &[2; 32], &log.signer()).await.unwrap().unwrap();
+        check(&store, &log, &receipt).await;
+        assert_eq!(store.run(&[run; 16]).await.unwrap().unwrap().state, RunState::Refused);
+        assert_eq!(store.commit_end(&end(run, "gone again"), &[3; 32], &log.signer()).await.unwrap(), None);
+        assert!(message(store.commit_release(&release(run), &[3; 32], &log.signer()).await).contains("is refused"));
+    }
+    // Permitted or refused, a run has ended.
+    store.commit_release(&release(3), &[1; 32], &log.signer()).await.unwrap();
+    store.commit_permit(&permit(3), &[1; 32], &log.signer()).await.unwrap();
+    store.commit_refusal(&refusal(4, "a gate"), &[1; 32], &log.signer()).await.unwrap();
+    let before = store.receipts().await.unwrap().len();
+    for run in [3, 4] {
+        assert_eq!(store.commit_end(&end(run, "gone"), &[3; 32], &log.signer()).await.unwrap(), None);
+    }
+    assert_eq!(store.receipts().await.unwrap().len(), before);
 }
 
 #[tokio::test]
