@@ -72,6 +72,16 @@ impl Claims {
         }
     }
 
+    /// Whether the keep runs under the manifest of this digest: as the format states it or, in a Nitro enclave, as the
+    /// register says into which it was extended.
+    #[must_use]
+    pub fn is_manifest(&self, manifest: &Digest) -> bool {
+        match &self.platform {
+            Platform::Nitro(claims) => claims.is_manifest(manifest),
+            _ => self.manifest == Some(*manifest),
+        }
+    }
+
     /// All claims as rows.
     #[must_use]
     pub fn facts(&self) -> Facts {

@@ -138,6 +138,14 @@ impl Key<'_> {
         lc::UnparsedPublicKey::new(scheme.algorithm(), self.bytes).verify(message, signature).map_err(|_| BadSignature)
     }
 
+    /// As [`Self::verify`], over a message of which this is the digest: none that the scheme hashes itself (Ed25519).
+    pub(crate) fn verify_digest(&self, scheme: Scheme, digest: &digest::Digest, signature: &[u8]) -> Result<(), BadSignature> {
+        if scheme.key_kind() != self.kind {
+            return Err(BadSignature);
+        }
+        lc::UnparsedPublicKey::new(scheme.algorithm(), self.bytes).verify_digest(digest, signature).map_err(|_| BadSignature)
+    }
+
     /// This key parsed once, for many signatures of one scheme.
     pub(crate) fn parse(&self, scheme: Scheme) -> Result<ParsedKey, BadSignature> {
         if scheme.key_kind() != self.kind {
@@ -154,5 +162,10 @@ pub(crate) struct ParsedKey(lc::ParsedPublicKey);
 impl ParsedKey {
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
         self.0.verify_sig(message, signature).map_err(|_| BadSignature)
+    }
+
+    /// As [`Self::verify`], over a message of which this is the digest.
+    pub(crate) fn verify_digest(&self, digest: &digest::Digest, signature: &[u8]) -> Result<(), BadSignature> {
+        self.0.verify_digest_sig(digest, signature).map_err(|_| BadSignature)
     }
 }

@@ -68,7 +68,7 @@ impl<E: Expectation> Expectation for AllowDebug<E> {}
 
 impl sealed::Check for Bound {
     fn binding(&self, claims: &Claims) -> Result<(), Refusal> {
-        if claims.manifest != Some(self.0.manifest) {
+        if !claims.is_manifest(&self.0.manifest) {
             return Err(Refusal::Manifest { expected: self.0.manifest, actual: claims.manifest });
         }
         same(claims.report_data.field.of(&self.0.report_data()), claims)

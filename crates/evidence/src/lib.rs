@@ -10,6 +10,7 @@
 //! - Below the formats: `wire` (bounded reading), `x509` (chains and revocation lists), `crypto` (signatures).
 #![forbid(unsafe_code)]
 
+mod arm;
 mod authenticate;
 pub mod azure;
 mod binding;
@@ -21,8 +22,10 @@ pub mod composite;
 mod crypto;
 mod dated;
 pub mod dcap;
+mod device_key;
 pub mod dice;
 mod endorsements;
+pub mod eventlog;
 mod evidence;
 mod expectation;
 mod facts;
@@ -32,9 +35,13 @@ pub mod gpu;
 mod isolation;
 pub mod keystone;
 mod lack;
+mod loose;
 mod named;
 pub mod nitro;
+mod pem;
 pub mod psa;
+mod public_key;
+mod recognise;
 mod refusal;
 mod report_data;
 mod roots;
@@ -44,6 +51,7 @@ pub mod tpm;
 mod window;
 mod wire;
 mod x509;
+mod xml;
 
 pub use authenticate::{Authenticated, authenticate, authenticate_cached};
 pub use binding::{Binding, Role, UnknownRole};
@@ -60,10 +68,14 @@ pub use flaw::Step;
 pub use format::{Format, UnknownFormat};
 pub use isolation::{Isolation, UnknownIsolation};
 pub use lack::{Explanation, Lack, UnknownLack};
+pub use loose::{LOOSE_BYTES_MAX, LooseError, loose};
+pub use public_key::public_key;
+pub use recognise::{RECOGNISE_BYTES_MAX, Recognised, Unrecognised, recognise};
 pub use refusal::{Refusal, steps};
 pub use report_data::{Field, ReportData};
 pub use window::{Support, Used, Window};
 pub use wire::WireError;
-pub use x509::{Anchor, ChainFlaw, UnknownVendor, Vendor};
+pub use x509::{Anchor, ChainFlaw, UnknownVendor, Vendor, rfc3339};
+pub use xml::{SignatureFlaw, XmlFlaw};
 
 pub(crate) use authenticate::Verified;

@@ -43,6 +43,11 @@ impl Field {
     /// What the field holds for these 64 bytes of binding or of a CPU's report data.
     #[must_use]
     pub fn of(self, report_data: &[u8; 64]) -> Vec<u8> {
+        self.of_bytes(report_data)
+    }
+
+    /// As [`Self::of`], for the report data of a CPU's evidence whose field is not of 64 bytes: an Azure VM's qualifying data.
+    pub(crate) fn of_bytes(self, report_data: &[u8]) -> Vec<u8> {
         let hashed = |label: &str| Digest::of_parts(&[label.as_bytes(), report_data]).as_bytes().to_vec();
         match self {
             Self::Full => report_data.to_vec(),

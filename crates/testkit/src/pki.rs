@@ -19,6 +19,8 @@ pub enum Algorithm {
     P256,
     /// ECDSA P-384 with SHA-384.
     P384,
+    /// ECDSA P-521 with SHA-512.
+    P521,
     /// RSA 2048, PKCS #1 v1.5 with SHA-256.
     RsaPkcs1Sha256,
     /// RSA 2048, RSASSA-PSS with SHA-384 and a salt of 48 bytes: AMD's.
@@ -52,6 +54,7 @@ impl Key {
             Algorithm::Ed25519 => Pair::Ed(Ed25519KeyPair::generate().unwrap()),
             Algorithm::P256 => ec(&lc::ECDSA_P256_SHA256_ASN1_SIGNING, &lc::ECDSA_P256_SHA256_FIXED_SIGNING),
             Algorithm::P384 => ec(&lc::ECDSA_P384_SHA384_ASN1_SIGNING, &lc::ECDSA_P384_SHA384_FIXED_SIGNING),
+            Algorithm::P521 => ec(&lc::ECDSA_P521_SHA512_ASN1_SIGNING, &lc::ECDSA_P521_SHA512_FIXED_SIGNING),
             Algorithm::RsaPkcs1Sha256 | Algorithm::RsaPssSha384 => {
                 Pair::Rsa(RsaKeyPair::generate(rsa::KeySize::Rsa2048).unwrap())
             }
@@ -76,6 +79,7 @@ impl Key {
             Algorithm::Ed25519 => vec![der::oid("1.3.101.112")],
             Algorithm::P256 => vec![der::oid("1.2.840.10045.2.1"), der::oid("1.2.840.10045.3.1.7")],
             Algorithm::P384 => vec![der::oid("1.2.840.10045.2.1"), der::oid("1.3.132.0.34")],
+            Algorithm::P521 => vec![der::oid("1.2.840.10045.2.1"), der::oid("1.3.132.0.35")],
             Algorithm::RsaPkcs1Sha256 | Algorithm::RsaPssSha384 => {
                 vec![der::oid("1.2.840.113549.1.1.1"), vec![5, 0]]
             }
@@ -118,6 +122,7 @@ impl Key {
             Algorithm::Ed25519 => vec![der::oid("1.3.101.112")],
             Algorithm::P256 => vec![der::oid("1.2.840.10045.4.3.2")],
             Algorithm::P384 => vec![der::oid("1.2.840.10045.4.3.3")],
+            Algorithm::P521 => vec![der::oid("1.2.840.10045.4.3.4")],
             Algorithm::RsaPkcs1Sha256 => vec![der::oid("1.2.840.113549.1.1.11"), vec![5, 0]],
             Algorithm::RsaPssSha384 => {
                 let hash = der::sequence(&[der::oid("2.16.840.1.101.3.4.2.2"), vec![5, 0]]);
@@ -192,6 +197,12 @@ impl Authority {
     #[must_use]
     pub fn new(name: &str, algorithm: Algorithm) -> Self {
         Self { name: name.to_owned(), key: Key::new(algorithm) }
+    }
+
+    /// Its `Name`, DER.
+    #[must_use]
+    pub fn subject(&self) -> Vec<u8> {
+        name(&self.name)
     }
 
     /// Its own certificate, self-signed.

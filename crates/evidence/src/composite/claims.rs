@@ -1,11 +1,44 @@
-//! What Evidence of a CPU and of devices bound to it say.
+//! What composite evidence says.
 
 use crate::Facts;
 
-/// SKELETON: to be written.
+/// The claims of `composite` evidence.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Claims {}
+pub struct Claims {
+    /// What the CPU says.
+    pub cpu: Box<crate::Claims>,
+    /// What each device says, in the order of the evidence.
+    pub devices: Vec<Device>,
+}
+
+/// One device.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Device {
+    /// What it says.
+    pub claims: crate::Claims,
+    /// How it is tied to the CPU.
+    pub tie: Tie,
+}
+
+/// How a device is tied to the CPU that it is presented with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Tie {
+    /// By its nonce, and besides by nothing but the endorsement of its key: it answered for this CPU's report data, from wherever
+    /// it is. Appraisal that needs it to be in this machine has to know its identity.
+    Nonce,
+}
 
 impl Claims {
-    pub(crate) fn facts(&self, _facts: &mut Facts) {}
+    pub(crate) fn facts(&self, facts: &mut Facts) {
+        facts.add("cpu.format", self.cpu.format());
+        facts.component("cpu", &self.cpu.facts());
+        for (place, device) in self.devices.iter().enumerate() {
+            let name = format!("device.{place}");
+            facts.add(&format!("{name}.format"), device.claims.format());
+            facts.add(&format!("{name}.tie"), match device.tie {
+                Tie::Nonce => "nonce",
+            });
+            facts.component(&name, &device.claims.facts());
+        }
+    }
 }

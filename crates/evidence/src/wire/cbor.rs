@@ -12,6 +12,9 @@ pub(crate) const DEPTH_MAX: usize = 16;
 /// The most entries of a map that are read.
 pub(crate) const ENTRIES_MAX: usize = 256;
 
+const INDEFINITE_MAP: u8 = 0xbf;
+const BREAK: u8 = 0xff;
+
 /// The type and argument of an item [RFC 8949 §3].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Head {
@@ -217,15 +220,44 @@ impl<'a> Cbor<'a> {
             return Err(WireError::TooMany { field, actual: length, max: ENTRIES_MAX }.into());
         }
         let mut seen: Vec<Key<'a>> = Vec::new();
-        for _ in 0..length {
-            let key = self.key(field)?;
-            if seen.contains(&key) {
-                let actual = format!("{key:?}");
-                return Err(WireError::Value { field, expected: "each key once", actual }.into());
-            }
-            entry(&key, self)?;
-            seen.push(key);
+        (0..length).try_for_each(|_| self.entry(field, &mut seen, &mut entry))
+    }
+
+    /// As [`Self::entries`], for the outermost map of what is known to be written with an indefinite length; a definite one
+    /// is read too. Nothing within may be of indefinite length.
+    pub(crate) fn entries_of_any_length<E: From<WireError>>(
+        &mut self,
+        field: &'static str,
+        mut entry: impl FnMut(&Key<'a>, &mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.rest.first() != Some(&INDEFINITE_MAP) {
+            return self.entries(field, entry);
         }
+        self.take(field, 1)?;
+        let mut seen: Vec<Key<'a>> = Vec::new();
+        while self.rest.first() != Some(&BREAK) {
+            if seen.len() >= ENTRIES_MAX {
+                return Err(WireError::TooMany { field, actual: seen.len().saturating_add(1), max: ENTRIES_MAX }.into());
+            }
+            self.entry(field, &mut seen, &mut entry)?;
+        }
+        self.take(field, 1)?;
+        Ok(())
+    }
+
+    fn entry<E: From<WireError>>(
+        &mut self,
+        field: &'static str,
+        seen: &mut Vec<Key<'a>>,
+        entry: &mut impl FnMut(&Key<'a>, &mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let key = self.key(field)?;
+        if seen.contains(&key) {
+            let actual = format!("{key:?}");
+            return Err(WireError::Value { field, expected: "each key once", actual }.into());
+        }
+        entry(&key, self)?;
+        seen.push(key);
         Ok(())
     }
 }
@@ -250,6 +282,30 @@ mod tests {
         assert_eq!(seen, ["Number(1) [67, 1, 2, 3]", "Text(\"a\") [57, 1, 0]"]);
         assert_eq!(cbor.end("map"), Ok(()));
         assert_eq!(Cbor::new(&[0x39, 0x01, 0x00]).number("n"), Ok(-257));
+    }
+
+    #[test]
+    fn only_the_outermost_map_may_be_of_indefinite_length() {
+        let read = |bytes: &[u8]| {
+            let mut cbor = Cbor::new(bytes);
+            let mut keys = 0;
+            cbor.entries_of_any_length::<WireError>("map", |_, cbor| {
+                keys += 1;
+                cbor.skip("value").map(drop)
+            })?;
+            cbor.end("map").map(|()| keys)
+        };
+        assert_eq!(read(&[0xbf, 1, 2, 3, 4, 0xff]), Ok(2));
+        assert_eq!(read(&[0xa1, 1, 2]), Ok(1));
+        for (crime, bytes) in [
+            ("no_break", &[0xbf, 1, 2][..]),
+            ("break_for_a_value", &[0xbf, 1, 0xff]),
+            ("duplicate_key", &[0xbf, 1, 2, 1, 3, 0xff]),
+            ("indefinite_within", &[0xbf, 1, 0xbf, 0xff, 0xff]),
+            ("trailing", &[0xbf, 0xff, 0]),
+        ] {
+            assert!(read(bytes).is_err(), "{crime}");
+        }
     }
 
     #[test]

@@ -150,6 +150,11 @@ impl<'a> Der<'a> {
     }
 }
 
+/// The non-negative INTEGER of at most 8 bytes that an implicitly tagged element has as its content.
+pub(crate) fn implicit_unsigned(field: &'static str, content: &[u8]) -> Result<u64, WireError> {
+    unsigned(field, integer(field, content)?)
+}
+
 fn integer<'a>(field: &'static str, content: &'a [u8]) -> Result<&'a [u8], WireError> {
     match content {
         [] | [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..] => {

@@ -1,6 +1,7 @@
 //! Reading received bytes: bounded, strict, without copying. Every format's `abi.rs` stands on these.
 
 pub(crate) mod cbor;
+pub(crate) mod cose;
 pub(crate) mod der;
 mod reader;
 

@@ -73,9 +73,11 @@ impl<'a> Certificate<'a> {
         signature: &'a [u8],
     ) -> Result<Self, WireError> {
         let mut der = Der::new(content);
-        let version = Der::new(der.expect("version", context(0))?).unsigned("version")?;
-        if version != 2 {
-            return Err(WireError::Value { field: "version", expected: "version 3", actual: version.to_string() });
+        let mut version = Der::new(der.expect("version", context(0))?);
+        let number = version.unsigned("version")?;
+        version.end("version")?;
+        if number != 2 {
+            return Err(WireError::Value { field: "version", expected: "version 3", actual: number.to_string() });
         }
         let serial = der.integer("serialNumber")?;
         if der.expect("signature", SEQUENCE)? != algorithm {
@@ -158,6 +160,11 @@ impl<'a> Certificate<'a> {
     /// Whether the key may sign CRLs.
     pub(crate) fn may_sign_crls(&self) -> Result<bool, WireError> {
         self.usage(0x02)
+    }
+
+    /// Whether the key may sign what is neither a certificate nor a CRL.
+    pub(crate) fn may_sign_data(&self) -> Result<bool, WireError> {
+        self.usage(0x80)
     }
 
     fn usage(&self, bit: u8) -> Result<bool, WireError> {

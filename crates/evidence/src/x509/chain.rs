@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::{Anchor, Certificate, Crl, Spki, certificate::common_name, oid, scheme_of};
 use crate::{
+    crypto::{ParsedKey, Scheme},
     window::{Support, Window},
     wire::WireError,
 };
@@ -157,6 +158,35 @@ pub(crate) struct VerifiedChain {
 impl Chain<'_> {
     /// Verifies `certificates`, the leaf first.
     pub(crate) fn verify(&self, certificates: &[Certificate<'_>]) -> Result<VerifiedChain, ChainFlaw> {
+        self.verify_above(0, certificates)
+    }
+
+    /// Verifies the issuers of leaves, the leaves' own issuer first: what does not change from one leaf to the next.
+    /// `scheme` is how the leaves are signed.
+    pub(crate) fn verify_issuers(&self, issuers: &[Certificate<'_>], scheme: Scheme) -> Result<Issuers, ChainFlaw> {
+        let VerifiedChain { mut support, is_revocation_checked, root } = self.verify_above(1, issuers)?;
+        let issuer = issuers.first().ok_or(ChainFlaw::Empty)?;
+        let key = issuer.spki.key.parse(scheme).map_err(|_| WireError::Value {
+            field: "subjectPublicKeyInfo",
+            expected: "a key of the kind that signs leaves",
+            actual: format!("{:?}", issuer.spki.key.kind),
+        })?;
+        let above = Above { name: issuer.subject, spki: issuer.spki, may_sign_crls: issuer.may_sign_crls()? };
+        let mut crls = Vec::new();
+        for bytes in self.crls {
+            let crl = Crl::parse(bytes)?;
+            if crl.issuer == issuer.subject {
+                self.crl(&crl, above)?;
+                support.add("crl", issuer.common_name(), crl.raw, crl.window());
+                crls.push(bytes.to_vec());
+            }
+        }
+        let subject = issuer.subject.to_vec();
+        Ok(Issuers { support, root, is_revocation_checked, subject, key, scheme, crls })
+    }
+
+    /// Steps 1 to 4 for certificates with `below` others below them.
+    fn verify_above(&self, below: usize, certificates: &[Certificate<'_>]) -> Result<VerifiedChain, ChainFlaw> {
         // 1
         let certificates = match certificates.split_last() {
             None => return Err(ChainFlaw::Empty),
@@ -184,7 +214,7 @@ impl Chain<'_> {
         let mut verified = VerifiedChain { support: Support::default(), is_revocation_checked: true, root: anchor.name() };
         let mut above = Above { name: anchor.subject(), spki: anchor_key, may_sign_crls: true };
         for (place, certificate) in certificates.iter().enumerate().rev() {
-            self.one(certificate, place, above, &mut verified)?;
+            self.one(certificate, place.saturating_add(below), above, &mut verified)?;
             above = Above {
                 name: certificate.subject,
                 spki: certificate.spki,
@@ -210,20 +240,8 @@ impl Chain<'_> {
         if !signed(certificate, above.spki)? {
             return Err(ChainFlaw::Signature { certificate: name() });
         }
-        let (at, not_before, not_after) = (self.at, certificate.not_before, certificate.not_after);
-        if at < not_before {
-            return Err(ChainFlaw::NotYetValid { certificate: name(), not_before, at });
-        }
-        if at > not_after {
-            return Err(ChainFlaw::Expired { certificate: name(), not_after, at });
-        }
-        for extension in certificate.extensions().filter(|extension| extension.is_critical) {
-            let known = [oid::BASIC_CONSTRAINTS, oid::KEY_USAGE].contains(&extension.oid);
-            if !known && !self.critical.contains(&extension.oid) {
-                let oid = hex::encode(extension.oid);
-                return Err(ChainFlaw::CriticalExtension { certificate: name(), oid });
-            }
-        }
+        let window = dates(certificate, self.at)?;
+        critical_extensions(certificate, self.critical)?;
         if below > 0 {
             let cas_below = u64::try_from(below - 1).unwrap_or(u64::MAX);
             let is_ca = certificate.ca()?.is_some_and(|length| length >= cas_below);
@@ -231,7 +249,7 @@ impl Chain<'_> {
                 return Err(ChainFlaw::NotCa { certificate: name() });
             }
         }
-        verified.support.add("certificate", name(), certificate.raw, Window { not_before, not_after });
+        verified.support.add("certificate", name(), certificate.raw, window);
         self.revocation(certificate, above, verified)
     }
 
@@ -273,6 +291,72 @@ impl Chain<'_> {
         }
         Ok(())
     }
+}
+
+/// Issuers that hold, ready to check the leaves that the last of them signs.
+#[derive(Debug)]
+pub(crate) struct Issuers {
+    /// The issuers and their lists; leaves are not among them.
+    pub(crate) support: Support,
+    /// The name of the root.
+    pub(crate) root: String,
+    is_revocation_checked: bool,
+    subject: Vec<u8>,
+    key: ParsedKey,
+    scheme: Scheme,
+    crls: Vec<Vec<u8>>,
+}
+
+impl Issuers {
+    /// Whether each issuer's list was there, the leaves' issuer's among them.
+    pub(crate) const fn is_revocation_checked(&self) -> bool {
+        self.is_revocation_checked && !self.crls.is_empty()
+    }
+
+    /// Steps 3 and 4 for a leaf. The issuers were verified, for this time `at` too.
+    pub(crate) fn verify(&self, leaf: &Certificate<'_>, at: UnixTime) -> Result<Window, ChainFlaw> {
+        let name = || leaf.common_name();
+        if leaf.issuer != self.subject {
+            let (expected, actual) = (common_name(&self.subject), common_name(leaf.issuer));
+            return Err(ChainFlaw::Name { certificate: name(), expected, actual });
+        }
+        let is_scheme = scheme_of(leaf.algorithm, self.scheme.key_kind())? == self.scheme;
+        if !is_scheme || self.key.verify(leaf.tbs, leaf.signature).is_err() {
+            return Err(ChainFlaw::Signature { certificate: name() });
+        }
+        let window = dates(leaf, at)?;
+        critical_extensions(leaf, &[])?;
+        for bytes in &self.crls {
+            if Crl::parse(bytes)?.revokes(leaf.serial) {
+                return Err(ChainFlaw::Revoked { certificate: name(), issuer: common_name(&self.subject) });
+            }
+        }
+        Ok(window)
+    }
+}
+
+/// Validity at `at`.
+pub(crate) fn dates(certificate: &Certificate<'_>, at: UnixTime) -> Result<Window, ChainFlaw> {
+    let (not_before, not_after) = (certificate.not_before, certificate.not_after);
+    if at < not_before {
+        return Err(ChainFlaw::NotYetValid { certificate: certificate.common_name(), not_before, at });
+    }
+    if at > not_after {
+        return Err(ChainFlaw::Expired { certificate: certificate.common_name(), not_after, at });
+    }
+    Ok(Window { not_before, not_after })
+}
+
+/// None but the known ones and those that the format itself looks at.
+fn critical_extensions(certificate: &Certificate<'_>, critical: &[&[u8]]) -> Result<(), ChainFlaw> {
+    for extension in certificate.extensions().filter(|extension| extension.is_critical) {
+        let known = [oid::BASIC_CONSTRAINTS, oid::KEY_USAGE].contains(&extension.oid);
+        if !known && !critical.contains(&extension.oid) {
+            let oid = hex::encode(extension.oid);
+            return Err(ChainFlaw::CriticalExtension { certificate: certificate.common_name(), oid });
+        }
+    }
+    Ok(())
 }
 
 #[derive(Clone, Copy)]

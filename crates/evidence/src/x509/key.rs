@@ -92,9 +92,11 @@ fn pss(mut parameters: Der<'_>) -> Result<Scheme, WireError> {
         return Err(unknown(FIELD, "MGF1", &[]));
     }
     let mask_hash = self::hash(mask)?;
-    let salt = field(2)?.unsigned("saltLength")?;
-    if parameters.peek() == Some(context(3)) && Der::new(parameters.expect(FIELD, context(3))?).unsigned("trailerField")? != 1 {
-        return Err(unknown(FIELD, "trailer 1", &[]));
+    let salt = number(field(2)?, "saltLength")?;
+    if let Some(trailer) = parameters.optional(FIELD, context(3))?
+        && number(Der::new(trailer), "trailerField")? != 1
+    {
+        return Err(unknown(FIELD, "trailer 1", trailer));
     }
     parameters.end(FIELD)?;
     match (hash, salt) {
@@ -103,6 +105,12 @@ fn pss(mut parameters: Der<'_>) -> Result<Scheme, WireError> {
         (oid::SHA512, 64) if mask_hash == hash => Ok(Scheme::RsaPssSha512),
         _ => Err(unknown(FIELD, "one hash for message and mask, and a salt as long", hash)),
     }
+}
+
+fn number(mut der: Der<'_>, field: &'static str) -> Result<u64, WireError> {
+    let number = der.unsigned(field)?;
+    der.end(field)?;
+    Ok(number)
 }
 
 fn hash(mut der: Der<'_>) -> Result<&[u8], WireError> {

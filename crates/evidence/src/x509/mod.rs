@@ -11,12 +11,15 @@ mod certificate;
 mod chain;
 mod crl;
 mod key;
+#[cfg(test)]
+mod tests;
 mod time;
 
 pub use anchor::{Anchor, UnknownVendor, Vendor};
 pub(crate) use certificate::{Certificate, Extension, common_name, oid};
 pub use chain::ChainFlaw;
-pub(crate) use chain::{Chain, CrlRule};
+pub(crate) use chain::{Chain, CrlRule, Issuers, dates};
 pub(crate) use crl::Crl;
 pub(crate) use key::{Spki, scheme_of};
-pub(crate) use time::{rfc3339, time};
+pub use time::rfc3339;
+pub(crate) use time::time;

@@ -34,7 +34,7 @@ fn at(year: u64, rest: &str) -> Option<UnixTime> {
     }
     let [month, day, hour, minute, second] = [0, 2, 4, 6, 8].map(|start| two_digits(rest, start));
     let (month, day, hour, minute, second) = (month?, day?, hour?, minute?, second?);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let days = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         4 | 6 | 9 | 11 => 30,
@@ -56,8 +56,9 @@ const fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// Reads RFC 3339 in UTC, as vendors' JSON has it: `2025-06-19T09:51:46Z`.
-pub(crate) fn rfc3339(text: &str) -> Option<UnixTime> {
+/// Reads a time of RFC 3339 in UTC, to the second, as vendors' JSON has it: `2025-06-19T09:51:46Z`. Nothing else.
+#[must_use]
+pub fn rfc3339(text: &str) -> Option<UnixTime> {
     let [date, clock] = text.strip_suffix('Z')?.split('T').collect::<Vec<_>>().try_into().ok()?;
     let [year, month, day]: [&str; 3] = date.split('-').collect::<Vec<_>>().try_into().ok()?;
     let [hour, minute, second]: [&str; 3] = clock.split(':').collect::<Vec<_>>().try_into().ok()?;

@@ -2,14 +2,19 @@
 //!
 //! A crime is one mutation of a case that is otherwise accepted, and asserts the exact rule that refuses it.
 #![expect(clippy::disallowed_methods, reason = "tests read recorded evidence from files")]
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "helpers of tests are as free as tests")]
 
+mod azure;
 mod cca;
 mod composite;
 mod dcap;
 mod dice;
+mod eventlog;
 mod gpu;
+mod keys;
 mod keystone;
 mod nitro;
+mod noise;
 mod psa;
 mod snp;
 mod tpm;
@@ -29,6 +34,14 @@ fn unbound(
     at: UnixTime,
 ) -> Result<Authenticated<DangerouslyUnbound>, Refusal> {
     authenticate(&Evidence::new(format, bytes.to_vec()), endorsements, &DangerouslyUnbound, at)
+}
+
+/// Asserts that `case` was accepted.
+#[track_caller]
+fn assert_accepted<B: Expectation>(case: &str, outcome: Result<Authenticated<B>, Refusal>) {
+    if let Err(refusal) = outcome {
+        panic!("`{case}` was refused: {refusal}");
+    }
 }
 
 /// Asserts that `crime` was refused by exactly `rule`.

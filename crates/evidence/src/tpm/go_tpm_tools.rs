@@ -1,0 +1,236 @@
+//! Reads the attestations of `go-tpm-tools`: protocol buffers, from which `tpm` evidence is made.
+//!
+//! ```text
+//! Attestation  1 ak_pub: TPMT_PUBLIC   2 quotes: Quote*   3 event_log   4 instance_info   5 canonical_event_log
+//!              6 ak_cert: DER   7 intermediate_certs: DER*   8 sev_snp_attestation   9 tdx_attestation
+//! Quote        1 quote: TPMS_ATTEST   2 raw_sig: TPMT_SIGNATURE   3 pcrs: PCRs
+//! PCRs         1 hash: TPM_ALG_ID   2 pcrs: { 1 index, 2 value }*
+//! ```
+//! Source: `proto/attest.proto` and `proto/tpm.proto` of github.com/google/go-tpm-tools. `instance_info` and the canonical event log are
+//! nobody's signed word and are left out. SNP and TDX parts are not the vendors' bytes but fields taken apart; they are only
+//! told of ([`Attestation::tee`]), and evidence made here doesn't speak for them.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Evidence, Format, Hash,
+    wire::{Reader, WireError},
+};
+
+use super::abi::{CERTIFICATES_MAX, PCRS_MAX};
+
+/// The longest attestation that is read.
+pub const ATTESTATION_BYTES_MAX: usize = 1 << 20;
+
+const QUOTES_MAX: usize = 8;
+
+/// An attestation, read in place.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Attestation<'a> {
+    ak_public: &'a [u8],
+    certificates: Vec<&'a [u8]>,
+    intermediates: Vec<&'a [u8]>,
+    quotes: Vec<Quoted<'a>>,
+    log: &'a [u8],
+    tee: Option<Tee>,
+}
+
+/// Which CPU's statement came along, taken apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Tee {
+    /// SEV-SNP.
+    Snp,
+    /// TDX.
+    Tdx,
+}
+
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Quoted<'a> {
+    attest: &'a [u8],
+    signature: &'a [u8],
+    bank: Option<Hash>,
+    values: BTreeMap<u64, &'a [u8]>,
+}
+
+impl<'a> Attestation<'a> {
+    /// Reads an attestation.
+    ///
+    /// # Errors
+    /// Not a protocol buffer of this kind, or larger than anything honest.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, WireError> {
+        if bytes.len() > ATTESTATION_BYTES_MAX {
+            return Err(WireError::TooMany { field: "attestation", actual: bytes.len(), max: ATTESTATION_BYTES_MAX });
+        }
+        let mut read = Self::default();
+        fields(bytes, |number, value| {
+            match number {
+                1 => read.ak_public = value.bytes("ak_pub")?,
+                2 => push("quotes", &mut read.quotes, QUOTES_MAX, Quoted::parse(value.bytes("quotes")?)?)?,
+                3 => read.log = value.bytes("event_log")?,
+                6 => read.certificates = vec![value.bytes("ak_cert")?],
+                7 => push("intermediate_certs", &mut read.intermediates, CERTIFICATES_MAX - 1, value.bytes("intermediate_certs")?)?,
+                8 => read.tee = Some(Tee::Snp),
+                9 => read.tee = Some(Tee::Tdx),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(read)
+    }
+
+    /// The banks of its quotes, in their order.
+    pub fn banks(&self) -> impl Iterator<Item = Hash> {
+        self.quotes.iter().filter_map(|quote| quote.bank)
+    }
+
+    /// Which CPU's statement it has besides, which evidence made of it leaves out.
+    #[must_use]
+    pub const fn tee(&self) -> Option<Tee> {
+        self.tee
+    }
+
+    /// `tpm` evidence of the quote over `bank`; `None` if there is no such quote. Without a certificate the AK goes as it is.
+    #[must_use]
+    pub fn evidence(&self, bank: Hash) -> Option<Evidence> {
+        let quote = self.quotes.iter().find(|quote| quote.bank == Some(bank))?;
+        let certificates: Vec<&[u8]> = match self.certificates.as_slice() {
+            [] => Vec::new(),
+            leaf => leaf.iter().chain(&self.intermediates).copied().collect(),
+        };
+        let mut bytes = Vec::new();
+        quote.encode(&certificates, self.ak_public, self.log, &mut bytes).ok()?;
+        Some(Evidence::new(Format::Tpm, bytes))
+    }
+}
+
+impl<'a> Quoted<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, WireError> {
+        let mut quote = Self::default();
+        fields(bytes, |number, value| {
+            match number {
+                1 => quote.attest = value.bytes("quote")?,
+                2 => quote.signature = value.bytes("raw_sig")?,
+                3 => quote.pcrs(value.bytes("pcrs")?)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(quote)
+    }
+
+    fn pcrs(&mut self, bytes: &'a [u8]) -> Result<(), WireError> {
+        fields(bytes, |number, value| {
+            match number {
+                1 => self.bank = u16::try_from(value.number("hash")?).ok().and_then(Hash::of_tpm_alg),
+                2 => {
+                    // Protocol buffers leave out what is zero: the index of PCR 0.
+                    let (mut index, mut digest) = (0, None);
+                    fields(value.bytes("pcrs")?, |number, value| {
+                        match number {
+                            1 => index = value.number("key")?,
+                            2 => digest = Some(value.bytes("value")?),
+                            _ => {}
+                        }
+                        Ok(())
+                    })?;
+                    let missing = WireError::Truncated { field: "value", wanted: 1, left: 0 };
+                    let is_new = self.values.insert(index, digest.ok_or(missing)?).is_none();
+                    if !is_new || self.values.len() > PCRS_MAX {
+                        let actual = index.to_string();
+                        return Err(WireError::Value { field: "pcrs", expected: "each PCR once", actual });
+                    }
+                }
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+
+    fn encode(
+        &self,
+        certificates: &[&[u8]],
+        public: &[u8],
+        log: &[u8],
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), minicbor::encode::Error<std::convert::Infallible>> {
+        let bank = self.bank.map_or(0, Hash::tpm_alg);
+        let mut e = minicbor::Encoder::new(bytes);
+        e.array(6)?.bytes(self.attest)?.bytes(self.signature)?;
+        e.array(3)?.array(certificates.len() as u64)?;
+        for certificate in certificates {
+            e.bytes(certificate)?;
+        }
+        e.bytes(public)?.bytes(&[])?.array(self.values.len() as u64)?;
+        for (index, value) in &self.values {
+            e.array(3)?.u16(bank)?.u64(*index)?.bytes(value)?;
+        }
+        e.bytes(log)?.str("")?;
+        Ok(())
+    }
+}
+
+fn push<T>(field: &'static str, list: &mut Vec<T>, max: usize, item: T) -> Result<(), WireError> {
+    if list.len() >= max {
+        return Err(WireError::TooMany { field, actual: list.len() + 1, max });
+    }
+    list.push(item);
+    Ok(())
+}
+
+/// A field's value, as far as its wire type tells.
+#[derive(Clone, Copy, Debug)]
+enum Value<'a> {
+    Bytes(&'a [u8]),
+    Number(u64),
+}
+
+impl<'a> Value<'a> {
+    fn bytes(self, field: &'static str) -> Result<&'a [u8], WireError> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes),
+            Self::Number(number) => Err(WireError::Value { field, expected: "bytes", actual: number.to_string() }),
+        }
+    }
+
+    fn number(self, field: &'static str) -> Result<u64, WireError> {
+        match self {
+            Self::Number(number) => Ok(number),
+            Self::Bytes(bytes) => Err(WireError::Value { field, expected: "a number", actual: hex::encode(bytes) }),
+        }
+    }
+}
+
+/// The fields of a message, in order. [protobuf.dev/programming-guides/encoding]
+fn fields<'a>(
+    bytes: &'a [u8],
+    mut field: impl FnMut(u64, Value<'a>) -> Result<(), WireError>,
+) -> Result<(), WireError> {
+    let mut reader = Reader::new(bytes);
+    while reader.left() > 0 {
+        let tag = varint(&mut reader)?;
+        let value = match tag & 7 {
+            0 => Value::Number(varint(&mut reader)?),
+            1 => Value::Number(reader.u64_le("fixed64")?),
+            2 => {
+                let length = usize::try_from(varint(&mut reader)?).unwrap_or(usize::MAX);
+                Value::Bytes(reader.take("length-delimited field", length)?)
+            }
+            5 => Value::Number(reader.u32_le("fixed32")?.into()),
+            other => return Err(WireError::Value { field: "wire type", expected: "0, 1, 2 or 5", actual: other.to_string() }),
+        };
+        field(tag >> 3, value)?;
+    }
+    Ok(())
+}
+
+fn varint(reader: &mut Reader<'_>) -> Result<u64, WireError> {
+    let mut value = 0_u64;
+    for place in 0..10_u32 {
+        let byte = reader.u8("varint")?;
+        value |= u64::from(byte & 0x7f).checked_shl(7 * place).unwrap_or(0);
+        if byte & 0x80 == 0 {
+            return Ok(value);
+        }
+    }
+    Err(WireError::TooMany { field: "varint", actual: 11, max: 10 })
+}
