@@ -1,8 +1,11 @@
 //! What a person types: every verb, its options and an example. Parsing only.
 
+pub(crate) mod verify;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
+use verify::{EndorsementsVerb, VerifyArgs};
 
 /// Run programs on data that nobody else can see, and prove it.
 ///
@@ -72,6 +75,12 @@ pub(crate) enum Verb {
     /// Show and verify receipts, offline.
     #[command(subcommand)]
     Receipt(ReceiptVerb),
+    /// Say whether evidence of any TEE is authentic, check by check. Exit code 0 authentic, 1 refused, 2 not understood.
+    #[command(after_help = "Example:\n  casemate verify report.bin --endorsements certificates/ --nonce 00ff…")]
+    Verify(VerifyArgs),
+    /// Show, check and pack what vendors vouch with: certificates, revocation lists, collateral, manifests.
+    #[command(subcommand)]
+    Endorsements(EndorsementsVerb),
     /// Say in words what a file is: evidence, decision, permit, manifest, contract, receipt, card or domain.
     #[command(after_help = "Example:\n  casemate explain results/1f…/run.receipt")]
     Explain(ExplainArgs),

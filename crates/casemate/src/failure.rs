@@ -16,6 +16,7 @@ pub(crate) struct Failure {
     help: Option<String>,
     reasons: Vec<Reason>,
     marks: Option<Box<Marks>>,
+    is_in_object: bool,
 }
 
 #[derive(Debug)]
@@ -38,12 +39,12 @@ pub(crate) enum Kind {
 impl Failure {
     /// A refusal with all its reasons.
     pub(crate) fn refused(message: impl Into<String>, reasons: Vec<Reason>) -> Self {
-        Self { kind: Kind::Refused, message: message.into(), help: None, reasons, marks: None }
+        Self { kind: Kind::Refused, message: message.into(), help: None, reasons, marks: None, is_in_object: false }
     }
 
     /// Input that is wrong.
     pub(crate) fn input(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Input, message: message.into(), help: None, reasons: Vec::new(), marks: None }
+        Self { kind: Kind::Input, reasons: Vec::new(), ..Self::refused(message, Vec::new()) }
     }
 
     /// A failure of this machine.
@@ -66,6 +67,17 @@ impl Failure {
             Some(help) => failure.help(help),
             None => failure,
         }
+    }
+
+    /// The same failure, of which the verb's own object under `--json` has told already: only the exit code is left.
+    pub(crate) fn in_object(mut self) -> Self {
+        self.is_in_object = true;
+        self
+    }
+
+    /// Whether the verb's own object has told of it.
+    pub(crate) const fn is_in_object(&self) -> bool {
+        self.is_in_object
     }
 
     /// The same failure under another message.

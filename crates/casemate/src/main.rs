@@ -28,7 +28,9 @@ fn main() -> ExitCode {
         Err(failure) => {
             let code = failure.exit_code();
             if screen.is_json() {
-                screen.object(&failure.json());
+                if !failure.is_in_object() {
+                    screen.object(&failure.json());
+                }
             } else {
                 screen.step(format!("{:?}", miette::Report::new(failure)));
             }
@@ -44,6 +46,7 @@ fn dispatch(cli: &Cli, screen: Screen) -> Outcome {
         Verb::Explain(args) => verbs::explain::explain(args, screen),
         Verb::Receipt(verb) => verbs::receipt::receipt(verb, screen),
         Verb::Domain(verb) => verbs::domain::domain(verb, &cli.global, screen),
+        Verb::Verify(args) => verbs::verify::verify(args, screen),
         _ => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -57,6 +60,7 @@ async fn dispatch_async(cli: &Cli, screen: Screen) -> Outcome {
     match &cli.verb {
         Verb::Init(args) => verbs::init::init(args, global, screen).await,
         Verb::Key(verb) => verbs::key::key(verb, global, screen).await,
+        Verb::Endorsements(verb) => verbs::endorsements::endorsements(verb, global, screen).await,
         Verb::Dataset(verb) => verbs::dataset::dataset(verb, global, screen).await,
         Verb::Party(verb) => verbs::party::party(verb, global, screen).await,
         Verb::Contract(verb) => verbs::contract::contract(verb, global, screen).await,
@@ -65,6 +69,11 @@ async fn dispatch_async(cli: &Cli, screen: Screen) -> Outcome {
         Verb::Result(verb) => verbs::result::result(verb, global, screen).await,
         Verb::Doctor => verbs::doctor::doctor(screen).await,
         Verb::Attack(args) => verbs::attack::attack(&args.attack, global, screen).await,
-        Verb::Completions(_) | Verb::Demo(_) | Verb::Domain(_) | Verb::Explain(_) | Verb::Receipt(_) => Ok(()),
+        Verb::Completions(_)
+        | Verb::Demo(_)
+        | Verb::Domain(_)
+        | Verb::Explain(_)
+        | Verb::Receipt(_)
+        | Verb::Verify(_) => Ok(()),
     }
 }

@@ -111,7 +111,9 @@ pub(crate) struct EndorsementsPackArgs {
 
 fn time(text: &str) -> Result<UnixTime, String> {
     let seconds = text.parse().ok().map(UnixTime);
-    seconds.or_else(|| rfc3339(text)).ok_or_else(|| "write it as 2026-06-01T00:00:00Z, or as seconds since 1970".to_owned())
+    seconds
+        .or_else(|| rfc3339(text))
+        .ok_or_else(|| "write it as 2026-06-01T00:00:00Z, or as seconds since 1970".to_owned())
 }
 
 fn duration_s(text: &str) -> Result<u64, String> {

@@ -21,7 +21,7 @@ use crate::{
     failure::{Failure, Outcome},
     files,
     screen::Screen,
-    state::Party,
+    state::State,
 };
 
 use super::verify::until;
@@ -30,11 +30,11 @@ use super::verify::until;
 const DEPTH_MAX: usize = 8;
 
 /// Dispatches `casemate endorsements`.
-pub(crate) fn endorsements(verb: &EndorsementsVerb, global: &Global, screen: Screen) -> Outcome {
+pub(crate) async fn endorsements(verb: &EndorsementsVerb, global: &Global, screen: Screen) -> Outcome {
     match verb {
         EndorsementsVerb::Show(args) => show(args, screen),
         EndorsementsVerb::Check(args) => check(args, screen),
-        EndorsementsVerb::Pack(args) => pack(args, global, screen),
+        EndorsementsVerb::Pack(args) => pack(args, global, screen).await,
     }
 }
 
@@ -78,12 +78,7 @@ impl Gathered {
         inside.iter().try_for_each(|path| self.path(path, publishers, not_older_than, depth + 1))
     }
 
-    fn file(
-        &mut self,
-        path: &Path,
-        publishers: &[PublicKey],
-        not_older_than: Option<UnixTime>,
-    ) -> Result<(), Failure> {
+    fn file(&mut self, path: &Path, publishers: &[PublicKey], not_older_than: Option<UnixTime>) -> Result<(), Failure> {
         let bytes = files::read(path)?;
         let publisher = if publishers.is_empty() { Publisher::Anyone } else { Publisher::Known(publishers) };
         match Bundle::open(&bytes, publisher) {
@@ -175,9 +170,9 @@ pub(crate) fn trust(gathered: &mut Gathered, roots: &[String], keys: &[String]) 
 }
 
 fn split<'a>(text: &'a str, option: &str, shape: &str) -> Result<(&'a str, &'a Path), Failure> {
-    let (name, path) = text
-        .split_once('=')
-        .ok_or_else(|| Failure::input(format!("`{option} {text}` has no `=`")).help(format!("write {option} {shape}")))?;
+    let (name, path) = text.split_once('=').ok_or_else(|| {
+        Failure::input(format!("`{option} {text}` has no `=`")).help(format!("write {option} {shape}"))
+    })?;
     Ok((name, Path::new(path)))
 }
 
@@ -207,24 +202,22 @@ fn check(args: &EndorsementsCheckArgs, screen: Screen) -> Outcome {
         screen.line(format!("\nall of it holds from {at} to {until_at}"));
         return Ok(());
     }
-    if screen.is_json() {
-        std::process::exit(1);
-    }
     let message = format!("{} of {} do not hold from {at} to {until_at}", failing.len(), gathered.items.len());
     Err(Failure::refused(format!("{message}: {}", names.join(", ")), Vec::new())
-        .help("fetch them again from their vendor, and pack a new bundle"))
+        .help("fetch them again from their vendor, and pack a new bundle")
+        .in_object())
 }
 
-fn pack(args: &EndorsementsPackArgs, global: &Global, screen: Screen) -> Outcome {
+async fn pack(args: &EndorsementsPackArgs, global: &Global, screen: Screen) -> Outcome {
     let mut gathered = Gathered::of_paths(&args.paths, &[], None)?;
     trust(&mut gathered, &args.trust_root, &args.trust_key)?;
-    let party = Party::open(global)?;
+    let (keys, _store) = State::open(global)?.unlock().await?;
     let made = clock::now();
-    let bytes = Bundle::pack(&args.platform, made, &gathered.items, &party.keys.identity)
+    let bytes = Bundle::pack(&args.platform, made, &gathered.items, keys.identity())
         .map_err(|error| Failure::input(format!("no bundle was packed: {error}")))?;
     files::write(&args.out, &bytes)?;
     let digest = Digest::of(&bytes);
-    let publisher = party.keys.identity.public();
+    let publisher = keys.identity().public();
     print(&gathered, made, screen);
     screen.line(format!(
         "\nwrote {}: {} items for `{}`, {digest}\nits readers name you: --publisher {publisher}",
@@ -241,7 +234,12 @@ fn pack(args: &EndorsementsPackArgs, global: &Global, screen: Screen) -> Outcome
 
 fn print(gathered: &Gathered, at: UnixTime, screen: Screen) {
     for bundle in &gathered.bundles {
-        screen.line(format!("bundle for `{}`, packed at {} by {}", bundle.platform(), bundle.made(), bundle.publisher()));
+        screen.line(format!(
+            "bundle for `{}`, packed at {} by {}",
+            bundle.platform(),
+            bundle.made(),
+            bundle.publisher()
+        ));
         screen.line(format!("  {}", bundle.digest()));
     }
     let mut rows = gathered.dated();

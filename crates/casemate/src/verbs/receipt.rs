@@ -95,7 +95,10 @@ fn verified(run: &VerifiedRun, expected: bool, screen: Screen) -> Outcome {
             owner.permit.index(),
             owner.permit.witnessing()
         ));
-        screen.line(format!("  {:<10} believed launcher {}, {}'s by the contract", "", owner.keep.launcher, fields.runner));
+        screen.line(format!(
+            "  {:<10} believed launcher {}, {}'s by the contract",
+            "", owner.keep.launcher, fields.runner
+        ));
         let broker = run.contract.contract().party(&owner.owner).and_then(|party| party.broker.as_ref());
         if let Some(broker) = broker {
             screen.line(format!("  {:<10} broker key {}", "", broker.key));

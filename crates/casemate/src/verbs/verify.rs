@@ -6,8 +6,8 @@ use std::path::Path;
 
 use casemate_cose::{Digest, UnixTime};
 use casemate_evidence::{
-    AllowDebug, Authenticated, Claims, DangerouslyUnbound, Endorsements, Evidence, Expectation, Recognised, Refusal, Stated,
-    Support, authenticate, recognise, steps,
+    AllowDebug, Authenticated, Claims, DangerouslyUnbound, Endorsements, Evidence, Expectation, Recognised, Refusal,
+    Stated, Support, authenticate, recognise, steps,
 };
 use casemate_trust::Reason;
 use serde_json::{Value, json};
@@ -56,22 +56,13 @@ pub(crate) fn verify(args: &VerifyArgs, screen: Screen) -> Outcome {
         screen.line("\nauthentic: whether that is good enough is for you, or a domain, to say");
         return Ok(());
     }
-    if screen.is_json() {
-        // The object is printed; only the exit code is left to tell.
-        std::process::exit(1);
-    }
-    Err(Failure::refused(format!("`{}` is refused", args.evidence.display()), reasons))
+    Err(Failure::refused(format!("`{}` is refused", args.evidence.display()), reasons).in_object())
 }
 
 /// What was made of one piece of evidence, whatever was expected of it.
 type Judged = Result<(Claims, Support, Digest), Box<Refusal>>;
 
-fn judge(
-    evidence: &Evidence,
-    endorsements: &Endorsements,
-    args: &VerifyArgs,
-    at: UnixTime,
-) -> Result<Judged, Failure> {
+fn judge(evidence: &Evidence, endorsements: &Endorsements, args: &VerifyArgs, at: UnixTime) -> Result<Judged, Failure> {
     let stated = match (&args.nonce, &args.report_data) {
         (Some(text), _) | (None, Some(text)) => Some(hex::decode(text.trim_start_matches("0x")).map_err(|error| {
             Failure::input(format!("the nonce is not hexadecimal: {error}")).help("write its bytes as hex digits")
@@ -129,10 +120,8 @@ fn checks(evidence: &Evidence, outcome: &Judged) -> Vec<(String, &'static str, W
         Some(failed) if number == failed => Went::Failed,
         Some(_) => Went::NotReached,
     };
-    let mut checks: Vec<_> = steps(format)
-        .iter()
-        .map(|step| (step.text.to_owned(), step.source, went(usize::from(step.number))))
-        .collect();
+    let mut checks: Vec<_> =
+        steps(format).iter().map(|step| (step.text.to_owned(), step.source, went(usize::from(step.number)))).collect();
     let next = steps(format).len();
     checks.push(("not in debug mode, or that was allowed".to_owned(), "", went(next + 1)));
     checks.push(("what it is bound to is what was asked for, or nothing was".to_owned(), "", went(next + 2)));
