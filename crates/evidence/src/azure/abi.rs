@@ -12,7 +12,11 @@
 //! ```
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
+use casemate_cose::encode;
+use minicbor::bytes::ByteSlice;
+
 use crate::{
+    Evidence, Format,
     tpm::{PcrValue, bounded, elements, pcr_rows},
     wire::{Reader, WireError, cbor::Cbor},
 };
@@ -32,20 +36,40 @@ const TD_QUOTE_BYTES_MAX: usize = 64 << 10;
 /// VCEK or VLEK, ASK or ASVK, ARK.
 const CERTIFICATES_MAX: usize = 3;
 
-/// The parts of `azure` evidence, in place.
-#[derive(Clone, Debug)]
-pub(super) struct Parts<'a> {
-    pub(super) hcl: &'a [u8],
-    pub(super) quote: &'a [u8],
-    pub(super) signature: &'a [u8],
-    pub(super) pcrs: Vec<PcrValue<'a>>,
-    pub(super) td_quote: &'a [u8],
-    pub(super) certificates: Vec<&'a [u8]>,
-    pub(super) log: &'a [u8],
-    pub(super) command_line: &'a str,
+/// The parts of `azure` evidence, in place. What is absent is empty.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Parts<'a> {
+    /// The HCL report, as the vTPM's NV index 0x01400001 has it.
+    pub hcl: &'a [u8],
+    /// `TPMS_ATTEST`, as the vTPM gave it.
+    pub quote: &'a [u8],
+    /// The RSA signature alone.
+    pub signature: &'a [u8],
+    /// What the quote selects, in its order.
+    pub pcrs: Vec<PcrValue<'a>>,
+    /// For TDX: the TD quote over the TDREPORT in the HCL report.
+    pub td_quote: &'a [u8],
+    /// For SNP: VCEK, ASK and ARK, DER.
+    pub certificates: Vec<&'a [u8]>,
+    /// The event log.
+    pub log: &'a [u8],
+    /// The kernel's command line, if the EFI stub measured it.
+    pub command_line: &'a str,
 }
 
 impl<'a> Parts<'a> {
+    /// Evidence of these parts. Nothing of them is looked at.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        let certificates: Vec<&ByteSlice> = self.certificates.iter().map(|der| (*der).into()).collect();
+        let rows: Vec<_> =
+            self.pcrs.iter().map(|it| (it.bank.tpm_alg(), it.index, <&ByteSlice>::from(it.value))).collect();
+        let bytes = |bytes: &'a [u8]| -> &'a ByteSlice { bytes.into() };
+        let (hcl, quote, signature) = (bytes(self.hcl), bytes(self.quote), bytes(self.signature));
+        let all = (hcl, quote, signature, rows, bytes(self.td_quote), certificates, bytes(self.log), self.command_line);
+        Evidence::new(Format::Azure, encode(&all))
+    }
+
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, WireError> {
         let mut cbor = Cbor::new(bytes);
         elements(&mut cbor, "evidence", 8)?;
@@ -127,7 +151,11 @@ fn td_report_data(bytes: &[u8]) -> Result<&[u8], WireError> {
     let mut reader = Reader::new(bytes);
     let kind = reader.u8("REPORTTYPE.TYPE")?;
     if kind != 0x81 {
-        return Err(WireError::Value { field: "REPORTTYPE.TYPE", expected: "0x81 (TDX)", actual: format!("0x{kind:02x}") });
+        return Err(WireError::Value {
+            field: "REPORTTYPE.TYPE",
+            expected: "0x81 (TDX)",
+            actual: format!("0x{kind:02x}"),
+        });
     }
     reader.take("REPORTMACSTRUCT", 127)?;
     let report_data = reader.take("REPORTDATA", 64)?;

@@ -65,7 +65,9 @@ impl RuntimeData {
         let json: Json =
             serde_json::from_slice(bytes).map_err(|error| Flaw::RuntimeData { error: error.to_string() })?;
         if json.keys.len() > KEYS_MAX {
-            return Err(Flaw::RuntimeData { error: format!("{} keys where at most {KEYS_MAX} are read", json.keys.len()) });
+            return Err(Flaw::RuntimeData {
+                error: format!("{} keys where at most {KEYS_MAX} are read", json.keys.len()),
+            });
         }
         let mut named = json.keys.iter().filter(|key| key.kid == AK);
         let (Some(jwk), None) = (named.next(), named.next()) else {
@@ -75,8 +77,8 @@ impl RuntimeData {
         let key = public
             .parse(SignatureKind::RsaPkcs1, Hash::Sha256)
             .map_err(|_| Flaw::Ak { actual: "an RSA key that is not of 2048 to 8192 bits".to_owned() })?;
-        let user_data =
-            hex::decode(&json.user_data).map_err(|error| Flaw::RuntimeData { error: format!("`user-data`: {error}") })?;
+        let user_data = hex::decode(&json.user_data)
+            .map_err(|error| Flaw::RuntimeData { error: format!("`user-data`: {error}") })?;
         let vm = VmConfiguration {
             console_enabled: json.vm.console_enabled,
             root_certificate_thumbprint: json.vm.root_cert_thumbprint,
@@ -98,7 +100,9 @@ fn ak(jwk: &Jwk) -> Result<PublicKey, Flaw> {
         return Err(Flaw::Ak { actual: format!("a key for `{}`", jwk.key_ops.join(",").escape_default()) });
     }
     let decode = |name: &str, text: &str| {
-        URL_SAFE_NO_PAD.decode(text).map_err(|error| Flaw::Ak { actual: format!("a key whose `{name}` is no base64url: {error}") })
+        URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|error| Flaw::Ak { actual: format!("a key whose `{name}` is no base64url: {error}") })
     };
     Ok(rsa(&decode("n", &jwk.n)?, &decode("e", &jwk.e)?))
 }

@@ -28,7 +28,7 @@ mod endorsements;
 mod flaw;
 mod verify;
 
-pub use abi::{HCL_REPORT_BYTES_MAX, RUNTIME_DATA_BYTES_MAX};
+pub use abi::{HCL_REPORT_BYTES_MAX, Parts, RUNTIME_DATA_BYTES_MAX};
 pub use claims::{Claims, VmConfiguration};
 pub use flaw::Flaw;
 pub use verify::STEPS;

@@ -29,11 +29,23 @@ use crate::{
 /// The steps, in order.
 pub const STEPS: &[Step] = &[
     Step { number: 1, text: "the evidence is laid out as documented", source: "docs/formats/evidence-azure.md" },
-    Step { number: 2, text: "the HCL report is laid out as the paravisor writes it", source: "OpenHCL, openhcl_attestation_protocol" },
+    Step {
+        number: 2,
+        text: "the HCL report is laid out as the paravisor writes it",
+        source: "OpenHCL, openhcl_attestation_protocol",
+    },
     Step { number: 3, text: "the CPU's statement is authentic", source: "the steps of `snp` or `dcap`" },
     Step { number: 4, text: "the CPU vouches for the runtime data", source: "Azure guest attestation, HCL report" },
-    Step { number: 5, text: "the runtime data name one attestation key", source: "Azure guest attestation, runtime claims" },
-    Step { number: 6, text: "the vTPM's quote is by that key, and PCRs and log are the quoted ones", source: "the steps of `tpm`" },
+    Step {
+        number: 5,
+        text: "the runtime data name one attestation key",
+        source: "Azure guest attestation, runtime claims",
+    },
+    Step {
+        number: 6,
+        text: "the vTPM's quote is by that key, and PCRs and log are the quoted ones",
+        source: "the steps of `tpm`",
+    },
 ];
 
 /// Verifies `bytes` and returns the claims. Refusals of what is inside are those of its own format.
@@ -165,9 +177,8 @@ mod tests {
         let Some(vectors) = casemate_testkit::vectors("a_recorded_tdx_vm_vouches_for_its_quote") else { return };
         let json: serde_json::Value =
             serde_json::from_slice(&std::fs::read(vectors.join("azure/az-tdx-vtpm-v1.json")).unwrap()).unwrap();
-        let base64 = |value: &serde_json::Value| {
-            URL_SAFE_NO_PAD.decode(value.as_str().unwrap().trim_end_matches('=')).unwrap()
-        };
+        let base64 =
+            |value: &serde_json::Value| URL_SAFE_NO_PAD.decode(value.as_str().unwrap().trim_end_matches('=')).unwrap();
         let hex = |value: &serde_json::Value| hex::decode(value.as_str().unwrap()).unwrap();
         let (hcl, td_quote) = (base64(&json["hcl_report"]), base64(&json["td_quote"]));
         let (quote, signature) = (hex(&json["tpm_quote"]["message"]), hex(&json["tpm_quote"]["signature"]));

@@ -4,8 +4,11 @@
 //! evidence = [ CPU, + device ]      CPU, device = [ format: text, evidence: bytes ]
 //! ```
 
+use casemate_cose::encode;
+use minicbor::bytes::ByteVec;
+
 use crate::{
-    Format,
+    Evidence, Format,
     tpm::elements,
     wire::{WireError, cbor::Cbor},
 };
@@ -20,6 +23,14 @@ pub const PARTS_MAX: usize = 16;
 pub(super) struct Part<'a> {
     pub(super) format: Format,
     pub(super) bytes: &'a [u8],
+}
+
+/// Evidence of a CPU and its devices. Nothing of it is looked at.
+#[must_use]
+pub fn evidence(cpu: &Evidence, devices: &[Evidence]) -> Evidence {
+    let part = |part: &Evidence| (part.format(), ByteVec::from(part.bytes().to_vec()));
+    let parts: Vec<_> = std::iter::once(cpu).chain(devices).map(part).collect();
+    Evidence::new(Format::Composite, encode(&parts))
 }
 
 /// Reads the parts: the CPU's and one device's at least.

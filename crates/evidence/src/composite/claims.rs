@@ -35,9 +35,12 @@ impl Claims {
         for (place, device) in self.devices.iter().enumerate() {
             let name = format!("device.{place}");
             facts.add(&format!("{name}.format"), device.claims.format());
-            facts.add(&format!("{name}.tie"), match device.tie {
-                Tie::Nonce => "nonce",
-            });
+            facts.add(
+                &format!("{name}.tie"),
+                match device.tie {
+                    Tie::Nonce => "nonce",
+                },
+            );
             facts.component(&name, &device.claims.facts());
         }
     }

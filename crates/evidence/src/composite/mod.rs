@@ -25,7 +25,7 @@ mod claims;
 mod flaw;
 mod verify;
 
-pub use abi::PARTS_MAX;
+pub use abi::{PARTS_MAX, evidence};
 pub use claims::{Claims, Device, Tie};
 pub use flaw::Flaw;
 pub use verify::STEPS;

@@ -16,10 +16,22 @@ use crate::{Format, Platform, Refusal, ReportData, Step, Verified, authenticate,
 
 /// The steps, in order.
 pub const STEPS: &[Step] = &[
-    Step { number: 1, text: "there are 2 to 16 parts, each of a known format", source: "docs/formats/evidence-composite.md" },
-    Step { number: 2, text: "the first part is authentic, and a keep can live in it", source: "the steps of its format" },
+    Step {
+        number: 1,
+        text: "there are 2 to 16 parts, each of a known format",
+        source: "docs/formats/evidence-composite.md",
+    },
+    Step {
+        number: 2,
+        text: "the first part is authentic, and a keep can live in it",
+        source: "the steps of its format",
+    },
     Step { number: 3, text: "each other part is a device's, and authentic", source: "the steps of its format" },
-    Step { number: 4, text: "each device was asked with a nonce made from the CPU's report data", source: "docs/formats/binding.md" },
+    Step {
+        number: 4,
+        text: "each device was asked with a nonce made from the CPU's report data",
+        source: "docs/formats/binding.md",
+    },
     Step { number: 5, text: "no device is there twice", source: "docs/formats/evidence-composite.md" },
 ];
 

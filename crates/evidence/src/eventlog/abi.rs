@@ -208,7 +208,10 @@ impl<'a> EventLog<'a> {
         for _ in 0..count {
             let algorithm = reader.u16_le("hashAlg")?;
             let place = self.banks.iter().position(|bank| bank.algorithm == algorithm);
-            let bit = place.and_then(|place| u32::try_from(place).ok()).and_then(|place| 1_u32.checked_shl(place)).unwrap_or(0);
+            let bit = place
+                .and_then(|place| u32::try_from(place).ok())
+                .and_then(|place| 1_u32.checked_shl(place))
+                .unwrap_or(0);
             if bit == 0 || seen & bit != 0 {
                 let actual = format!("0x{algorithm:04x}");
                 return Err(WireError::Value { field: "hashAlg", expected: "each bank of the header once", actual });
@@ -355,12 +358,17 @@ fn spec_id(mut reader: Reader<'_>) -> Result<Vec<Bank>, WireError> {
     }
     let mut banks: Vec<Bank> = Vec::with_capacity(count);
     for _ in 0..count {
-        let bank = Bank { algorithm: reader.u16_le("algorithmId")?, size_bytes: usize::from(reader.u16_le("digestSize")?) };
+        let bank =
+            Bank { algorithm: reader.u16_le("algorithmId")?, size_bytes: usize::from(reader.u16_le("digestSize")?) };
         // Other hashes with digests of 32 bytes: SM3 and SHA3-256. Their banks are passed over, not computed.
         let expected = bank.hash().map_or(32, Hash::size_bytes);
         if bank.size_bytes != expected || banks.iter().any(|other| other.algorithm == bank.algorithm) {
             let actual = format!("0x{:04x} with {} bytes", bank.algorithm, bank.size_bytes);
-            return Err(WireError::Value { field: "algorithmId", expected: "each bank once, with its digest's size", actual });
+            return Err(WireError::Value {
+                field: "algorithmId",
+                expected: "each bank once, with its digest's size",
+                actual,
+            });
         }
         banks.push(bank);
     }

@@ -7,7 +7,8 @@ use super::{Event, EventLog, Target, uefi::Variable};
 use crate::Hash;
 
 /// `8be4df61-93ca-11d2-aa0d-00e098032b8c`, EFI_GLOBAL_VARIABLE, as it lies in memory.
-const GLOBAL: [u8; 16] = [0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c];
+const GLOBAL: [u8; 16] =
+    [0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c];
 
 /// Separators [PFP §10.4.1]: three values, of which the last says that there was an error.
 const SEPARATORS: [&[u8]; 3] = [&[0; 4], &[0xff; 4], &[1, 0, 0, 0]];
@@ -47,7 +48,9 @@ impl Boot {
     /// Reads `log` in the bank of `hash`, leaving out registers for which `is_proved` is false: those that weren't quoted.
     #[must_use]
     pub fn of(log: &EventLog<'_>, hash: Hash, is_proved: impl Fn(u32) -> bool) -> Self {
-        let place = |tpm: u32, ccel: u32| Some(if log.target() == Target::Tpm { tpm } else { ccel }).filter(|it| is_proved(*it));
+        let place = |tpm: u32, ccel: u32| {
+            Some(if log.target() == Target::Tpm { tpm } else { ccel }).filter(|it| is_proved(*it))
+        };
         let mut boot = Self::default();
         if let Some(register) = place(7, 1) {
             boot.secure_boot = secure_boot(log, hash, register);

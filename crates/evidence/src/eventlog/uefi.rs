@@ -167,7 +167,7 @@ fn length(value: u64) -> usize {
 
 /// ASCII or UTF-8, or else UTF-16, up to the terminating zeros.
 pub(super) fn text(data: &[u8]) -> Option<String> {
-    let is_wide = matches!(data, [first, 0, ..] if *first != 0) && data.len() % 2 == 0;
+    let is_wide = matches!(data, [first, 0, ..] if *first != 0) && data.len().is_multiple_of(2);
     if is_wide {
         return text_of_units(data);
     }

@@ -13,8 +13,11 @@
 //! ```
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
+use casemate_cose::encode;
+use minicbor::bytes::ByteSlice;
+
 use crate::{
-    Hash,
+    Evidence, Format, Hash,
     wire::{Reader, WireError, cbor::Cbor},
 };
 
@@ -45,19 +48,25 @@ const MAGIC: u32 = 0xff54_4347;
 /// `TPM_ST_ATTEST_QUOTE`.
 const ATTEST_QUOTE: u16 = 0x8018;
 
-/// The parts of `tpm` evidence, in place.
-#[derive(Clone, Debug)]
-pub(crate) struct Parts<'a> {
-    pub(crate) attest: &'a [u8],
-    pub(crate) signature: &'a [u8],
-    /// All of `ak`, as received.
-    pub(crate) ak: &'a [u8],
-    pub(crate) certificates: Vec<&'a [u8]>,
-    pub(crate) public: &'a [u8],
-    pub(crate) spki: &'a [u8],
-    pub(crate) pcrs: Vec<PcrValue<'a>>,
-    pub(crate) log: &'a [u8],
-    pub(crate) command_line: &'a str,
+/// The parts of `tpm` evidence, in place. What is absent is empty.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Parts<'a> {
+    /// `TPMS_ATTEST`, as the TPM gave it.
+    pub attest: &'a [u8],
+    /// `TPMT_SIGNATURE`, as the TPM gave it.
+    pub signature: &'a [u8],
+    /// The attestation key's certificate and those of its issuers, DER.
+    pub certificates: Vec<&'a [u8]>,
+    /// The attestation key's `TPMT_PUBLIC`.
+    pub public: &'a [u8],
+    /// The attestation key's `SubjectPublicKeyInfo`, DER.
+    pub spki: &'a [u8],
+    /// What the quote selects, in its order.
+    pub pcrs: Vec<PcrValue<'a>>,
+    /// The event log.
+    pub log: &'a [u8],
+    /// The kernel's command line, if the EFI stub measured it.
+    pub command_line: &'a str,
 }
 
 /// One PCR value.
@@ -72,7 +81,20 @@ pub struct PcrValue<'a> {
 }
 
 impl<'a> Parts<'a> {
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, WireError> {
+    /// Evidence of these parts. Nothing of them is looked at.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        let certificates: Vec<&ByteSlice> = self.certificates.iter().map(|der| (*der).into()).collect();
+        let rows: Vec<_> =
+            self.pcrs.iter().map(|it| (it.bank.tpm_alg(), it.index, <&ByteSlice>::from(it.value))).collect();
+        let bytes = |bytes: &'a [u8]| -> &'a ByteSlice { bytes.into() };
+        let ak = (certificates, bytes(self.public), bytes(self.spki));
+        let all = (bytes(self.attest), bytes(self.signature), ak, rows, bytes(self.log), self.command_line);
+        Evidence::new(Format::Tpm, encode(&all))
+    }
+
+    /// Reads evidence; second comes all of `ak`, as received.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), WireError> {
         let mut cbor = Cbor::new(bytes);
         elements(&mut cbor, "evidence", 6)?;
         let attest = bounded("attest", cbor.bytes("attest")?, ATTEST_BYTES_MAX)?;
@@ -92,7 +114,7 @@ impl<'a> Parts<'a> {
         let command_line = cbor.text("command line")?;
         bounded("command line", command_line.as_bytes(), COMMAND_LINE_BYTES_MAX)?;
         cbor.end("command line")?;
-        Ok(Self { attest, signature, ak, certificates, public, spki, pcrs, log, command_line })
+        Ok((Self { attest, signature, certificates, public, spki, pcrs, log, command_line }, ak))
     }
 }
 
@@ -271,7 +293,10 @@ impl<'a> Signature<'a> {
         let mut reader = Reader::new(bytes);
         let algorithm = reader.u16_be("sigAlg").map_err(malformed)?;
         let unknown = |hash: Option<u16>| Flaw::SignatureScheme {
-            actual: hash.map_or_else(|| format!("0x{algorithm:04x}"), |hash| format!("0x{algorithm:04x} with hash 0x{hash:04x}")),
+            actual: hash.map_or_else(
+                || format!("0x{algorithm:04x}"),
+                |hash| format!("0x{algorithm:04x} with hash 0x{hash:04x}"),
+            ),
         };
         let kind = SignatureKind::of_tpm_alg(algorithm).ok_or_else(|| unknown(None))?;
         let number = reader.u16_be("hash").map_err(malformed)?;
@@ -337,7 +362,11 @@ impl<'a> Public<'a> {
         let symmetric = reader.u16_be("parameters.symmetric")?;
         if symmetric != ALG_NULL {
             let actual = format!("0x{symmetric:04x}");
-            return Err(WireError::Value { field: "parameters.symmetric", expected: "none, for a signing key", actual });
+            return Err(WireError::Value {
+                field: "parameters.symmetric",
+                expected: "none, for a signing key",
+                actual,
+            });
         }
         let scheme = scheme(&mut reader)?;
         let unique = match kind {
@@ -359,7 +388,11 @@ impl<'a> Public<'a> {
                 }
             }
             other => {
-                return Err(WireError::Value { field: "type", expected: "RSA or ECC", actual: format!("0x{other:04x}") });
+                return Err(WireError::Value {
+                    field: "type",
+                    expected: "RSA or ECC",
+                    actual: format!("0x{other:04x}"),
+                });
             }
         };
         reader.end("unique")?;

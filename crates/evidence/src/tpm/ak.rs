@@ -29,7 +29,11 @@ impl PublicKey {
                     0x0004 => (KeyKind::P384, 48),
                     other => {
                         let actual = format!("0x{other:04x}");
-                        return Err(WireError::Value { field: "parameters.curveID", expected: "P-256 or P-384", actual });
+                        return Err(WireError::Value {
+                            field: "parameters.curveID",
+                            expected: "P-256 or P-384",
+                            actual,
+                        });
                     }
                 };
                 let mut bytes = vec![4];

@@ -95,7 +95,9 @@ fn check_scheme(public: &Public<'_>, kind: SignatureKind, hash: Hash) -> Result<
     if SignatureKind::of_tpm_alg(scheme) == Some(kind) && digest == hash.tpm_alg() {
         return Ok(());
     }
-    Err(Flaw::SignatureScheme { actual: format!("{kind:?} with {hash} by a key for scheme 0x{scheme:04x} with hash 0x{digest:04x}") })
+    Err(Flaw::SignatureScheme {
+        actual: format!("{kind:?} with {hash} by a key for scheme 0x{scheme:04x} with hash 0x{digest:04x}"),
+    })
 }
 
 /// Whether the verifier knows this key by itself. Certificates are then not looked at.
@@ -109,11 +111,7 @@ fn is_given(key: &PublicKey, context: &Context<'_>) -> Result<bool, Flaw> {
     Ok(false)
 }
 
-fn by_certificate(
-    carried: &[&[u8]],
-    digest: Digest,
-    context: &Context<'_>,
-) -> Result<(KeySource, Support), Flaw> {
+fn by_certificate(carried: &[&[u8]], digest: Digest, context: &Context<'_>) -> Result<(KeySource, Support), Flaw> {
     let chain_flaw = |error: WireError| Flaw::AkChain { error: error.into() };
     let mut certificates =
         carried.iter().map(|der| Certificate::parse(der)).collect::<Result<Vec<_>, _>>().map_err(chain_flaw)?;
@@ -143,8 +141,7 @@ fn by_certificate(
     };
     let verified = chain.verify(&certificates).map_err(|error| Flaw::AkChain { error })?;
     check_usage(&leaf)?;
-    let source =
-        KeySource::Certificate { root: verified.root, revocation_checked: verified.is_revocation_checked };
+    let source = KeySource::Certificate { root: verified.root, revocation_checked: verified.is_revocation_checked };
     Ok((source, verified.support))
 }
 

@@ -13,11 +13,11 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Evidence, Format, Hash,
+    Evidence, Hash,
     wire::{Reader, WireError},
 };
 
-use super::abi::{CERTIFICATES_MAX, PCRS_MAX};
+use super::abi::{CERTIFICATES_MAX, PCRS_MAX, Parts, PcrValue};
 
 /// The longest attestation that is read.
 pub const ATTESTATION_BYTES_MAX: usize = 1 << 20;
@@ -68,7 +68,12 @@ impl<'a> Attestation<'a> {
                 2 => push("quotes", &mut read.quotes, QUOTES_MAX, Quoted::parse(value.bytes("quotes")?)?)?,
                 3 => read.log = value.bytes("event_log")?,
                 6 => read.certificates = vec![value.bytes("ak_cert")?],
-                7 => push("intermediate_certs", &mut read.intermediates, CERTIFICATES_MAX - 1, value.bytes("intermediate_certs")?)?,
+                7 => push(
+                    "intermediate_certs",
+                    &mut read.intermediates,
+                    CERTIFICATES_MAX - 1,
+                    value.bytes("intermediate_certs")?,
+                )?,
                 8 => read.tee = Some(Tee::Snp),
                 9 => read.tee = Some(Tee::Tdx),
                 _ => {}
@@ -97,9 +102,18 @@ impl<'a> Attestation<'a> {
             [] => Vec::new(),
             leaf => leaf.iter().chain(&self.intermediates).copied().collect(),
         };
-        let mut bytes = Vec::new();
-        quote.encode(&certificates, self.ak_public, self.log, &mut bytes).ok()?;
-        Some(Evidence::new(Format::Tpm, bytes))
+        let pcr =
+            |(index, value): (&u64, &&'a [u8])| u32::try_from(*index).ok().map(|index| PcrValue { bank, index, value });
+        let parts = Parts {
+            attest: quote.attest,
+            signature: quote.signature,
+            certificates,
+            public: self.ak_public,
+            pcrs: quote.values.iter().map(pcr).collect::<Option<_>>()?,
+            log: self.log,
+            ..Parts::default()
+        };
+        Some(parts.evidence())
     }
 }
 
@@ -144,28 +158,6 @@ impl<'a> Quoted<'a> {
             }
             Ok(())
         })
-    }
-
-    fn encode(
-        &self,
-        certificates: &[&[u8]],
-        public: &[u8],
-        log: &[u8],
-        bytes: &mut Vec<u8>,
-    ) -> Result<(), minicbor::encode::Error<std::convert::Infallible>> {
-        let bank = self.bank.map_or(0, Hash::tpm_alg);
-        let mut e = minicbor::Encoder::new(bytes);
-        e.array(6)?.bytes(self.attest)?.bytes(self.signature)?;
-        e.array(3)?.array(certificates.len() as u64)?;
-        for certificate in certificates {
-            e.bytes(certificate)?;
-        }
-        e.bytes(public)?.bytes(&[])?.array(self.values.len() as u64)?;
-        for (index, value) in &self.values {
-            e.array(3)?.u16(bank)?.u64(*index)?.bytes(value)?;
-        }
-        e.bytes(log)?.str("")?;
-        Ok(())
     }
 }
 
@@ -216,7 +208,13 @@ fn fields<'a>(
                 Value::Bytes(reader.take("length-delimited field", length)?)
             }
             5 => Value::Number(reader.u32_le("fixed32")?.into()),
-            other => return Err(WireError::Value { field: "wire type", expected: "0, 1, 2 or 5", actual: other.to_string() }),
+            other => {
+                return Err(WireError::Value {
+                    field: "wire type",
+                    expected: "0, 1, 2 or 5",
+                    actual: other.to_string(),
+                });
+            }
         };
         field(tag >> 3, value)?;
     }

@@ -32,12 +32,12 @@ pub mod go_tpm_tools;
 mod pcrs;
 mod verify;
 
-pub use abi::{CERTIFICATES_MAX, COMMAND_LINE_BYTES_MAX, PCRS_MAX, PcrValue};
+pub use abi::{CERTIFICATES_MAX, COMMAND_LINE_BYTES_MAX, PCRS_MAX, Parts, PcrValue};
 pub use claims::{AttestationKey, Claims, KeySource, Log, Pcr, Quote};
 pub use flaw::Flaw;
 pub use verify::STEPS;
 
-pub(crate) use abi::{Attest, Parts, Signature, SignatureKind, bounded, elements, pcr_rows};
+pub(crate) use abi::{Attest, Signature, SignatureKind, bounded, elements, pcr_rows};
 pub(crate) use ak::{PublicKey, rsa};
 pub(crate) use pcrs::{check_log, check_pcrs};
 pub(crate) use verify::{Signed, verify};

@@ -62,12 +62,19 @@ pub(crate) fn check_log(values: &[PcrValue<'_>], log: &[u8], command_line: &str)
         .map(|value| value.index)
         .collect();
     let manifest = if is_command_line_measured && bank != Hash::Sha1 { manifest(command_line) } else { None };
-    Ok(Some(Log { bank, logged: logged.into_iter().filter(|index| quoted(*index)).collect(), unlogged, boot, manifest }))
+    Ok(Some(Log {
+        bank,
+        logged: logged.into_iter().filter(|index| quoted(*index)).collect(),
+        unlogged,
+        boot,
+        manifest,
+    }))
 }
 
 /// The registers that the log extends in this bank.
 fn check_bank(values: &[PcrValue<'_>], log: &EventLog<'_>, bank: Hash) -> Result<Vec<u32>, Flaw> {
-    let quoted = |index: u32| values.iter().find(|value| value.bank == bank && value.index == index).map(|value| value.value);
+    let quoted =
+        |index: u32| values.iter().find(|value| value.bank == bank && value.index == index).map(|value| value.value);
     let replay = |error| match error {
         ReplayError::Bank(bank) => Flaw::LogBank { bank: bank.as_str() },
         ReplayError::Locality(error) => Flaw::Log { error },
@@ -90,7 +97,10 @@ fn check_bank(values: &[PcrValue<'_>], log: &EventLog<'_>, bank: Hash) -> Result
         });
     }
     let lost = values.iter().find(|value| {
-        value.bank == bank && FIRMWARE_PCRS.contains(&value.index) && !logged.contains(&value.index) && !is_at_reset(value)
+        value.bank == bank
+            && FIRMWARE_PCRS.contains(&value.index)
+            && !logged.contains(&value.index)
+            && !is_at_reset(value)
     });
     match lost {
         Some(value) => Err(Flaw::LogIncomplete { pcr: value.index, bank: bank.as_str() }),

@@ -25,7 +25,9 @@ pub const STEPS: &[Step] = &[
         text: "the attestation key is a restricted signing key that somebody believed vouches for",
         source: "TPM 2.0 part 2 §8.3; RFC 5280 §6.1",
     },
-    Step { number: 4, text: "the quote's signature verifies, by an accepted scheme", source: "TPM 2.0 part 2 §11.3.4" },
+    Step {
+        number: 4, text: "the quote's signature verifies, by an accepted scheme", source: "TPM 2.0 part 2 §11.3.4"
+    },
     Step { number: 5, text: "the quote has qualifying data", source: "TPM 2.0 part 3 §18.4" },
     Step { number: 6, text: "the PCR values are those that were quoted", source: "TPM 2.0 part 3 §18.4" },
     Step {
@@ -38,14 +40,14 @@ pub const STEPS: &[Step] = &[
 /// Verifies `bytes` and returns the claims.
 pub(crate) fn verify(bytes: &[u8], context: &Context<'_>) -> Result<Verified, Flaw> {
     // 1
-    let parts = Parts::parse(bytes)?;
+    let (parts, ak) = Parts::parse(bytes)?;
     // 2
     let attest = Attest::parse(parts.attest)?;
     // 3
     let signature = Signature::parse(parts.signature)?;
     let scheme = [signature.kind as u8, signature.hash as u8];
     let endorsed =
-        context.cached("tpm", &[parts.ak, &scheme], || endorsed(&parts, signature.kind, signature.hash, context))?;
+        context.cached("tpm", &[ak, &scheme], || endorsed(&parts, signature.kind, signature.hash, context))?;
     // 4 to 7
     let signed = Signed {
         bytes: parts.attest,
@@ -62,10 +64,7 @@ pub(crate) fn verify(bytes: &[u8], context: &Context<'_>) -> Result<Verified, Fl
         report_data: ReportData { field: Field::TpmQualifyingData, bytes: attest.qualifying_data.to_vec() },
         at: context.at,
         debug: false,
-        platform: Platform::Tpm(Box::new(Claims {
-            attestation_key: endorsed.claims.clone(),
-            quote,
-        })),
+        platform: Platform::Tpm(Box::new(Claims { attestation_key: endorsed.claims.clone(), quote })),
     };
     Ok(Verified { claims, support: endorsed.support.clone() })
 }

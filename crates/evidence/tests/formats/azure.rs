@@ -12,12 +12,10 @@ use base64::{
 use casemate_cose::UnixTime;
 use casemate_evidence::{
     Anchor, Cache, DangerouslyUnbound, Endorsement, Endorsements, Evidence, Field, Format, Hash, Isolation, Platform,
-    Stated, Vendor, authenticate, authenticate_cached, tpm::KeySource,
+    Stated, Vendor, authenticate, authenticate_cached, azure,
+    tpm::{KeySource, PcrValue},
 };
-use casemate_testkit::{
-    cbor, vectors,
-    vendor::tpm::{PcrRow, rows},
-};
+use casemate_testkit::{vectors, vendor::tpm::PcrRow};
 use serde_json::Value;
 
 use crate::{assert_refused, read, unbound};
@@ -53,16 +51,17 @@ impl Recorded {
     }
 
     fn encode(&self) -> Vec<u8> {
-        cbor::array(&[
-            cbor::bytes(&self.hcl),
-            cbor::bytes(&self.quote),
-            cbor::bytes(&self.signature),
-            rows(&self.pcrs),
-            cbor::bytes(&self.td_quote),
-            cbor::array(&self.certificates.iter().map(|der| cbor::bytes(der)).collect::<Vec<_>>()),
-            cbor::bytes(&[]),
-            cbor::text(""),
-        ])
+        let pcrs = self.pcrs.iter().map(|(_, index, value)| PcrValue { bank: Hash::Sha256, index: *index, value });
+        let parts = azure::Parts {
+            hcl: &self.hcl,
+            quote: &self.quote,
+            signature: &self.signature,
+            pcrs: pcrs.collect(),
+            td_quote: &self.td_quote,
+            certificates: self.certificates.iter().map(Vec::as_slice).collect(),
+            ..azure::Parts::default()
+        };
+        parts.evidence().bytes().to_vec()
     }
 }
 
@@ -96,7 +95,10 @@ fn a_recorded_snp_vm_is_authentic() {
     let authentic = judge(b"challenge", JUNE_2025).unwrap();
     let claims = authentic.claims();
     assert_eq!((claims.isolation, claims.manifest, claims.debug), (Some(Isolation::Snp), None, false));
-    assert_eq!((claims.report_data.field, claims.report_data.bytes.as_slice()), (Field::TpmQualifyingData, &b"challenge"[..]));
+    assert_eq!(
+        (claims.report_data.field, claims.report_data.bytes.as_slice()),
+        (Field::TpmQualifyingData, &b"challenge"[..])
+    );
     let Platform::Azure(azure) = &claims.platform else { panic!() };
     assert_eq!((azure.hcl_version, azure.vm.secure_boot, azure.vm.tpm_enabled), (1, true, true));
     assert_eq!(azure.vm.unique_id, "26F8BC30-774E-4290-8E7A-535F3B672AEE");
@@ -129,7 +131,8 @@ fn a_recorded_tdx_vm_lacks_its_collateral() {
 #[test]
 fn every_bit_of_the_recorded_vm_counts() {
     let Some(vectors) = vectors("every_bit_of_the_recorded_vm_counts") else { return };
-    let (recorded, endorsements, cache) = (Recorded::read(&vectors, "az-snp-vtpm-v1"), milan(&vectors), Cache::default());
+    let (recorded, endorsements, cache) =
+        (Recorded::read(&vectors, "az-snp-vtpm-v1"), milan(&vectors), Cache::default());
     let bytes = recorded.encode();
     let find = |part: &[u8]| bytes.windows(part.len()).position(|window| window == part).unwrap();
     let (report, quote) = (find(&recorded.hcl) + 32, find(&recorded.quote));
@@ -176,7 +179,8 @@ fn nothing_makes_it_panic() {
 #[test]
 fn cached_and_uncached_outcomes_are_equal() {
     let Some(vectors) = vectors("cached_and_uncached_outcomes_are_equal (azure)") else { return };
-    let (bytes, endorsements, cache) = (Recorded::read(&vectors, "az-snp-vtpm-v1").encode(), milan(&vectors), Cache::default());
+    let (bytes, endorsements, cache) =
+        (Recorded::read(&vectors, "az-snp-vtpm-v1").encode(), milan(&vectors), Cache::default());
     let plain = unbound(Format::Azure, &bytes, &endorsements, JUNE_2025).unwrap();
     let evidence = Evidence::new(Format::Azure, bytes);
     for _ in 0..2 {

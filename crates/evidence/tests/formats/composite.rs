@@ -4,7 +4,7 @@ use casemate_cose::Digest;
 use casemate_evidence::{
     AllowDebug, Anchor, Authenticated, Binding, Bound, Cache, DangerouslyUnbound, Endorsement, Endorsements, Evidence,
     Field, Format, Isolation, Platform, Refusal, Role, Stated, Vendor, authenticate, authenticate_cached,
-    composite::{Claims, PARTS_MAX, Tie},
+    composite::{self, Claims, PARTS_MAX, Tie},
     gpu,
 };
 use casemate_testkit::{
@@ -33,7 +33,8 @@ type Part = (&'static str, Vec<u8>);
 
 impl Case {
     fn new() -> Self {
-        let (amd, gpus, tpm) = (Amd::new(Line::Genoa), [Nvidia::default(), Nvidia::default()], Tpm::new(Algorithm::P256));
+        let (amd, gpus, tpm) =
+            (Amd::new(Line::Genoa), [Nvidia::default(), Nvidia::default()], Tpm::new(Algorithm::P256));
         let anchor = |vendor, root: Vec<u8>| Endorsement::Anchor(Anchor::of_certificate(vendor, &root).unwrap());
         let report = Report::of(Line::Genoa);
         let endorsements = Endorsements::default().with_all([
@@ -130,9 +131,12 @@ fn one_binding_is_expected_of_all() {
         peer_key: Digest::from_bytes([5; 32]),
     };
     let data = binding.report_data();
-    let parts = [case.cpu(&data), case.gpu(0, &Field::GpuNonce.of(&data)), case.tpm(&Field::TpmQualifyingData.of(&data))];
+    let parts =
+        [case.cpu(&data), case.gpu(0, &Field::GpuNonce.of(&data)), case.tpm(&Field::TpmQualifyingData.of(&data))];
     let evidence = Evidence::new(Format::Composite, encode(&parts));
     assert!(authenticate(&evidence, &case.endorsements, &Bound::new(binding.clone()), NOW).is_ok());
+    let part = |(format, bytes): &Part| Evidence::new(format.parse().unwrap(), bytes.clone());
+    assert_eq!(composite::evidence(&part(&parts[0]), &[part(&parts[1]), part(&parts[2])]), evidence);
     let other = Bound::new(Binding { nonce: [2; 32], ..binding });
     assert_refused("another_session", authenticate(&evidence, &case.endorsements, &other, NOW), "evidence-binding");
     let mut off = data.to_vec();
@@ -165,8 +169,16 @@ fn crimes_on_the_composition() {
         ("tpm_not_asked_at_all", with(3, case.tpm(&[])), "tpm-qualifying-data-empty"),
         ("cpu_replaced_by_another_answer", with(0, case.cpu(&OTHER)), "composite-nonce"),
         ("gpu_twice", pick(&[0, 1, 1]), "composite-duplicate"),
-        ("gpu_twice_with_different_evidence", vec![honest[0].clone(), honest[1].clone(), case.gpu(0, &Field::GpuNonce.of(&DATA))], "composite-duplicate"),
-        ("tpm_twice", vec![honest[0].clone(), honest[3].clone(), case.tpm(&Field::TpmQualifyingData.of(&DATA))], "composite-duplicate"),
+        (
+            "gpu_twice_with_different_evidence",
+            vec![honest[0].clone(), honest[1].clone(), case.gpu(0, &Field::GpuNonce.of(&DATA))],
+            "composite-duplicate",
+        ),
+        (
+            "tpm_twice",
+            vec![honest[0].clone(), honest[3].clone(), case.tpm(&Field::TpmQualifyingData.of(&DATA))],
+            "composite-duplicate",
+        ),
         ("cpu_alone", pick(&[0]), "composite-count"),
         ("nothing", vec![], "composite-count"),
         ("too_many", vec![honest[0].clone(); PARTS_MAX + 1], "composite-count"),
@@ -239,7 +251,8 @@ fn a_gpu_is_bound_to_an_azure_vm() {
     let endorsements = case.endorsements.clone().with(anchor);
     let cpu = ("azure", azure.evidence(&quote, &log, COMMAND_LINE).encode());
     let nonce = Digest::of_parts(&[b"casemate/binding/1/gpu", &quote.qualifying_data]);
-    let judge = |nonce: &[u8]| unbound(Format::Composite, &encode(&[cpu.clone(), case.gpu(0, nonce)]), &endorsements, NOW);
+    let judge =
+        |nonce: &[u8]| unbound(Format::Composite, &encode(&[cpu.clone(), case.gpu(0, nonce)]), &endorsements, NOW);
     let authentic = judge(nonce.as_bytes()).unwrap();
     assert_eq!(authentic.claims().report_data.field, Field::TpmQualifyingData);
     assert_eq!(authentic.claims().manifest, Some(Digest::from_bytes([0x42; 32])));

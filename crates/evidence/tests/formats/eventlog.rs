@@ -17,7 +17,11 @@ use crate::read;
 /// SHA-1; CCEL: SHA-384), computed by another implementation, in Python.
 const TPM_LOGS: [(&str, usize, &str); 14] = [
     ("arch-linux-workstation.bin", 24, "0eac3e2fa06cf61319646c5a9ba20d522e97f607f0de8adf7ff45bba51971690"),
-    ("confidential-gke-debug-251000_eventlog.bin", 54, "16aba138f4c5abd861a0f38c1a83ea0809147a928553d831e0e90630a3118220"),
+    (
+        "confidential-gke-debug-251000_eventlog.bin",
+        54,
+        "16aba138f4c5abd861a0f38c1a83ea0809147a928553d831e0e90630a3118220",
+    ),
     ("cos-101-amd-sev.bin", 48, "df73bd6286c0bfd193b1de70618519a700b57f04019b58a50099eb5c0f5b159f"),
     ("cos-85-amd-sev.bin", 45, "82654f767b07f097e81564194c6771d5bd0e6c2721b3b8599ea1ccc41948f89d"),
     ("cos-93-amd-sev.bin", 45, "afd982a14dd4d85cf5bb9d78372e3af7beb74448db98f5bd5e8b693ce04e15ae"),
@@ -79,13 +83,23 @@ fn recorded_ccels_replay() {
 fn recorded_tpm_logs_give_the_published_values() {
     let Some(vectors) = vectors("recorded_tpm_logs_give_the_published_values") else { return };
     for (file, hash, pcrs, secure_boot) in [
-        ("arch-linux-workstation.bin", Hash::Sha256, ["758b773d94feabf5", "925d453d3dfef4ac", "3b4a4db44b7a8725"], false),
+        (
+            "arch-linux-workstation.bin",
+            Hash::Sha256,
+            ["758b773d94feabf5", "925d453d3dfef4ac", "3b4a4db44b7a8725"],
+            false,
+        ),
         ("debian-10.bin", Hash::Sha1, ["0f2d3a2a1adaa479", "1eb30816474a3f14", "9e6c57e850f371c2"], true),
         ("glinux-alex.bin", Hash::Sha256, ["0e5ea849d7647a1a", "ddb124ca9013f1e4", "9d1be46302bc4f50"], false),
         ("rhel8-uefi.bin", Hash::Sha256, ["24af52a4f429b71a", "758a3d35f1b0ff5b", "5fd54361d580eb75"], true),
         ("ubuntu-1804-amd-sev.bin", Hash::Sha256, ["0f35c214608d93c7", "b4b94e840fc9352e", "61af3f499f1a86be"], false),
         ("ubuntu-2104-no-dbx.bin", Hash::Sha256, ["24af52a4f429b71a", "295aeaeacad1d507", "ca37324eeffabd31"], false),
-        ("ubuntu-2104-no-secure-boot.bin", Hash::Sha256, ["24af52a4f429b71a", "ebc7ae25d0347868", "0d8847bc5eca0645"], false),
+        (
+            "ubuntu-2104-no-secure-boot.bin",
+            Hash::Sha256,
+            ["24af52a4f429b71a", "ebc7ae25d0347868", "0d8847bc5eca0645"],
+            false,
+        ),
     ] {
         let bytes = read(&vectors, &format!("eventlog/tpm/{file}"));
         let log = EventLog::of_tpm(&bytes).unwrap();
@@ -116,7 +130,14 @@ fn a_recorded_boot_is_read() {
 #[test]
 fn ccels_are_what_their_companions_say() {
     let Some(vectors) = vectors("ccels_are_what_their_companions_say") else { return };
-    for file in ["CCEL_data", "CCEL_data_csv", "CCEL_data_grub", "CCEL_data_grub_gke", "CCEL_data_ovmf", "CCEL_AAEL_alibabacloud"] {
+    for file in [
+        "CCEL_data",
+        "CCEL_data_csv",
+        "CCEL_data_grub",
+        "CCEL_data_grub_gke",
+        "CCEL_data_ovmf",
+        "CCEL_AAEL_alibabacloud",
+    ] {
         compare(&vectors, file);
     }
 }
@@ -135,7 +156,8 @@ fn compare(vectors: &Path, file: &str) {
         assert_eq!(event.kind().to_string(), row["type_name"].as_str().unwrap(), "{place}");
         assert_eq!(event.data(), STANDARD.decode(row["event"].as_str().unwrap()).unwrap(), "{place}");
         let digests: Vec<String> = event.digests().map(|(_, digest)| hex::encode(digest)).collect();
-        let expected: Vec<_> = row["digests"].as_array().unwrap().iter().map(|row| row["digest"].as_str().unwrap()).collect();
+        let expected: Vec<_> =
+            row["digests"].as_array().unwrap().iter().map(|row| row["digest"].as_str().unwrap()).collect();
         assert_eq!(digests, expected, "{place}");
         // SM3 is passed over, not computed.
         if file != "CCEL_data_csv" {
@@ -213,7 +235,8 @@ fn what_the_host_can_rewrite_is_not_believed() {
         Boot::of(&parsed, Hash::Sha256, |_| true)
     };
     assert_eq!(boot(&honest).secure_boot, Some(true));
-    let crimes: [(&str, fn(&mut Log), Option<bool>); 5] = [
+    type Crime = (&'static str, fn(&mut Log), Option<bool>);
+    let crimes: [Crime; 5] = [
         ("value_rewritten", |log| log.events[1].data = Event::variable(7, "SecureBoot", &[0]).data, None),
         ("name_rewritten", |log| log.events[1].data = Event::variable(7, "SecureBoos", &[1]).data, None),
         (
@@ -282,10 +305,9 @@ fn malformed_logs_are_refused() {
 
 #[test]
 fn locality_is_strict() {
-    for (crime, place, data) in [
-        ("locality_5", 0, b"StartupLocality\0\x05"),
-        ("locality_after_extension", 1, b"StartupLocality\0\x03"),
-    ] {
+    for (crime, place, data) in
+        [("locality_5", 0, b"StartupLocality\0\x05"), ("locality_after_extension", 1, b"StartupLocality\0\x03")]
+    {
         let mut log = Log::boot(&[SHA256], "quiet");
         log.events.insert(place, Event::new(0, kind::NO_ACTION, data));
         let bytes = log.encode();

@@ -100,7 +100,8 @@ impl Azure {
     #[must_use]
     pub fn runtime_data(&self, keys: &[String]) -> Vec<u8> {
         let vm = r#"{"console-enabled":true,"secure-boot":true,"tpm-enabled":true,"vmUniqueId":"6332533D-5649-4D02-8AA7-8F64B7C3EE21"}"#;
-        format!(r#"{{"keys":[{}],"vm-configuration":{vm},"user-data":"{}"}}"#, keys.join(","), "00".repeat(64)).into_bytes()
+        format!(r#"{{"keys":[{}],"vm-configuration":{vm},"user-data":"{}"}}"#, keys.join(","), "00".repeat(64))
+            .into_bytes()
     }
 
     /// Honest runtime data.

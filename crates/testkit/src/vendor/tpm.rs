@@ -17,8 +17,7 @@ pub const ECDSA: u16 = 0x0018;
 pub const AK_ATTRIBUTES: u32 = 0x0005_0072;
 
 /// The command line of [`Quote::of`].
-pub const COMMAND_LINE: &str =
-    "console=ttyS0 casemate.manifest=sha256:4242424242424242424242424242424242424242424242424242424242424242 initrd=initrd";
+pub const COMMAND_LINE: &str = "console=ttyS0 casemate.manifest=sha256:4242424242424242424242424242424242424242424242424242424242424242 initrd=initrd";
 
 /// A TPM, its maker's authorities and its attestation key.
 #[derive(Debug)]
