@@ -10,8 +10,8 @@
 use casemate_cose::{Digest, UnixTime};
 
 use crate::{
-    Cache, Claims, Endorsements, Evidence, Expectation, Format, Refusal, Support, azure, cache::Context, cca, composite, dcap,
-    dice, gpu, keystone, nitro, psa, snp, software, tpm,
+    Cache, Claims, Endorsements, Evidence, Expectation, Format, Refusal, Support, azure, cache::Context, cca,
+    composite, dcap, dice, gpu, keystone, nitro, psa, snp, software, tpm,
 };
 
 /// Evidence that was authentic, fresh and as expected. Only [`authenticate`] makes one; it can't be copied.

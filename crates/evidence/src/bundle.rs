@@ -7,12 +7,14 @@
 //! A vendor's items speak for themselves: whoever packed them can leave some out but alter none. Roots, keys and launchers do
 //! not, so that a bundle with any of them is opened only for a publisher that the caller knows.
 
-use casemate_cose::{CborError, CoseError, Digest, Kind, PublicKey, SigningKey, UnixTime, claimed_signer, decode, encode};
+use casemate_cose::{
+    CborError, CoseError, Digest, Kind, PublicKey, SigningKey, UnixTime, claimed_signer, decode, encode,
+};
 use minicbor::{Decode, Encode};
 use thiserror::Error;
 
 use crate::{
-    Anchor, Endorsement, Endorsements, KeyOwner, Vendor, WireError, Window,
+    Anchor, Endorsement, Endorsements, KeyOwner, Vendor, Window, WireError,
     dated::{DatedItem, dated},
 };
 

@@ -3,7 +3,8 @@
 use casemate_cose::{Digest, UnixTime};
 
 use crate::{
-    Facts, Format, Isolation, ReportData, azure, cca, composite, dcap, dice, gpu, keystone, nitro, psa, snp, software, tpm,
+    Facts, Format, Isolation, ReportData, azure, cca, composite, dcap, dice, gpu, keystone, nitro, psa, snp, software,
+    tpm,
 };
 
 /// The claims of one piece of evidence. Those inside [`crate::Authenticated`] are genuine; others are just words.

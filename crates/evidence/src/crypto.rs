@@ -139,11 +139,18 @@ impl Key<'_> {
     }
 
     /// As [`Self::verify`], over a message of which this is the digest: none that the scheme hashes itself (Ed25519).
-    pub(crate) fn verify_digest(&self, scheme: Scheme, digest: &digest::Digest, signature: &[u8]) -> Result<(), BadSignature> {
+    pub(crate) fn verify_digest(
+        &self,
+        scheme: Scheme,
+        digest: &digest::Digest,
+        signature: &[u8],
+    ) -> Result<(), BadSignature> {
         if scheme.key_kind() != self.kind {
             return Err(BadSignature);
         }
-        lc::UnparsedPublicKey::new(scheme.algorithm(), self.bytes).verify_digest(digest, signature).map_err(|_| BadSignature)
+        lc::UnparsedPublicKey::new(scheme.algorithm(), self.bytes)
+            .verify_digest(digest, signature)
+            .map_err(|_| BadSignature)
     }
 
     /// This key parsed once, for many signatures of one scheme.

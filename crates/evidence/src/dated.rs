@@ -107,8 +107,11 @@ impl Dates {
 }
 
 fn json<'a, T: Deserialize<'a>>(bytes: &'a [u8], field: &'static str) -> Result<T, WireError> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| WireError::Value { field, expected: "Intel's JSON", actual: error.to_string() })
+    serde_json::from_slice(bytes).map_err(|error| WireError::Value {
+        field,
+        expected: "Intel's JSON",
+        actual: error.to_string(),
+    })
 }
 
 /// The dates of a basic OCSP response's answers [RFC 6960 §4.2.1].
@@ -149,7 +152,8 @@ pub(crate) fn rim_name(bytes: &[u8]) -> String {
 
 /// The name of a SWID tag: the `name` of its root element.
 fn rim(bytes: &[u8]) -> Result<String, WireError> {
-    let refuse = |actual: &str| WireError::Value { field: "rim", expected: "a SWID tag in XML", actual: actual.to_owned() };
+    let refuse =
+        |actual: &str| WireError::Value { field: "rim", expected: "a SWID tag in XML", actual: actual.to_owned() };
     let text = std::str::from_utf8(bytes).map_err(|error| refuse(&error.to_string()))?;
     let (_, root) = text.split_once("SoftwareIdentity").ok_or_else(|| refuse("no SoftwareIdentity"))?;
     let head = root.split('>').next().unwrap_or_default();

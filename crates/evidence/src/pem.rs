@@ -8,7 +8,8 @@ use base64::{
 /// The most blocks of one file.
 const BLOCKS_MAX: usize = 1024;
 
-const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
@@ -74,7 +75,8 @@ mod tests {
 
     #[test]
     fn reads_every_block() {
-        let text = "before\n-----BEGIN A-----\nAQID\n-----END A-----\nbetween\n-----BEGIN B C-----\nBA==\n-----END B C-----\n";
+        let text =
+            "before\n-----BEGIN A-----\nAQID\n-----END A-----\nbetween\n-----BEGIN B C-----\nBA==\n-----END B C-----\n";
         let read = blocks(text).unwrap();
         assert_eq!(read[0], Block { label: "A".to_owned(), bytes: vec![1, 2, 3] });
         assert_eq!(read[1], Block { label: "B C".to_owned(), bytes: vec![4] });

@@ -24,10 +24,7 @@ impl Window {
     /// What lies in both.
     #[must_use]
     pub fn intersect(self, other: Self) -> Self {
-        Self {
-            not_before: self.not_before.max(other.not_before),
-            not_after: self.not_after.min(other.not_after),
-        }
+        Self { not_before: self.not_before.max(other.not_before), not_after: self.not_after.min(other.not_after) }
     }
 }
 

@@ -1,9 +1,8 @@
 //! Endorsement bundles: what is packed comes out, and nothing else does.
+#![expect(clippy::type_complexity, clippy::unwrap_used, reason = "tables of crimes, and what prepares them")]
 
 use casemate_cose::{CborError, Digest, Kind, SigningKey, UnixTime, decode, encode};
-use casemate_evidence::{
-    Anchor, Bundle, BundleError, Endorsement, Endorsements, KeyOwner, Publisher, Vendor, dated,
-};
+use casemate_evidence::{Anchor, Bundle, BundleError, Endorsement, Endorsements, KeyOwner, Publisher, Vendor, dated};
 use casemate_testkit::{
     NOW,
     pki::{Algorithm, Authority, Certificate, Key},
@@ -140,10 +139,14 @@ fn refuses_what_is_not_a_bundle() {
         ("unknown_owner_of_a_key", Box::new(|f| f.items[0].kind = "key-sgx".to_owned()), |e| {
             matches!(e, BundleError::Kind { index: 0, .. })
         }),
-        ("truncated_item", Box::new(|f| {
-            f.items[0].bytes.pop();
-            f.items[0].digest = Digest::of(&f.items[0].bytes);
-        }), |e| matches!(e, BundleError::Item { index: 0, .. })),
+        (
+            "truncated_item",
+            Box::new(|f| {
+                f.items[0].bytes.pop();
+                f.items[0].digest = Digest::of(&f.items[0].bytes);
+            }),
+            |e| matches!(e, BundleError::Item { index: 0, .. }),
+        ),
         ("too_many", Box::new(|f| f.items = vec![f.items[0].clone(); 4097]), |e| {
             matches!(e, BundleError::TooMany { actual: 4097 })
         }),
@@ -163,10 +166,7 @@ fn refuses_what_is_not_a_bundle() {
     let as_contract = casemate_cose::sign(Kind::Contract, &encode(&1_u8), &publisher());
     assert!(matches!(Bundle::open(&as_contract, Publisher::Anyone), Err(BundleError::Cose(_))));
     let no_map = casemate_cose::sign(Kind::Endorsements, &encode(&1_u8), &publisher());
-    assert!(matches!(
-        Bundle::open(&no_map, Publisher::Anyone),
-        Err(BundleError::Content(CborError::Malformed(_)))
-    ));
+    assert!(matches!(Bundle::open(&no_map, Publisher::Anyone), Err(BundleError::Content(CborError::Malformed(_)))));
 }
 
 #[test]
@@ -176,17 +176,21 @@ fn items_that_are_not_what_they_say_are_not_packed() {
         ("no_list", Endorsement::Crl(vec![0x30, 0])),
         ("no_ocsp_answer", Endorsement::Ocsp(vec![0x30, 0])),
         ("no_tcb_info", Endorsement::TcbInfo(b"{}".to_vec())),
-        ("tcb_info_without_a_zone", Endorsement::TcbInfo(
-            br#"{"tcbInfo":{"fmspc":"00","issueDate":"2025-01-01T00:00:00","nextUpdate":"2025-01-01T00:00:00Z"}}"#.to_vec(),
-        )),
+        (
+            "tcb_info_without_a_zone",
+            Endorsement::TcbInfo(
+                br#"{"tcbInfo":{"fmspc":"00","issueDate":"2025-01-01T00:00:00","nextUpdate":"2025-01-01T00:00:00Z"}}"#
+                    .to_vec(),
+            ),
+        ),
         ("no_identity", Endorsement::QeIdentity(b"[]".to_vec())),
         ("no_rim", Endorsement::Rim(b"<a/>".to_vec())),
         ("no_key", Endorsement::Key { owner: KeyOwner::Tpm, id: vec![], spki: vec![0x30, 0] }),
     ] {
         assert!(dated(&item).is_err(), "{crime}");
-        assert!(matches!(
-            Bundle::pack("p", NOW, &[item], &publisher()),
-            Err(BundleError::Item { index: 0, .. })
-        ), "{crime}");
+        assert!(
+            matches!(Bundle::pack("p", NOW, &[item], &publisher()), Err(BundleError::Item { index: 0, .. })),
+            "{crime}"
+        );
     }
 }

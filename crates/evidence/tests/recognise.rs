@@ -123,7 +123,8 @@ fn an_answer_with_its_headers_brings_its_issuers() {
     let read = |file: &str| std::fs::read_to_string(vectors.join(file)).unwrap();
     let chain = read("dcap/collateral-a/tcb_signing_chain.pem").replace('\n', "%0A").replace(' ', "%20");
     let body = read("dcap/collateral-a/tcb_info_50806f000000.json");
-    let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTCB-Info-Issuer-Chain: {chain}\r\n\r\n{body}");
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTCB-Info-Issuer-Chain: {chain}\r\n\r\n{body}");
     let kinds: Vec<_> = loose(answer.as_bytes()).unwrap().iter().map(|item| item.kind()).collect();
     assert_eq!(kinds, ["certificate", "certificate", "tcb-info"]);
     for (crime, text) in [

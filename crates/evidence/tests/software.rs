@@ -198,7 +198,10 @@ fn refuses_an_endorsed_name_over_a_strangers_signature() {
     // Both objects have one length, and the signature is the last 64 bytes.
     let split = honest.bytes().len() - 64;
     let spliced = [&honest.bytes()[..split], &forged.bytes()[split..]].concat();
-    assert_eq!(flaw(bound(&Evidence::new(Format::Software, spliced))), Flaw::Signature { launcher: launcher().public() });
+    assert_eq!(
+        flaw(bound(&Evidence::new(Format::Software, spliced))),
+        Flaw::Signature { launcher: launcher().public() }
+    );
 }
 
 #[test]
@@ -206,7 +209,10 @@ fn refuses_another_payload_under_an_honest_signature() {
     let (one, other) = (Draft::honest().evidence(), Draft { debug: true, ..Draft::honest() }.evidence());
     let split = one.bytes().len() - 64;
     let spliced = [&other.bytes()[..split], &one.bytes()[split..]].concat();
-    assert_eq!(flaw(bound(&Evidence::new(Format::Software, spliced))), Flaw::Signature { launcher: launcher().public() });
+    assert_eq!(
+        flaw(bound(&Evidence::new(Format::Software, spliced))),
+        Flaw::Signature { launcher: launcher().public() }
+    );
 }
 
 #[test]

@@ -131,8 +131,7 @@ fn believe<S: AsyncRead + AsyncWrite + Unpin>(
         .map_err(|refusal| vec![Reason::from(refusal)])?;
     let claims = authenticated.claims();
     facts.isolation = claims.isolation.map(|isolation| isolation.to_string());
-    facts.lacks =
-        claims.software().iter().flat_map(|claims| &claims.lacks).map(ToString::to_string).collect();
+    facts.lacks = claims.software().iter().flat_map(|claims| &claims.lacks).map(ToString::to_string).collect();
     match appraise(authenticated, &domain, at) {
         Verdict::Accepted(accepted) => Ok(accepted),
         Verdict::Denied(reasons) => Err(reasons.iter().map(Reason::from).collect()),

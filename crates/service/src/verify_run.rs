@@ -192,8 +192,7 @@ impl OwnerCheck<'_> {
         self.same("permit receipt", "result", logged.body().result == Some(permit.result))?;
         let owner = self.party.name.to_string();
         let gates = permit.gates;
-        let verified =
-            VerifiedOwner { owner, keep, decided_at: decision.at, release, permit: logged, gates };
+        let verified = VerifiedOwner { owner, keep, decided_at: decision.at, release, permit: logged, gates };
         Ok((verified, permit.result))
     }
 

@@ -3,7 +3,11 @@
 //! release binary's dependency tree (`cargo xtask layers` checks it).
 
 #![forbid(unsafe_code)]
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "the kit runs in tests alone, and fails them by panicking")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "the kit runs in tests alone, and fails them by panicking"
+)]
 
 pub mod cbor;
 pub mod cose;

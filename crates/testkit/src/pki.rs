@@ -3,9 +3,7 @@
 use aws_lc_rs::{
     rand::SystemRandom,
     rsa,
-    signature::{
-        self as lc, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair,
-    },
+    signature::{self as lc, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair},
 };
 
 use crate::der;
@@ -127,8 +125,7 @@ impl Key {
             Algorithm::RsaPssSha384 => {
                 let hash = der::sequence(&[der::oid("2.16.840.1.101.3.4.2.2"), vec![5, 0]]);
                 let mask = der::sequence(&[der::oid("1.2.840.113549.1.1.8"), hash.clone()]);
-                let parameters =
-                    [der::context(0, &hash), der::context(1, &mask), der::context(2, &der::integer(48))];
+                let parameters = [der::context(0, &hash), der::context(1, &mask), der::context(2, &der::integer(48))];
                 vec![der::oid("1.2.840.113549.1.1.10"), der::sequence(&parameters)]
             }
         })

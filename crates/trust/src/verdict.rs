@@ -188,7 +188,9 @@ impl DenyReason {
     pub fn remedy(&self) -> String {
         match self {
             Self::Debug => "launch the keep without debug mode".to_owned(),
-            Self::Format { .. } => "run in an isolation that domains know; for looking at it, `casemate verify`".to_owned(),
+            Self::Format { .. } => {
+                "run in an isolation that domains know; for looking at it, `casemate verify`".to_owned()
+            }
             Self::Isolation { actual, .. } => {
                 format!("run with an accepted isolation, or add a table `[{actual}]` to domain.toml")
             }

@@ -33,7 +33,11 @@ pub(super) struct Device {
 
 /// Verifies the device's certificates, PEM.
 pub(super) fn device(pem: &[u8], context: &Context<'_>) -> Result<Device, Flaw> {
-    let refuse = |actual: &str| WireError::Value { field: "certificates", expected: "PEM certificates", actual: actual.to_owned() };
+    let refuse = |actual: &str| WireError::Value {
+        field: "certificates",
+        expected: "PEM certificates",
+        actual: actual.to_owned(),
+    };
     let text = std::str::from_utf8(pem).map_err(|_| refuse("bytes"))?;
     let blocks = blocks(text).ok_or_else(|| refuse("broken blocks"))?;
     if blocks.iter().any(|block| block.label != "CERTIFICATE") {

@@ -14,7 +14,10 @@ use crate::{
     crypto::Hash,
     wire::{
         WireError,
-        der::{BIT_STRING, Der, ENUMERATED, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, SEQUENCE, context, context_primitive},
+        der::{
+            BIT_STRING, Der, ENUMERATED, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, SEQUENCE, context,
+            context_primitive,
+        },
     },
     x509::{Certificate, Spki, oid, scheme_of, time},
 };
@@ -136,7 +139,12 @@ impl<'a> Answer<'a> {
         let mut data = Der::new(tbs.content);
         data.optional("version", context(0))?;
         if !matches!(data.peek(), Some(0xa1 | 0xa2)) {
-            return Err(WireError::Value { field: "responderID", expected: "a name or a key", actual: "none".to_owned() }.into());
+            return Err(WireError::Value {
+                field: "responderID",
+                expected: "a name or a key",
+                actual: "none".to_owned(),
+            }
+            .into());
         }
         data.next("responderID")?;
         time(&mut data, "producedAt")?;
@@ -199,7 +207,9 @@ impl<'a> Single<'a> {
             oid::SHA384 => Hash::Sha384,
             other => {
                 let actual = hex::encode(other);
-                return Err(WireError::Value { field: "hashAlgorithm", expected: "SHA-1, SHA-256 or SHA-384", actual }.into());
+                return Err(
+                    WireError::Value { field: "hashAlgorithm", expected: "SHA-1, SHA-256 or SHA-384", actual }.into()
+                );
             }
         };
         let issuer_name_hash = id.expect("issuerNameHash", OCTET_STRING)?;

@@ -106,8 +106,7 @@ impl Rim {
             })
             .map(|reference| reference.index)
             .collect();
-        let comparison =
-            if mismatched.is_empty() { Comparison::Matched } else { Comparison::Mismatched(mismatched) };
+        let comparison = if mismatched.is_empty() { Comparison::Matched } else { Comparison::Mismatched(mismatched) };
         Manifest { tag_id: self.tag_id.clone(), digest: self.digest, active: references.len(), comparison }
     }
 }

@@ -21,12 +21,18 @@ use crate::{Field, Platform, ReportData, Step, Verified, Window, cache::Context,
 
 /// The steps, in order.
 pub const STEPS: &[Step] = &[
-    Step { number: 1, text: "request and answer are SPDM 1.1 with SHA-384 measurements", source: "DSP0274 1.1 §10.11" },
+    Step {
+        number: 1, text: "request and answer are SPDM 1.1 with SHA-384 measurements", source: "DSP0274 1.1 §10.11"
+    },
     Step { number: 2, text: "the device's certificates lead to NVIDIA's root, valid now", source: "RFC 5280 §6" },
     Step { number: 3, text: "OCSP answers that are given are current and good", source: "RFC 6960 §4.2" },
     Step { number: 4, text: "report and certificate name the same firmware", source: "TCG DICE Attestation §6.1.1" },
     Step { number: 5, text: "the device signed request and answer, as received", source: "DSP0274 1.1 §10.11.1" },
-    Step { number: 6, text: "reference manifests for its driver and VBIOS are NVIDIA's", source: "XML Signature 1.1, TCG RIM IM" },
+    Step {
+        number: 6,
+        text: "reference manifests for its driver and VBIOS are NVIDIA's",
+        source: "XML Signature 1.1, TCG RIM IM",
+    },
 ];
 
 /// Verifies the evidence of one GPU.

@@ -1,20 +1,30 @@
 //! Evidence in the JSON of common tools.
 
-use minicbor::Encoder;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Recognised, Unrecognised, marks};
 use crate::{
-    Endorsement, Evidence, Format, Hash, gpu,
+    Endorsement, Evidence, Hash, azure, gpu,
     pem::{base64, blocks, hexadecimal},
+    tpm::PcrValue,
 };
 
 /// The most devices in one file.
 const DEVICES_MAX: usize = 16;
 /// Fields in which tools put raw evidence, the most telling first.
-const FIELDS: [&str; 10] =
-    ["quote", "attestation_report", "report", "attestation_document", "document", "token", "cca_token", "psa_token", "attestation", "evidence"];
+const FIELDS: [&str; 10] = [
+    "quote",
+    "attestation_report",
+    "report",
+    "attestation_document",
+    "document",
+    "token",
+    "cca_token",
+    "psa_token",
+    "attestation",
+    "evidence",
+];
 
 pub(super) fn of_text(text: &str) -> Result<Recognised, Unrecognised> {
     let value: Value = serde_json::from_str(text).map_err(|_| Unrecognised::Unknown)?;
@@ -70,7 +80,10 @@ fn carried(object: &serde_json::Map<String, Value>) -> Vec<Endorsement> {
 fn certificates(text: &str) -> Vec<Endorsement> {
     if text.contains("-----BEGIN ") {
         let blocks = blocks(text).unwrap_or_default().into_iter();
-        return blocks.filter(|block| block.label == "CERTIFICATE").map(|block| Endorsement::Certificate(block.bytes)).collect();
+        return blocks
+            .filter(|block| block.label == "CERTIFICATE")
+            .map(|block| Endorsement::Certificate(block.bytes))
+            .collect();
     }
     let bytes = base64(text).filter(|bytes| crate::dated(&Endorsement::Certificate(bytes.clone())).is_ok());
     bytes.map(Endorsement::Certificate).into_iter().collect()
@@ -87,7 +100,8 @@ fn nvidia(devices: &[NvidiaDevice]) -> Option<Recognised> {
     if devices.is_empty() || devices.len() > DEVICES_MAX {
         return None;
     }
-    let evidence = devices.iter().map(|device| Some(gpu::evidence(&base64(&device.evidence)?, &base64(&device.certificate)?)));
+    let evidence =
+        devices.iter().map(|device| Some(gpu::evidence(&base64(&device.evidence)?, &base64(&device.certificate)?)));
     let evidence = evidence.collect::<Option<Vec<Evidence>>>()?;
     let what = format!("reports and certificates of {} NVIDIA GPU(s), in JSON", evidence.len());
     Some(Recognised { what, evidence, carried: Vec::new() })
@@ -114,35 +128,24 @@ struct TpmQuote {
 
 impl Azure {
     fn recognised(&self) -> Option<Recognised> {
-        let pcrs: Vec<Vec<u8>> = self.tpm_quote.pcrs.iter().map(|text| hex::decode(text).ok()).collect::<Option<_>>()?;
+        let pcrs: Vec<Vec<u8>> =
+            self.tpm_quote.pcrs.iter().map(|text| hex::decode(text).ok()).collect::<Option<_>>()?;
         let hcl = base64(&self.hcl_report)?;
         let quote = hex::decode(&self.tpm_quote.message).ok()?;
         let signature = hex::decode(&self.tpm_quote.signature).ok()?;
         let td_quote = self.td_quote.as_deref().map_or(Some(Vec::new()), base64)?;
         let vcek = self.vcek.as_deref().map_or(Some(Vec::new()), base64)?;
-        let mut bytes = Vec::new();
-        Self::encode(&mut bytes, &[&hcl, &quote, &signature], &pcrs, &td_quote, &vcek).ok()?;
-        let evidence = vec![Evidence::new(Format::Azure, bytes)];
-        Some(Recognised { what: "an Azure confidential VM's evidence, in JSON".to_owned(), evidence, carried: Vec::new() })
-    }
-
-    fn encode(
-        bytes: &mut Vec<u8>,
-        [hcl, quote, signature]: &[&Vec<u8>; 3],
-        pcrs: &[Vec<u8>],
-        td_quote: &[u8],
-        vcek: &[u8],
-    ) -> Result<(), minicbor::encode::Error<std::convert::Infallible>> {
-        let mut e = Encoder::new(bytes);
-        e.array(8)?.bytes(hcl)?.bytes(quote)?.bytes(signature)?.array(pcrs.len() as u64)?;
-        for (index, value) in pcrs.iter().enumerate() {
-            e.array(3)?.u16(Hash::Sha256.tpm_alg())?.u64(index as u64)?.bytes(value)?;
-        }
-        e.bytes(td_quote)?.array(u64::from(!vcek.is_empty()))?;
-        if !vcek.is_empty() {
-            e.bytes(vcek)?;
-        }
-        e.bytes(&[])?.str("")?;
-        Ok(())
+        let values = pcrs.iter().zip(0..).map(|(value, index)| PcrValue { bank: Hash::Sha256, index, value });
+        let parts = azure::Parts {
+            hcl: &hcl,
+            quote: &quote,
+            signature: &signature,
+            pcrs: values.collect(),
+            td_quote: &td_quote,
+            certificates: [vcek.as_slice()].into_iter().filter(|der| !der.is_empty()).collect(),
+            ..azure::Parts::default()
+        };
+        let what = "an Azure confidential VM's evidence, in JSON".to_owned();
+        Some(Recognised { what, evidence: vec![parts.evidence()], carried: Vec::new() })
     }
 }

@@ -168,7 +168,8 @@ fn dstack(bytes: &[u8]) -> Option<Recognised> {
     let (&[0, 2, low, high], rest) = bytes.split_first_chunk::<4>()? else { return None };
     let compact = u16::from_le_bytes([low, high]);
     let document = rest.get(..usize::from(compact >> 2)).filter(|_| compact & 3 == 1)?;
-    (token(document) == Some(Format::Nitro)).then(|| Recognised::one(Format::Nitro, document.to_vec()).encoded(", in dstack's frame"))
+    (token(document) == Some(Format::Nitro))
+        .then(|| Recognised::one(Format::Nitro, document.to_vec()).encoded(", in dstack's frame"))
 }
 
 /// An attestation of go-tpm-tools: the quote of its strongest bank.

@@ -104,7 +104,10 @@ impl Flaw {
             Self::Version { .. } => 5,
             Self::Payload(_) => 6,
             Self::Future { .. } | Self::Stale { .. } => 7,
-            Self::Isolation { .. } | Self::LacksOrder { .. } | Self::UnknownIsolation { .. } | Self::UnknownLack { .. } => 8,
+            Self::Isolation { .. }
+            | Self::LacksOrder { .. }
+            | Self::UnknownIsolation { .. }
+            | Self::UnknownLack { .. } => 8,
         }
     }
 

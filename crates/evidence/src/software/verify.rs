@@ -23,11 +23,19 @@ pub const OBJECT_BYTES_MAX: usize = 4096;
 pub const STEPS: &[Step] = &[
     Step { number: 1, text: "the object is no longer than 4096 bytes", source: "docs/formats/evidence-software.md" },
     Step { number: 2, text: "it is a COSE_Sign1 with `alg` and `kid` protected", source: "RFC 9052 §4.2" },
-    Step { number: 3, text: "the key that it names is an endorsed launcher's", source: "docs/formats/evidence-software.md" },
+    Step {
+        number: 3,
+        text: "the key that it names is an endorsed launcher's",
+        source: "docs/formats/evidence-software.md",
+    },
     Step { number: 4, text: "the signature verifies, over the bytes as received", source: "RFC 9052 §4.4" },
     Step { number: 5, text: "the statement's version is known", source: "docs/formats/evidence-software.md" },
     Step { number: 6, text: "the statement is deterministic CBOR", source: "RFC 8949 §4.2.1" },
-    Step { number: 7, text: "its time is at most 300 s from the verifier's", source: "docs/formats/evidence-software.md" },
+    Step {
+        number: 7,
+        text: "its time is at most 300 s from the verifier's",
+        source: "docs/formats/evidence-software.md",
+    },
     Step { number: 8, text: "isolation and lacks are known", source: "docs/formats/evidence-software.md" },
 ];
 

@@ -9,13 +9,10 @@ pub(crate) const OCTET_STRING: u8 = 0x04;
 pub(crate) const NULL: u8 = 0x05;
 pub(crate) const OID: u8 = 0x06;
 pub(crate) const ENUMERATED: u8 = 0x0a;
-pub(crate) const UTF8_STRING: u8 = 0x0c;
-pub(crate) const PRINTABLE_STRING: u8 = 0x13;
 pub(crate) const IA5_STRING: u8 = 0x16;
 pub(crate) const UTC_TIME: u8 = 0x17;
 pub(crate) const GENERALIZED_TIME: u8 = 0x18;
 pub(crate) const SEQUENCE: u8 = 0x30;
-pub(crate) const SET: u8 = 0x31;
 
 /// `[number]` constructed, context-specific.
 pub(crate) const fn context(number: u8) -> u8 {
@@ -95,7 +92,11 @@ impl<'a> Der<'a> {
         let length = bytes.iter().fold(0_usize, |sum, byte| (sum << 8) | usize::from(*byte));
         let shortest = if count == 1 { 0x80 } else { 1 << (8 * (count - 1)) };
         if length < shortest {
-            return Err(WireError::Value { field, expected: "a length in its shortest form", actual: hex::encode(bytes) });
+            return Err(WireError::Value {
+                field,
+                expected: "a length in its shortest form",
+                actual: hex::encode(bytes),
+            });
         }
         Ok((header, length))
     }
@@ -183,10 +184,20 @@ mod tests {
 
     #[test]
     fn reads_integers_exactly() {
-        for (bytes, value) in [(&[2, 1, 0][..], 0), (&[2, 1, 0x7f], 127), (&[2, 2, 0, 0xdb], 0xdb), (&[2, 2, 1, 0], 256)] {
+        for (bytes, value) in
+            [(&[2, 1, 0][..], 0), (&[2, 1, 0x7f], 127), (&[2, 2, 0, 0xdb], 0xdb), (&[2, 2, 1, 0], 256)]
+        {
             assert_eq!(Der::new(bytes).unsigned("n"), Ok(value));
         }
-        for crime in [&[2, 0][..], &[2, 1, 0xdb], &[2, 2, 0, 0x7f], &[2, 2, 0xff, 0x80], &[2, 0x81, 1, 1], &[2, 2, 1], &[2, 0x80, 1, 0, 0]] {
+        for crime in [
+            &[2, 0][..],
+            &[2, 1, 0xdb],
+            &[2, 2, 0, 0x7f],
+            &[2, 2, 0xff, 0x80],
+            &[2, 0x81, 1, 1],
+            &[2, 2, 1],
+            &[2, 0x80, 1, 0, 0],
+        ] {
             assert!(Der::new(crime).unsigned("n").is_err(), "{crime:02x?}");
         }
     }

@@ -5,5 +5,5 @@ pub(crate) mod cose;
 pub(crate) mod der;
 mod reader;
 
-pub use reader::WireError;
 pub(crate) use reader::Reader;
+pub use reader::WireError;

@@ -44,7 +44,11 @@ impl<'a> Certificate<'a> {
     /// Reads the one certificate that `bytes` are.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, WireError> {
         let (certificate, rest) = Self::read(bytes)?;
-        if rest.is_empty() { Ok(certificate) } else { Err(WireError::Trailing { field: "certificate", left: rest.len() }) }
+        if rest.is_empty() {
+            Ok(certificate)
+        } else {
+            Err(WireError::Trailing { field: "certificate", left: rest.len() })
+        }
     }
 
     /// Reads a certificate at the start of `bytes` and returns what follows it.
@@ -82,7 +86,11 @@ impl<'a> Certificate<'a> {
         let serial = der.integer("serialNumber")?;
         if der.expect("signature", SEQUENCE)? != algorithm {
             let actual = "two algorithms".to_owned();
-            return Err(WireError::Value { field: "signatureAlgorithm", expected: "the same inside and outside", actual });
+            return Err(WireError::Value {
+                field: "signatureAlgorithm",
+                expected: "the same inside and outside",
+                actual,
+            });
         }
         let issuer = der.expect_element("issuer", SEQUENCE)?.raw;
         let mut validity = der.sequence("validity")?;

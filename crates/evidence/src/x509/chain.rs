@@ -211,7 +211,8 @@ impl Chain<'_> {
         };
         let anchor_key = anchor.spki()?;
         // 3, 4
-        let mut verified = VerifiedChain { support: Support::default(), is_revocation_checked: true, root: anchor.name() };
+        let mut verified =
+            VerifiedChain { support: Support::default(), is_revocation_checked: true, root: anchor.name() };
         let mut above = Above { name: anchor.subject(), spki: anchor_key, may_sign_crls: true };
         for (place, certificate) in certificates.iter().enumerate().rev() {
             self.one(certificate, place.saturating_add(below), above, &mut verified)?;

@@ -46,7 +46,11 @@ impl<'a> Crl<'a> {
         }
         if der.expect("signature", SEQUENCE)? != algorithm {
             let actual = "two algorithms".to_owned();
-            return Err(WireError::Value { field: "signatureAlgorithm", expected: "the same inside and outside", actual });
+            return Err(WireError::Value {
+                field: "signatureAlgorithm",
+                expected: "the same inside and outside",
+                actual,
+            });
         }
         let issuer = der.expect_element("issuer", SEQUENCE)?.raw;
         let this_update = time(&mut der, "thisUpdate")?;

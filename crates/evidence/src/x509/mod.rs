@@ -16,7 +16,7 @@ mod tests;
 mod time;
 
 pub use anchor::{Anchor, UnknownVendor, Vendor};
-pub(crate) use certificate::{Certificate, Extension, common_name, oid};
+pub(crate) use certificate::{Certificate, common_name, oid};
 pub use chain::ChainFlaw;
 pub(crate) use chain::{Chain, CrlRule, Issuers, dates};
 pub(crate) use crl::Crl;

@@ -58,9 +58,7 @@ impl Writer<'_> {
             set(&mut now_written, (prefix, uri));
         }
         let mut attributes: Vec<&Attribute> = element.attributes.iter().collect();
-        attributes.sort_by(|one, other| {
-            (&one.namespace, &one.name.local).cmp(&(&other.namespace, &other.name.local))
-        });
+        attributes.sort_by(|one, other| (&one.namespace, &one.name.local).cmp(&(&other.namespace, &other.name.local)));
         for attribute in attributes {
             self.out.push_str(&format!(" {}=\"{}\"", attribute.name, escaped_value(&attribute.value)));
         }
@@ -163,7 +161,8 @@ mod tests {
     #[test]
     fn follows_the_example_of_exclusive_canonicalization() {
         // Exclusive XML Canonicalization 1.0 §2.2: both contexts give the same.
-        let expected = "<n1:elem2 xmlns:n1=\"http://example.net\"><n3:stuff xmlns:n3=\"ftp://example.org\"></n3:stuff></n1:elem2>";
+        let expected =
+            "<n1:elem2 xmlns:n1=\"http://example.net\"><n3:stuff xmlns:n3=\"ftp://example.org\"></n3:stuff></n1:elem2>";
         for context in [
             "<n0:pdu xmlns:n0=\"http://example.com\" xmlns:n3=\"ftp://example.org\"><n1:elem2 xmlns:n1=\"http://example.net\">\
              <n3:stuff/></n1:elem2></n0:pdu>",

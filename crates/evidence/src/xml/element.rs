@@ -122,7 +122,10 @@ impl Element {
 
     /// All text directly in it.
     pub(crate) fn text(&self) -> String {
-        let texts = self.children.iter().filter_map(|child| if let Node::Text(text) = child { Some(text.as_str()) } else { None });
+        let texts = self
+            .children
+            .iter()
+            .filter_map(|child| if let Node::Text(text) = child { Some(text.as_str()) } else { None });
         texts.collect()
     }
 }
@@ -244,7 +247,8 @@ impl Builder {
     }
 
     fn resolve(&self, prefix: &str, declarations: &[(String, String)]) -> Result<String, XmlFlaw> {
-        let scopes = std::iter::once(declarations).chain(self.open.iter().rev().map(|open| open.declarations.as_slice()));
+        let scopes =
+            std::iter::once(declarations).chain(self.open.iter().rev().map(|open| open.declarations.as_slice()));
         let found = scopes.flatten().find(|(declared, _)| declared == prefix);
         match found {
             Some((_, uri)) => Ok(uri.clone()),

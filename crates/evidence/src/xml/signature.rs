@@ -131,7 +131,11 @@ fn count(element: &Element, local: &str) -> usize {
 
 fn algorithm(element: &Element) -> &str {
     // An algorithm with parameters of its own (a prefix list, say) would mean something else.
-    if element.elements().next().is_some() { "with parameters" } else { element.attribute("Algorithm").unwrap_or_default() }
+    if element.elements().next().is_some() {
+        "with parameters"
+    } else {
+        element.attribute("Algorithm").unwrap_or_default()
+    }
 }
 
 fn unaccepted(of: &'static str, actual: &str) -> SignatureFlaw {

@@ -61,7 +61,11 @@ fn the_nonce_of_a_recorded_report_is_the_one_asked_for() {
     other[31] ^= 1;
     assert_refused("nonce_one_bit_off", authenticate(&evidence, &roots, &Stated::new(other), AT), "evidence-binding");
     let longer = [nonce.as_slice(), &[0]].concat();
-    assert_refused("nonce_one_byte_longer", authenticate(&evidence, &roots, &Stated::new(longer), AT), "evidence-binding");
+    assert_refused(
+        "nonce_one_byte_longer",
+        authenticate(&evidence, &roots, &Stated::new(longer), AT),
+        "evidence-binding",
+    );
 }
 
 #[test]

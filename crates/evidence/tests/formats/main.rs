@@ -2,7 +2,13 @@
 //!
 //! A crime is one mutation of a case that is otherwise accepted, and asserts the exact rule that refuses it.
 #![expect(clippy::disallowed_methods, reason = "tests read recorded evidence from files")]
-#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "helpers of tests are as free as tests")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::type_complexity,
+    clippy::unwrap_used,
+    reason = "helpers of tests are as free as tests; tables of crimes are tuples"
+)]
 
 mod azure;
 mod cca;
@@ -46,7 +52,11 @@ fn assert_accepted<B: Expectation>(case: &str, outcome: Result<Authenticated<B>,
 
 /// Asserts that `crime` was refused by exactly `rule`.
 #[track_caller]
-fn assert_refused<B: Expectation + std::fmt::Debug>(crime: &str, outcome: Result<Authenticated<B>, Refusal>, rule: &str) {
+fn assert_refused<B: Expectation + std::fmt::Debug>(
+    crime: &str,
+    outcome: Result<Authenticated<B>, Refusal>,
+    rule: &str,
+) {
     match outcome {
         Ok(_) => panic!("`{crime}` was accepted"),
         Err(refusal) => assert_eq!(refusal.rule(), rule, "`{crime}`: {refusal}"),

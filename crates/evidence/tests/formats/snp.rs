@@ -286,7 +286,11 @@ fn no_truncation_or_random_mutation_passes_or_panics() {
 #[test]
 fn the_samples_of_the_sev_package_are_authentic() {
     let Some(folder) = package("sev-") else {
-        skip("snp::sev_package", "the package `sev` is not in Cargo's registry", "`cargo fetch` a project that uses it");
+        skip(
+            "snp::sev_package",
+            "the package `sev` is not in Cargo's registry",
+            "`cargo fetch` a project that uses it",
+        );
         return;
     };
     let folder = folder.join("tests/certs_data");

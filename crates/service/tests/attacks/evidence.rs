@@ -1,7 +1,7 @@
 //! Crimes of a keep or its launcher at the evidence: another thing measured, another session bound, another signer.
 
 use casemate_cose::{Digest, Kind, sign, verify};
-use casemate_evidence::{Format, Evidence, Isolation, Lack, Role, software::Statement};
+use casemate_evidence::{Evidence, Format, Isolation, Lack, Role, software::Statement};
 
 use crate::{
     keep::{Script, assert_undecided, attest, decisions, finish},

@@ -106,9 +106,8 @@ impl Nvidia {
 /// DER to PEM.
 #[must_use]
 pub fn pem(ders: &[Vec<u8>]) -> Vec<u8> {
-    let blocks = ders.iter().map(|der| {
-        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64(der))
-    });
+    let blocks =
+        ders.iter().map(|der| format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64(der)));
     blocks.collect::<String>().into_bytes()
 }
 

@@ -3,8 +3,7 @@
 use casemate_cose::{UnixTime, encode};
 use casemate_evidence::{
     Anchor, Authenticated, Cache, DangerouslyUnbound, Endorsement, Endorsements, Evidence, Format, Refusal, Vendor,
-    authenticate, authenticate_cached, gpu,
-    gpu::Comparison,
+    authenticate, authenticate_cached, gpu, gpu::Comparison,
 };
 use casemate_testkit::{
     NOW, der,
@@ -97,10 +96,9 @@ fn crimes_of_layout_and_signature() {
     let chain = pem(&case.nvidia.chain(&case.device));
     let honest = case.nvidia.sign(&case.report);
     let start = honest.len() - 96;
-    let order = hex::decode(
-        "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
-    )
-    .unwrap();
+    let order =
+        hex::decode("ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973")
+            .unwrap();
     let patched = |at: usize, bytes: &[u8]| {
         let mut report = honest.clone();
         report[at..at + bytes.len()].copy_from_slice(bytes);
@@ -144,22 +142,42 @@ fn crimes_of_the_devices_chain() {
         ("identity_is_no_authority", |case| case.device.identity.ca = None, "gpu-chain"),
         ("provisioner_is_no_authority", |case| case.device.provisioner.ca = None, "gpu-chain"),
         ("provisioner_allows_nothing_below", |case| case.device.provisioner.ca = Some(0), "gpu-chain"),
-        ("identity_signed_by_another", |case| case.nvidia.provisioner = Authority::new("provisioner", Algorithm::P384), "gpu-chain"),
+        (
+            "identity_signed_by_another",
+            |case| case.nvidia.provisioner = Authority::new("provisioner", Algorithm::P384),
+            "gpu-chain",
+        ),
         ("identity_named_otherwise", |case| case.device.identity.subject = "boot rom".to_owned(), "gpu-chain"),
-        ("unknown_critical_extension", |case| {
-            case.device.leaf = case.device.leaf.clone().with_extension("1.2.3.4", true, vec![5, 0]);
-        }, "gpu-chain"),
-        ("identity_revoked_by_list", |case| {
-            let list = case.nvidia.provisioner.crl_now(&[12]);
-            case.more.push(Endorsement::Crl(list));
-        }, "gpu-chain"),
-        ("list_outdated", |case| {
-            let list = case.nvidia.provisioner.crl(&[], NOW.0 - 60, NOW.0 - 1);
-            case.more.push(Endorsement::Crl(list));
-        }, "gpu-chain"),
-        ("firmware_of_another_leaf", |case| {
-            case.device.leaf.extensions[0].2 = tcb_info(&[0x2b; 48]);
-        }, "gpu-firmware-id"),
+        (
+            "unknown_critical_extension",
+            |case| {
+                case.device.leaf = case.device.leaf.clone().with_extension("1.2.3.4", true, vec![5, 0]);
+            },
+            "gpu-chain",
+        ),
+        (
+            "identity_revoked_by_list",
+            |case| {
+                let list = case.nvidia.provisioner.crl_now(&[12]);
+                case.more.push(Endorsement::Crl(list));
+            },
+            "gpu-chain",
+        ),
+        (
+            "list_outdated",
+            |case| {
+                let list = case.nvidia.provisioner.crl(&[], NOW.0 - 60, NOW.0 - 1);
+                case.more.push(Endorsement::Crl(list));
+            },
+            "gpu-chain",
+        ),
+        (
+            "firmware_of_another_leaf",
+            |case| {
+                case.device.leaf.extensions[0].2 = tcb_info(&[0x2b; 48]);
+            },
+            "gpu-firmware-id",
+        ),
     ];
     run(&crimes);
     let (case, stranger) = (Case::new(), Case::new());
@@ -205,7 +223,8 @@ fn crimes_of_ocsp_answers() {
         let case = Case::new().with_answer(answer, |nvidia| &nvidia.root);
         assert_refused(crime, case.outcome(), "gpu-ocsp");
     }
-    let messages = |answer: &Ocsp| Case::new().with_answer(answer, |nvidia| &nvidia.root).outcome().unwrap_err().to_string();
+    let messages =
+        |answer: &Ocsp| Case::new().with_answer(answer, |nvidia| &nvidia.root).outcome().unwrap_err().to_string();
     assert!(messages(&cases[1].1).contains("hold") && messages(&cases[0].1).contains("revoked"));
     let by_another = Case::new().with_answer(&Ocsp::good(11), |nvidia| &nvidia.rim_root);
     assert_refused("responder_of_another_authority", by_another.outcome(), "gpu-ocsp");
@@ -231,11 +250,8 @@ fn manifests_are_compared_and_differences_are_claims() {
     };
     let honest = Manifest::default();
     assert_eq!(matched(&honest), Some(Comparison::Matched));
-    let exclusive = Manifest {
-        transforms: vec![honest.transforms[0], EXCLUSIVE],
-        canonicalisation: EXCLUSIVE,
-        ..honest.clone()
-    };
+    let exclusive =
+        Manifest { transforms: vec![honest.transforms[0], EXCLUSIVE], canonicalisation: EXCLUSIVE, ..honest.clone() };
     assert_eq!(matched(&exclusive), Some(Comparison::Matched));
     let mut off = honest.clone();
     off.references[2].2[0][47] ^= 1;
@@ -263,21 +279,60 @@ fn crimes_of_manifests() {
         ("element_added", Manifest { forgery: text("</Payload>", "<Resource></Resource></Payload>"), ..honest() }),
         ("reference_to_a_part", Manifest { uri: "#part", ..honest() }),
         ("no_enveloped_transform", Manifest { transforms: vec![INCLUSIVE], ..honest() }),
-        ("unknown_transform", Manifest { transforms: vec![honest().transforms[0], "http://www.w3.org/TR/1999/REC-xslt-19991116"], ..honest() }),
+        (
+            "unknown_transform",
+            Manifest {
+                transforms: vec![honest().transforms[0], "http://www.w3.org/TR/1999/REC-xslt-19991116"],
+                ..honest()
+            },
+        ),
         ("three_transforms", Manifest { transforms: vec![honest().transforms[0], INCLUSIVE, INCLUSIVE], ..honest() }),
-        ("unknown_canonicalisation", Manifest { canonicalisation: "http://www.w3.org/2001/10/xml-exc-c14n#WithComments", ..honest() }),
+        (
+            "unknown_canonicalisation",
+            Manifest { canonicalisation: "http://www.w3.org/2001/10/xml-exc-c14n#WithComments", ..honest() },
+        ),
         ("hmac_with_the_key", Manifest { method: "http://www.w3.org/2000/09/xmldsig#hmac-sha1", ..honest() }),
         ("signature_of_sha1", Manifest { method: "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1", ..honest() }),
         ("digest_of_sha1", Manifest { digest: "http://www.w3.org/2000/09/xmldsig#sha1", ..honest() }),
-        ("signature_twice", Manifest { forgery: text("<ds:Signature ", "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"></ds:Signature><ds:Signature "), ..honest() }),
-        ("signature_deeper", Manifest { forgery: text("<Payload>", "<Payload><ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"></ds:Signature>"), ..honest() }),
-        ("signed_info_changed", Manifest { forgery: text("<ds:Reference URI=\"\">", "<ds:Reference URI=\"\" Id=\"x\">"), ..honest() }),
-        ("entity_declared", Manifest { forgery: text("<SoftwareIdentity", "<!DOCTYPE x [<!ENTITY e \"x\">]><SoftwareIdentity"), ..honest() }),
+        (
+            "signature_twice",
+            Manifest {
+                forgery: text(
+                    "<ds:Signature ",
+                    "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"></ds:Signature><ds:Signature ",
+                ),
+                ..honest()
+            },
+        ),
+        (
+            "signature_deeper",
+            Manifest {
+                forgery: text(
+                    "<Payload>",
+                    "<Payload><ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"></ds:Signature>",
+                ),
+                ..honest()
+            },
+        ),
+        (
+            "signed_info_changed",
+            Manifest { forgery: text("<ds:Reference URI=\"\">", "<ds:Reference URI=\"\" Id=\"x\">"), ..honest() },
+        ),
+        (
+            "entity_declared",
+            Manifest {
+                forgery: text("<SoftwareIdentity", "<!DOCTYPE x [<!ENTITY e \"x\">]><SoftwareIdentity"),
+                ..honest()
+            },
+        ),
         ("comment_added", Manifest { forgery: text("<Payload>", "<Payload><!-- x -->"), ..honest() }),
         ("another_root_element", Manifest { forgery: text("<SoftwareIdentity", "<x/><SoftwareIdentity"), ..honest() }),
         ("no_references", Manifest { references: vec![], ..honest() }),
         ("value_of_32_bytes", Manifest { references: vec![(0, "True", vec![vec![1; 32]])], ..honest() }),
-        ("index_twice", Manifest { references: vec![(0, "True", vec![vec![1; 48]]), (0, "True", vec![vec![2; 48]])], ..honest() }),
+        (
+            "index_twice",
+            Manifest { references: vec![(0, "True", vec![vec![1; 48]]), (0, "True", vec![vec![2; 48]])], ..honest() },
+        ),
         ("activity_unknown", Manifest { references: vec![(0, "Maybe", vec![vec![1; 48]])], ..honest() }),
         ("no_meta", Manifest { shape: text("<Meta colloquialVersion=\"550.1.2\"></Meta>", ""), ..honest() }),
         ("two_payloads", Manifest { shape: text("</Payload>", "</Payload><Payload></Payload>"), ..honest() }),
@@ -296,7 +351,11 @@ fn crimes_of_manifests() {
     assert!(by(|_| ()).is_ok());
     assert_refused("signer_expired", by(|certificate| certificate.not_after = NOW.0 - 1), "gpu-rim");
     assert_refused("signer_not_yet_valid", by(|certificate| certificate.not_before = NOW.0 + 1), "gpu-rim");
-    assert_refused("signer_of_another_key", by(|certificate| certificate.spki = Key::new(Algorithm::P384).spki()), "gpu-rim");
+    assert_refused(
+        "signer_of_another_key",
+        by(|certificate| certificate.spki = Key::new(Algorithm::P384).spki()),
+        "gpu-rim",
+    );
     let (mut case, other) = (Case::new(), Nvidia::default());
     let text = other.manifest(&honest(), &other.rim_certificate());
     case.more.push(Endorsement::Rim(text.into_bytes()));

@@ -34,7 +34,7 @@ const ENVELOPES_CRIMES: &[Crime<Document>] = &[
     (
         "algorithm_unprotected",
         |_, document| {
-            document.envelope.unprotected = std::mem::replace(&mut document.envelope.protected, Vec::new());
+            document.envelope.unprotected = std::mem::take(&mut document.envelope.protected);
         },
         "nitro-algorithm",
         "none",
