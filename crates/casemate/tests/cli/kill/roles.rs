@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    choose::{Extent, choose},
+    choose::{Extent, Plan},
     ledger::{Auditor, Logged},
     trace::{End, Step, Traced, Whose, can_trace, kinds},
 };
@@ -104,30 +104,28 @@ impl World {
         let [clinic, registry] = self.owners().map(Clone::clone);
         let (mortal, other) = if owner == 0 { (clinic, registry) } else { (registry, clinic) };
         let _other = other.broker();
-        let mut broker = traced_broker(&mortal);
+        let broker = traced_broker(&mortal);
         broker.watch(None);
         self.recover("calm").await;
         let calm = broker.steps();
-        let (steps, mut missed) = (choose(&calm, extent), 0);
+        drop(broker);
+        let mut plan = Plan::new(&calm, extent);
         assert!(kinds(&calm).len() >= 10, "{calm:?}");
-        for step in &steps {
+        while let Some(step) = plan.next() {
             let when = format!("the broker of {} killed at {step}", mortal.name);
+            let broker = traced_broker(&mortal);
             broker.watch(Some(step.clone()));
             let run = Traced::start(self.command(), Whose::Own, None).wait();
-            if broker.is_hit() {
-                broker.wait();
-            } else {
-                missed += 1;
-                broker.kill();
-                broker.wait();
-                assert_eq!(run.code, Some(0), "{when}: {run:?}");
-            }
+            let is_hit = broker.is_hit();
+            plan.note(&step, is_hit);
+            broker.kill();
+            broker.wait();
+            assert!(is_hit || run.code == Some(0), "{when}: {run:?}");
             self.whole(&when);
             self.audit(&run.lines).await;
-            broker = traced_broker(&mortal);
+            let _broker = mortal.broker();
             self.recover(&when).await;
         }
-        few(missed, &steps);
     }
 
     /// The steps of a broker that starts, with its ledger's files to be written anew.
@@ -139,19 +137,17 @@ impl World {
         };
         let calm = begin(None);
         listening(&calm);
-        let (steps, mut missed) = (choose(&calm.steps(), extent), 0);
+        let mut plan = Plan::new(&calm.steps(), extent);
         drop(calm);
-        for step in &steps {
+        while let Some(step) = plan.next() {
             let broker = begin(Some(step.clone()));
-            if listening(&broker) {
-                missed += 1;
-            }
+            let is_up = listening(&broker);
+            plan.note(&step, !is_up);
             drop(broker);
             drop(mortal.broker());
             assert!(mortal.join("state/ledger/checkpoint").exists(), "after a kill at {step}");
             self.audit(&[]).await;
         }
-        few(missed, &steps);
         let _brokers = self.study.brokers();
         self.recover("brokers killed as they started").await;
     }
@@ -161,12 +157,12 @@ impl World {
         let _brokers: [Broker; 2] = self.study.brokers();
         let calm = Traced::start(self.command(), whose, None).wait();
         assert_eq!(calm.code, Some(0), "{calm:?}");
-        let (steps, mut missed) = (choose(&calm.steps, extent), 0);
+        let mut plan = Plan::new(&calm.steps, extent);
         assert!(kinds(&calm.steps).len() >= 5, "{calm:?}");
-        for step in &steps {
+        while let Some(step) = plan.next() {
             let when = format!("{whose:?} killed at {step}");
             let End { code, is_hit, lines, .. } = Traced::start(self.command(), whose, Some(step.clone())).wait();
-            missed += usize::from(!is_hit);
+            plan.note(&step, is_hit);
             match whose {
                 Whose::Own if is_hit => assert_eq!(code, None, "{when}"),
                 // A keep may die after its last word.
@@ -177,14 +173,7 @@ impl World {
             self.audit(&lines).await;
             self.recover(&when).await;
         }
-        few(missed, &steps);
     }
-}
-
-/// Threads make that a step is not reached now and then; mostly it is.
-#[track_caller]
-fn few(missed: usize, steps: &[Step]) {
-    assert!(missed * 3 <= steps.len(), "{missed} of {} steps did not come again", steps.len());
 }
 
 fn traced_broker(owner: &Party) -> Traced {
