@@ -11,7 +11,8 @@ def main() -> None:
     connection = duckdb.connect()
     for table in tables:
         name, path = table.split("=", 1)
-        connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM \'{path}\'')
+        quoted = path.replace("'", "''")
+        connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM \'{quoted}\'')
     rows = connection.execute(sql).fetchall()
     print(json.dumps([[value if isinstance(value, (int, float, str)) or value is None else float(value) for value in row] for row in rows]))
 
