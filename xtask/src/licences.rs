@@ -1,7 +1,7 @@
 //! Dependencies' licences, bans and sources against `deny.toml`, offline.
 //!
-//! This executes the part of cargo-deny's format that needs no network and that the project uses: `[licenses] allow`,
-//! `[bans] deny` with `wrappers`, `[sources] allow-registry`. A key that is not understood here is an error, so that no rule
+//! This executes the part of cargo-deny's format that needs no network and that the project uses: `[licenses] allow` and
+//! `exceptions`, `[bans] deny` with `wrappers`, `[sources] allow-registry`. A key that is not understood here is an error, so that no rule
 //! is written down and not executed.
 
 mod spdx;
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The keys of `deny.toml` that this file executes, or that only `cargo deny` does.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "advisories.version",
     "bans.allow-wildcard-paths",
     "bans.deny",
@@ -26,6 +26,7 @@ const KEYS: [&str; 14] = [
     "bans.wildcards",
     "graph.targets",
     "licenses.allow",
+    "licenses.exceptions",
     "licenses.version",
     "sources.allow-git",
     "sources.allow-registry",
@@ -67,6 +68,8 @@ struct Ban {
 struct Rules {
     targets: Vec<String>,
     licences: Vec<String>,
+    /// Licences that one crate may have, by the crate.
+    exceptions: BTreeMap<String, Vec<String>>,
     bans: Vec<Ban>,
     registries: Vec<String>,
 }
@@ -91,6 +94,7 @@ impl Rules {
         Ok(Self {
             targets: strings(&table, "graph", "targets")?,
             licences: strings(&table, "licenses", "allow")?,
+            exceptions: exceptions(&table)?,
             bans,
             registries: strings(&table, "sources", "allow-registry")?,
         })
@@ -108,6 +112,17 @@ fn ban(value: &Value) -> Result<Ban, Failure> {
     })
 }
 
+fn exceptions(table: &Table) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+    let listed = table.get("licenses").and_then(|section| section.get("exceptions")).and_then(Value::as_array);
+    let read = |entry: &Value| {
+        let entry = entry.as_table()?;
+        let allowed = entry.get("allow")?.as_array()?.iter().map(|licence| licence.as_str().map(str::to_owned));
+        Some((entry.get("crate")?.as_str()?.to_owned(), allowed.collect::<Option<_>>()?))
+    };
+    let missing = || Failure::new("`deny.toml`: an entry of `licenses.exceptions` needs `crate` and `allow`");
+    listed.into_iter().flatten().map(|entry| read(entry).ok_or_else(missing)).collect()
+}
+
 fn strings(table: &Table, section: &str, key: &str) -> Result<Vec<String>, Failure> {
     let list = table.get(section).and_then(|section| section.get(key)).and_then(Value::as_array);
     list.map(|list| list.iter().filter_map(Value::as_str).map(str::to_owned).collect())
@@ -117,7 +132,10 @@ fn strings(table: &Table, section: &str, key: &str) -> Result<Vec<String>, Failu
 fn licence(rules: &Rules, package: &Package) -> Option<Complaint> {
     let what = match &package.licence {
         None => "names no licence".to_owned(),
-        Some(expression) => match spdx::satisfied(expression, &|licence| rules.licences.iter().any(|l| l == licence)) {
+        Some(expression) => match spdx::satisfied(expression, &|licence| {
+            let excepted = rules.exceptions.get(&package.name).into_iter().flatten();
+            rules.licences.iter().chain(excepted).any(|allowed| allowed == licence)
+        }) {
             Some(true) => return None,
             Some(false) => format!("licence `{expression}` is not covered by `licenses.allow`"),
             None => format!("licence `{expression}` is not an SPDX expression"),
@@ -159,6 +177,7 @@ mod tests {
     const RULES: &str = r#"
         graph.targets = []
         licenses.allow = ["MIT", "ISC"]
+        licenses.exceptions = [{ crate = "weak", allow = ["MPL-2.0"] }]
         bans.deny = [{ crate = "ring", wrappers = ["parquet"], reason = "r" }, { crate = "openssl", reason = "r" }]
         sources.allow-registry = ["https://github.com/rust-lang/crates.io-index"]
     "#;
@@ -187,6 +206,9 @@ mod tests {
             assert!(complaint.what.contains(name), "{complaint}");
         }
         assert_eq!(licence(&rules, &package("a", Some("GPL-3.0-only OR ISC"), None)), None);
+        assert_eq!(licence(&rules, &package("weak", Some("MPL-2.0"), None)), None);
+        assert!(licence(&rules, &package("a", Some("MPL-2.0"), None)).is_some());
+        assert!(licence(&rules, &package("weak", Some("GPL-3.0-only"), None)).is_some());
     }
 
     #[test]
@@ -221,5 +243,6 @@ mod tests {
     fn a_rule_that_is_not_executed_is_refused() {
         assert!(Rules::parse(&format!("{RULES}\nbans.skip = []")).is_err());
         assert!(Rules::parse("graph.targets = []").is_err());
+        assert!(Rules::parse(&RULES.replace("crate = \"weak\", ", "")).is_err());
     }
 }

@@ -3,8 +3,10 @@
 //! 1. System packages that some tests need: installed as root on Debian, named elsewhere.
 //! 2. A Python with the packages of `tests/requirements.txt`, in the target folder.
 //! 3. Doc tests, then all other tests, once, by cargo-nextest where it is installed.
-//! 4. What was skipped on this machine, and why.
+//! 4. With `--full`, the comparisons with verifiers that pull in OpenSSL: `oracles/`, outside the workspace.
+//! 5. What was skipped on this machine, and why.
 
+mod oracles;
 mod packages;
 mod python;
 
@@ -53,9 +55,16 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Failure> {
         outcomes.push(process::run(&mut doc_tests, "doc tests"));
     }
     outcomes.push(process::run(&mut prepare(tests(&request)), "tests"));
+    let mut oracles_missing = None;
+    if request.full && request.filters.is_empty() {
+        match oracles::tests(&target) {
+            Ok(command) => outcomes.push(process::run(&mut prepare(command), "oracles")),
+            Err(missing) => oracles_missing = Some(missing.to_string()),
+        }
+    }
 
     println!();
-    for line in missing.iter().chain(python.err().iter()) {
+    for line in missing.iter().chain(python.err().iter()).chain(&oracles_missing) {
         println!("not on this machine: {line}");
     }
     for line in skipped(&skips)? {

@@ -76,7 +76,7 @@ pub(crate) enum Verb {
     #[command(subcommand)]
     Receipt(ReceiptVerb),
     /// Say whether evidence of any TEE is authentic, check by check. Exit code 0 authentic, 1 refused, 2 not understood.
-    #[command(after_help = "Example:\n  casemate verify report.bin --endorsements certificates/ --nonce 00ff…")]
+    #[command(after_help = verify::EXAMPLES)]
     Verify(VerifyArgs),
     /// Show, check and pack what vendors vouch with: certificates, revocation lists, collateral, manifests.
     #[command(subcommand)]

@@ -18,8 +18,8 @@ use crate::{
     dated::{DatedItem, dated},
 };
 
-/// The longest bundle that is read: 32 MiB.
-pub const BUNDLE_BYTES_MAX: usize = 32 << 20;
+/// The longest bundle that is packed and read: 16 MiB.
+pub const BUNDLE_BYTES_MAX: usize = 16 << 20;
 /// The most items of a bundle.
 pub const BUNDLE_ITEMS_MAX: usize = 4096;
 /// The version that is written, and the only one that is read.
@@ -78,6 +78,12 @@ pub enum BundleError {
         actual: UnixTime,
         /// When the newest one was.
         seen: UnixTime,
+    },
+    /// The bundle would be longer than is read.
+    #[error("{actual} bytes where a bundle has at most {BUNDLE_BYTES_MAX}")]
+    TooLong {
+        /// How long it would be.
+        actual: usize,
     },
     /// There are more items than are read.
     #[error("{actual} items where at most {BUNDLE_ITEMS_MAX} are read")]
@@ -150,7 +156,7 @@ impl Bundle {
     /// Packs `items` for `platform` (a name that its users choose, such as `amd-milan`), as of `made`.
     ///
     /// # Errors
-    /// [`BundleError::Item`] for an item that can't be read as what it is, [`BundleError::TooMany`].
+    /// [`BundleError::Item`] for an item that can't be read as what it is, [`BundleError::TooMany`], [`BundleError::TooLong`].
     pub fn pack(
         platform: &str,
         made: UnixTime,
@@ -163,7 +169,8 @@ impl Bundle {
         check_items(items)?;
         let items = items.iter().map(wire).collect();
         let content = Content { version: BUNDLE_VERSION, platform: platform.to_owned(), made, items };
-        Ok(casemate_cose::sign(Kind::Endorsements, &encode(&content), key))
+        let bytes = casemate_cose::sign(Kind::Endorsements, &encode(&content), key);
+        if bytes.len() > BUNDLE_BYTES_MAX { Err(BundleError::TooLong { actual: bytes.len() }) } else { Ok(bytes) }
     }
 
     /// Opens a bundle: signature over the bytes as received, publisher, version, every item's hash and shape.

@@ -179,8 +179,8 @@ impl Endorsements {
         self.pick(|item| if let Endorsement::Certificate(bytes) = item { Some(bytes.as_slice()) } else { None })
     }
 
-    pub(crate) fn crls(&self) -> Vec<&[u8]> {
-        self.pick(|item| if let Endorsement::Crl(bytes) = item { Some(bytes.as_slice()) } else { None }).collect()
+    pub(crate) fn crls(&self) -> impl Iterator<Item = &[u8]> {
+        self.pick(|item| if let Endorsement::Crl(bytes) = item { Some(bytes.as_slice()) } else { None })
     }
 
     pub(crate) fn keys(&self, wanted: KeyOwner) -> impl Iterator<Item = (&[u8], &[u8])> {

@@ -36,6 +36,7 @@ mod isolation;
 pub mod keystone;
 mod lack;
 mod loose;
+pub mod measure;
 mod named;
 pub mod nitro;
 mod pem;

@@ -57,9 +57,12 @@ impl Default for Support {
 }
 
 impl Support {
-    pub(crate) fn add(&mut self, kind: &'static str, name: String, bytes: &[u8], window: Window) {
-        self.used.push(Used { kind, name, digest: Digest::of(bytes), window });
+    /// Adds a thing and returns the digest of its bytes.
+    pub(crate) fn add(&mut self, kind: &'static str, name: String, bytes: &[u8], window: Window) -> Digest {
+        let digest = Digest::of(bytes);
+        self.used.push(Used { kind, name, digest, window });
         self.window = self.window.intersect(window);
+        digest
     }
 
     pub(crate) fn extend(&mut self, other: &Self) {

@@ -27,7 +27,7 @@ const RECORDED: [(&str, Format, &str); 24] = [
     ("cca/cca-token-02.cbor", Format::Cca, "an Arm CCA token"),
     ("psa/psa-token.cbor", Format::Psa, "an Arm PSA token"),
     ("psa/psaintegtoken.cbor", Format::Psa, "an Arm PSA token"),
-    ("gpu/hopper_evidence.json", Format::Gpu, "reports and certificates of 1 NVIDIA GPU(s), in JSON"),
+    ("gpu/hopper_evidence.json", Format::Gpu, "an NVIDIA GPU's report and certificates, in JSON"),
     ("tpm/gce/gce-cos-85-nonce9009.pb", Format::Tpm, ""),
     ("tpm/gce/gce-cos-85-no-nonce.pb", Format::Tpm, ""),
 ];
@@ -85,6 +85,12 @@ fn what_is_no_evidence_is_not_recognised() {
     }
     assert!(matches!(known(b"HCLA\x02\x00\x00\x00"), Err(Unrecognised::Part { .. })));
     assert!(matches!(known(&[0; (8 << 20) + 1]), Err(Unrecognised::TooLong { .. })));
+    let log = std::fs::read(vectors.join("eventlog/tpm/rhel8-uefi.bin")).unwrap();
+    assert!(matches!(known(&log), Err(Unrecognised::Part { what: "a TCG event log alone", .. })));
+    // A map of numbers under COSE, as PSA tokens are, but without their tag: a statement of Casemate's own.
+    let publisher = casemate_cose::SigningKey::from_seed(&[3; 32]);
+    let bundle = casemate_evidence::Bundle::pack("milan", casemate_testkit::NOW, &[], &publisher).unwrap();
+    assert_eq!(known(&bundle), Err(Unrecognised::Unknown));
 }
 
 #[test]

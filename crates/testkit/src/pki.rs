@@ -249,6 +249,8 @@ impl Authority {
             let entry = |serial: &u64| der::sequence(&[der::integer(*serial), der::time(this_update)]);
             tbs.push(der::sequence(&serials.iter().map(entry).collect::<Vec<_>>()));
         }
+        // Every list has a number [RFC 5280 §5.2.3].
+        tbs.push(der::context(0, &der::sequence(&[extension("2.5.29.20", false, &der::integer(1))])));
         self.seal(der::sequence(&tbs))
     }
 

@@ -1,6 +1,6 @@
 //! The system packages that some tests need.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use crate::process::{self, installed};
 
@@ -11,7 +11,7 @@ struct Need {
     what_for: &'static str,
 }
 
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 7] = [
     Need {
         package: "age",
         present: || installed("age").is_some() && installed("age-keygen").is_some(),
@@ -28,6 +28,11 @@ const NEEDS: [Need; 5] = [
         what_for: "README's walk-through over three network namespaces",
     },
     Need {
+        package: "ovmf",
+        present: || Path::new("/usr/share/OVMF").is_dir(),
+        what_for: "launch digests are predicted from a real firmware image",
+    },
+    Need {
         package: "python3",
         present: || installed("python3").is_some(),
         what_for: "tables go to and fro with pyarrow, results are compared with DuckDB's",
@@ -36,6 +41,11 @@ const NEEDS: [Need; 5] = [
         package: "python3-venv",
         present: || process::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
         what_for: "the tests' Python packages lie in a folder of their own",
+    },
+    Need {
+        package: "systemd-boot-efi",
+        present: || Path::new("/usr/lib/systemd/boot/efi").is_dir(),
+        what_for: "registers are predicted for a unified kernel image with a real stub",
     },
 ];
 

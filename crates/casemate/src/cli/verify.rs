@@ -6,6 +6,15 @@ use casemate_cose::{PublicKey, UnixTime};
 use casemate_evidence::{Format, rfc3339};
 use clap::{ArgGroup, Args, Subcommand, ValueHint};
 
+/// How `casemate verify` is typed.
+pub(crate) const EXAMPLES: &str = "Examples:
+  casemate verify report.bin --endorsements certificates/ --report-data 00ff…
+  casemate verify quote.hex --endorsements collateral.json --dangerously-unbound --at 2026-06-01T00:00:00Z
+  casemate verify token.cbor --trust-key cca:01ff…=platform.pem --nonce 00ff…
+
+Nothing is fetched: what vendors vouch with comes from --endorsements, in the evidence, or is built in (their roots).
+Exit codes: 0 authentic, 1 refused (the rule is printed), 2 not understood, 3 this machine failed.";
+
 /// `casemate verify`.
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("expected").required(true).args(["nonce", "report_data", "dangerously_unbound"]))]
@@ -13,7 +22,7 @@ pub(crate) struct VerifyArgs {
     /// The evidence: raw, hex, base64, PEM, or the JSON of common tools.
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) evidence: PathBuf,
-    /// A bundle, or files and folders of certificates, revocation lists and collateral as vendors give them.
+    /// A bundle, or files and folders of certificates, revocation lists and collateral as vendors give them. Repeatable.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) endorsements: Vec<PathBuf>,
     /// The nonce (or challenge, or qualifying data) that you asked for evidence with, in hex; compared whole.
@@ -43,7 +52,8 @@ pub(crate) struct VerifyArgs {
     /// Believe a root besides the built-in ones: `tpm=root.pem`, `dice=root.pem`.
     #[arg(long, value_name = "VENDOR=FILE")]
     pub(crate) trust_root: Vec<String>,
-    /// Believe a key that no certificate vouches for: `cca=key.pem`, `psa:INSTANCE=key.pem`, `keystone=`, `tpm=`.
+    /// Believe a key that no certificate vouches for: `cca:ID=key.pem` and `psa:ID=key.pem` with the instance's id in
+    /// hex, `keystone=key.pem`, `tpm=ak.pem`. PEM, DER or JSON Web Key.
     #[arg(long, value_name = "OWNER[:ID]=FILE")]
     pub(crate) trust_key: Vec<String>,
 }
@@ -104,7 +114,7 @@ pub(crate) struct EndorsementsPackArgs {
     /// Put a root into it that readers who know this party will believe: `tpm=root.pem`.
     #[arg(long, value_name = "VENDOR=FILE")]
     pub(crate) trust_root: Vec<String>,
-    /// Put a key into it: `cca=key.pem`.
+    /// Put a key into it: `cca:ID=key.pem`, `tpm=ak.pem`.
     #[arg(long, value_name = "OWNER[:ID]=FILE")]
     pub(crate) trust_key: Vec<String>,
 }

@@ -5,11 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use casemate_cose::{Digest, PublicKey, UnixTime};
+use casemate_cose::{CoseError, Digest, PublicKey, UnixTime, claimed_signer};
 use casemate_evidence::{
-    Anchor, Bundle, BundleError, DatedItem, Endorsement, Endorsements, KeyOwner, Publisher, Vendor, dated, loose,
-    public_key,
+    Anchor, Bundle, BundleError, DatedItem, Endorsement, Endorsements, KeyOwner, LooseError, Publisher, Vendor, dated,
+    loose, public_key, recognise,
 };
+use casemate_trust::Reason;
 use serde_json::{Value, json};
 
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
     state::State,
 };
 
-use super::verify::until;
+use super::verify::{plain, until};
 
 /// How deep folders are looked through.
 const DEPTH_MAX: usize = 8;
@@ -43,6 +44,15 @@ pub(crate) async fn endorsements(verb: &EndorsementsVerb, global: &Global, scree
 pub(crate) struct Gathered {
     items: Vec<Endorsement>,
     bundles: Vec<Bundle>,
+    /// Files in folders that are something else.
+    passed_over: Vec<PathBuf>,
+}
+
+/// Whether the caller named a file, or a folder that it lies in.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Named {
+    File,
+    Folder,
 }
 
 impl Gathered {
@@ -54,7 +64,7 @@ impl Gathered {
     ) -> Result<Self, Failure> {
         let mut gathered = Self::default();
         for path in paths {
-            gathered.path(path, publishers, not_older_than, 0)?;
+            gathered.path(path, publishers, not_older_than, Named::File, 0)?;
         }
         Ok(gathered)
     }
@@ -64,10 +74,11 @@ impl Gathered {
         path: &Path,
         publishers: &[PublicKey],
         not_older_than: Option<UnixTime>,
+        named: Named,
         depth: usize,
     ) -> Result<(), Failure> {
         if !path.is_dir() {
-            return self.file(path, publishers, not_older_than);
+            return self.file(path, publishers, not_older_than, named);
         }
         if depth > DEPTH_MAX {
             return Err(Failure::input(format!("`{}` lies more than {DEPTH_MAX} folders deep", path.display())));
@@ -75,10 +86,16 @@ impl Gathered {
         let entries = fs::read_dir(path).map_err(|error| Failure::io("read", path, &error))?;
         let mut inside: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
         inside.sort();
-        inside.iter().try_for_each(|path| self.path(path, publishers, not_older_than, depth + 1))
+        inside.iter().try_for_each(|path| self.path(path, publishers, not_older_than, Named::Folder, depth + 1))
     }
 
-    fn file(&mut self, path: &Path, publishers: &[PublicKey], not_older_than: Option<UnixTime>) -> Result<(), Failure> {
+    fn file(
+        &mut self,
+        path: &Path,
+        publishers: &[PublicKey],
+        not_older_than: Option<UnixTime>,
+        named: Named,
+    ) -> Result<(), Failure> {
         let bytes = files::read(path)?;
         let publisher = if publishers.is_empty() { Publisher::Anyone } else { Publisher::Known(publishers) };
         match Bundle::open(&bytes, publisher) {
@@ -90,15 +107,18 @@ impl Gathered {
                 Ok(())
             }
             // Not a signed bundle at all: perhaps something that a vendor gave.
-            Err(BundleError::Cose(_)) => {
-                let items = loose(&bytes).map_err(|error| {
-                    Failure::input(format!("`{}` endorses nothing: {error}", path.display())).help(
-                        "give certificates, revocation lists, collateral or manifests as their vendor publishes them",
-                    )
-                })?;
-                items.into_iter().for_each(|item| self.add(item));
-                Ok(())
-            }
+            Err(BundleError::Cose(_)) if claimed_signer(&bytes).is_err() => match loose(&bytes) {
+                Ok(items) => {
+                    items.into_iter().for_each(|item| self.add(item));
+                    Ok(())
+                }
+                // A folder may hold the evidence itself, and what describes it.
+                Err(LooseError::Unknown) if named == Named::Folder => {
+                    self.passed_over.push(path.to_owned());
+                    Ok(())
+                }
+                Err(error) => Err(endorses_nothing(path, &bytes, &error)),
+            },
             Err(error) => Err(refused(path, &error)),
         }
     }
@@ -128,11 +148,25 @@ impl Gathered {
 
     /// In words.
     pub(crate) fn describe(&self) -> String {
+        let passed_over = match self.passed_over.len() {
+            0 => String::new(),
+            1 => "; 1 other file passed over".to_owned(),
+            files => format!("; {files} other files passed over"),
+        };
+        self.describe_items() + &passed_over
+    }
+
+    fn describe_items(&self) -> String {
         match (self.bundle(), self.items.len()) {
             (Some(digest), items) => format!("the built-in roots and the {items} items of bundle {digest}"),
             (None, 0) => "the built-in roots and what the evidence carries".to_owned(),
-            (None, items) => format!("the built-in roots and {items} endorsements"),
+            (None, _) => format!("the built-in roots and {}", count(&self.items)),
         }
+    }
+
+    /// Files in folders that endorse nothing.
+    pub(crate) fn passed_over(&self) -> &[PathBuf] {
+        &self.passed_over
     }
 
     fn dated(&self) -> Vec<DatedItem> {
@@ -146,23 +180,35 @@ pub(crate) fn trust(gathered: &mut Gathered, roots: &[String], keys: &[String]) 
         let (vendor, path) = split(text, "--trust-root", "VENDOR=FILE")?;
         let vendor: Vendor = vendor.parse().map_err(|_| {
             let known: Vec<&str> = Vendor::ALL.iter().map(|vendor| vendor.as_str()).collect();
-            Failure::input(format!("`{vendor}` is no vendor")).help(format!("one of {}", known.join(", ")))
+            Failure::input(format!("`--trust-root {text}`: `{vendor}` is no vendor"))
+                .help(format!("one of {}", known.join(", ")))
         })?;
         let items = loose(&files::read(path)?).map_err(|error| unreadable(path, &error))?;
-        for item in items {
-            let Endorsement::Certificate(der) = item else { continue };
-            let anchor = Anchor::of_certificate(vendor, &der).map_err(|error| unreadable(path, &error))?;
-            gathered.add(Endorsement::Anchor(anchor));
-        }
+        let [Endorsement::Certificate(der)] = items.as_slice() else {
+            let message = format!("`{}` holds {}, not one root", path.display(), count(&items));
+            return Err(Failure::input(message).help("give the root alone; what it issued goes with --endorsements"));
+        };
+        let anchor = Anchor::of_certificate(vendor, der).map_err(|error| unreadable(path, &error))?;
+        gathered.add(Endorsement::Anchor(anchor));
     }
     for text in keys {
         let (owner, path) = split(text, "--trust-key", "OWNER[:ID]=FILE")?;
         let (owner, id) = owner.split_once(':').unwrap_or((owner, ""));
         let owner: KeyOwner = owner.parse().map_err(|_| {
             let known: Vec<&str> = KeyOwner::ALL.iter().map(|owner| owner.as_str()).collect();
-            Failure::input(format!("`{owner}` owns no keys here")).help(format!("one of {}", known.join(", ")))
+            Failure::input(format!("`--trust-key {text}`: `{owner}` owns no keys here"))
+                .help(format!("one of {}", known.join(", ")))
         })?;
-        let id = hex::decode(id).map_err(|error| Failure::input(format!("the id in `{text}` is not hex: {error}")))?;
+        let id = hex::decode(id).map_err(|error| {
+            Failure::input(format!("the id in `--trust-key {text}` is not hexadecimal: {error}"))
+                .help("write --trust-key OWNER:ID=FILE, the id in hex digits")
+        })?;
+        if id.is_empty() && matches!(owner, KeyOwner::Cca | KeyOwner::Psa) {
+            let message = format!("`--trust-key {text}` needs the id of the instance that the key is of");
+            return Err(
+                Failure::input(message).help(format!("write --trust-key {owner}:ID=FILE, the id in hex digits"))
+            );
+        }
         let spki = public_key(&files::read(path)?).map_err(|error| unreadable(path, &error))?;
         gathered.add(Endorsement::Key { owner, id, spki });
     }
@@ -179,13 +225,16 @@ fn split<'a>(text: &'a str, option: &str, shape: &str) -> Result<(&'a str, &'a P
 fn show(args: &EndorsementsArgs, screen: Screen) -> Outcome {
     let gathered = Gathered::of_paths(&args.paths, &args.publisher, None)?;
     print(&gathered, clock::now(), screen);
-    screen.object(&json!({"bundles": bundles(&gathered), "items": items(&gathered)}));
+    screen.object(&json!({
+        "bundles": bundles(&gathered), "items": items(&gathered), "passed_over": passed_over(&gathered),
+    }));
     Ok(())
 }
 
 fn check(args: &EndorsementsCheckArgs, screen: Screen) -> Outcome {
     let at = args.at.unwrap_or_else(clock::now);
     let until_at = at.plus_s(args.for_s);
+    let period = if at == until_at { format!("at {at}") } else { format!("from {at} to {until_at}") };
     let gathered = Gathered::of_paths(&args.what.paths, &args.what.publisher, None)?;
     let failing: Vec<DatedItem> = gathered
         .dated()
@@ -193,16 +242,16 @@ fn check(args: &EndorsementsCheckArgs, screen: Screen) -> Outcome {
         .filter(|item| !item.window.contains(at) || !item.window.contains(until_at))
         .collect();
     print(&gathered, at, screen);
-    let names: Vec<String> = failing.iter().map(|item| format!("{} `{}`", item.kind, item.name)).collect();
+    let names: Vec<String> = failing.iter().map(|item| format!("{} `{}`", item.kind, plain(&item.name))).collect();
     screen.object(&json!({
         "at": at.0, "until": until_at.0, "holds": failing.is_empty(), "failing": names, "bundles": bundles(&gathered),
-        "items": items(&gathered),
+        "items": items(&gathered), "passed_over": passed_over(&gathered),
     }));
     if failing.is_empty() {
-        screen.line(format!("\nall of it holds from {at} to {until_at}"));
+        screen.line(format!("\nall of it holds {period}"));
         return Ok(());
     }
-    let message = format!("{} of {} do not hold from {at} to {until_at}", failing.len(), gathered.items.len());
+    let message = format!("{} of {} do not hold {period}", failing.len(), gathered.items.len());
     Err(Failure::refused(format!("{message}: {}", names.join(", ")), Vec::new())
         .help("fetch them again from their vendor, and pack a new bundle")
         .in_object())
@@ -211,6 +260,10 @@ fn check(args: &EndorsementsCheckArgs, screen: Screen) -> Outcome {
 async fn pack(args: &EndorsementsPackArgs, global: &Global, screen: Screen) -> Outcome {
     let mut gathered = Gathered::of_paths(&args.paths, &[], None)?;
     trust(&mut gathered, &args.trust_root, &args.trust_key)?;
+    if gathered.items.is_empty() {
+        return Err(Failure::input("there is nothing to pack: no file there endorses anything")
+            .help("give certificates, revocation lists, collateral or manifests as their vendor publishes them"));
+    }
     let (keys, _store) = State::open(global)?.unlock().await?;
     let made = clock::now();
     let bytes = Bundle::pack(&args.platform, made, &gathered.items, keys.identity())
@@ -220,14 +273,14 @@ async fn pack(args: &EndorsementsPackArgs, global: &Global, screen: Screen) -> O
     let publisher = keys.identity().public();
     print(&gathered, made, screen);
     screen.line(format!(
-        "\nwrote {}: {} items for `{}`, {digest}\nits readers name you: --publisher {publisher}",
+        "\nwrote {}: {} for `{}`\n  {digest}\nits readers name you: --publisher {publisher}",
         args.out.display(),
-        gathered.items.len(),
-        args.platform
+        count(&gathered.items),
+        plain(&args.platform)
     ));
     screen.object(&json!({
-        "file": args.out, "platform": args.platform, "digest": digest.to_string(), "publisher": publisher.to_string(),
-        "made": made.0, "items": items(&gathered),
+        "file": args.out.display().to_string(), "platform": args.platform, "digest": digest.to_string(), "publisher": publisher.to_string(),
+        "made": made.0, "items": items(&gathered), "passed_over": passed_over(&gathered),
     }));
     Ok(())
 }
@@ -236,7 +289,7 @@ fn print(gathered: &Gathered, at: UnixTime, screen: Screen) {
     for bundle in &gathered.bundles {
         screen.line(format!(
             "bundle for `{}`, packed at {} by {}",
-            bundle.platform(),
+            plain(bundle.platform()),
             bundle.made(),
             bundle.publisher()
         ));
@@ -252,8 +305,33 @@ fn print(gathered: &Gathered, at: UnixTime, screen: Screen) {
         } else {
             "holds  "
         };
-        screen.line(format!("  {state}  until {}  {:11}  {}", until(row.window.not_after), row.kind, row.name));
+        screen.line(format!("  {state}  {:26}  {:11}  {}", until(row.window.not_after), row.kind, plain(&row.name)));
     }
+    for path in &gathered.passed_over {
+        screen.line(format!("passed over {}: it endorses nothing", path.display()));
+    }
+}
+
+/// How many there are of each kind, such as "2 certificates and 1 crl".
+pub(super) fn count(items: &[Endorsement]) -> String {
+    let mut kinds: Vec<(&str, usize)> = Vec::new();
+    for item in items {
+        match kinds.iter_mut().find(|(kind, _)| *kind == item.kind()) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((item.kind(), 1)),
+        }
+    }
+    let words: Vec<String> =
+        kinds.iter().map(|(kind, count)| format!("{count} {kind}{}", if *count == 1 { "" } else { "s" })).collect();
+    match words.split_last() {
+        None => "nothing".to_owned(),
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+    }
+}
+
+fn passed_over(gathered: &Gathered) -> Vec<String> {
+    gathered.passed_over.iter().map(|path| path.display().to_string()).collect()
 }
 
 fn bundles(gathered: &Gathered) -> Vec<Value> {
@@ -276,8 +354,48 @@ fn items(gathered: &Gathered) -> Vec<Value> {
     gathered.dated().into_iter().map(row).collect()
 }
 
+/// Whom the bundle is from, how old it is and what it brings can be refused; the rest can't be understood.
 fn refused(path: &Path, error: &BundleError) -> Failure {
-    Failure::refused(format!("the bundle `{}` is refused: {error}", path.display()), Vec::new())
+    let (rule, expected, remedy) = match error {
+        BundleError::Cose(CoseError::Signature { .. } | CoseError::Signer { .. }) => {
+            ("bundle-signature", "an endorsement bundle that its publisher signed", "get the bundle again")
+        }
+        BundleError::Digest { .. } => ("bundle-digest", "items with the digests that it lists", "get another bundle"),
+        BundleError::Publisher { .. } => (
+            "bundle-publisher",
+            "a publisher named with --publisher",
+            "compare that key with its holder over another channel; if you believe it, add --publisher KEY",
+        ),
+        BundleError::RolledBack { .. } => {
+            ("bundle-rolled-back", "a bundle at least as new as the newest one seen", "get the newest bundle")
+        }
+        BundleError::Unvouched { .. } => (
+            "bundle-unvouched",
+            "nothing but what vendors signed, from a publisher that is not named",
+            "name its publisher with --publisher if you believe it, or use a bundle without roots and keys",
+        ),
+        _ => {
+            return Failure::input(format!("the bundle `{}` is not understood: {error}", path.display()))
+                .help("get the bundle again, or update Casemate");
+        }
+    };
+    let reason = Reason {
+        rule: rule.to_owned(),
+        expected: expected.to_owned(),
+        actual: plain(&error.to_string()),
+        remedy: remedy.to_owned(),
+    };
+    Failure::refused(format!("the bundle `{}` is refused", path.display()), vec![reason])
+}
+
+fn endorses_nothing(path: &Path, bytes: &[u8], error: &LooseError) -> Failure {
+    let failure = Failure::input(format!("`{}` endorses nothing: {error}", path.display()));
+    match recognise(bytes) {
+        Ok(found) => failure.help(format!("it is {}: give it to `casemate verify`", found.what)),
+        Err(_) => {
+            failure.help("give certificates, revocation lists, collateral or manifests as their vendor publishes them")
+        }
+    }
 }
 
 fn unreadable(path: &Path, error: &impl std::fmt::Display) -> Failure {

@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use casemate_cose::{Digest, UnixTime};
+use casemate_cose::{Digest, UnixTime, claimed_signer};
 use casemate_evidence::{
-    AllowDebug, Authenticated, Claims, DangerouslyUnbound, Endorsements, Evidence, Expectation, Recognised, Refusal,
-    Stated, Support, authenticate, recognise, steps,
+    AllowDebug, Authenticated, Claims, DangerouslyUnbound, Endorsements, Evidence, Expectation, Format, Recognised,
+    Refusal, Stated, Support, Unrecognised, authenticate, loose, recognise, steps,
 };
 use casemate_trust::Reason;
 use serde_json::{Value, json};
@@ -25,10 +25,11 @@ use super::endorsements::{self, Gathered};
 /// Verifies a file of evidence.
 pub(crate) fn verify(args: &VerifyArgs, screen: Screen) -> Outcome {
     let at = args.at.unwrap_or_else(clock::now);
+    let stated = stated(args)?;
     let bytes = files::read(&args.evidence)?;
     let recognised = match args.format {
         Some(format) => Recognised::of_format(format, &bytes),
-        None => recognise(&bytes).map_err(|error| not_understood(&args.evidence, &error))?,
+        None => recognise(&bytes).map_err(|error| not_understood(&args.evidence, &bytes, &error))?,
     };
     let gathered = gather(args)?;
     let endorsements = gathered.endorsements().with_all(recognised.carried.iter().cloned());
@@ -37,7 +38,7 @@ pub(crate) fn verify(args: &VerifyArgs, screen: Screen) -> Outcome {
     let mut judged = Vec::new();
     let mut reasons = Vec::new();
     for (place, evidence) in recognised.evidence.iter().enumerate() {
-        let outcome = judge(evidence, &endorsements, args, at)?;
+        let outcome = judge(evidence, &endorsements, stated.as_deref(), args.allow_debug, at);
         if recognised.evidence.len() > 1 {
             screen.line(format!("\npart {} of {}", place + 1, recognised.evidence.len()));
         }
@@ -49,11 +50,13 @@ pub(crate) fn verify(args: &VerifyArgs, screen: Screen) -> Outcome {
     }
     let is_authentic = reasons.is_empty();
     screen.object(&json!({
-        "file": args.evidence, "what": recognised.what, "at": at.0, "authentic": is_authentic,
+        "file": args.evidence.display().to_string(), "what": recognised.what, "at": at.0, "authentic": is_authentic,
         "bundle": gathered.bundle().map(|digest| digest.to_string()), "evidence": judged,
+        "reasons": reasons.iter().map(reason_json).collect::<Vec<_>>(),
+        "passed_over": gathered.passed_over().iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
     }));
     if is_authentic {
-        screen.line("\nauthentic: whether that is good enough is for you, or a domain, to say");
+        screen.line(conclusion(args));
         return Ok(());
     }
     Err(Failure::refused(format!("`{}` is refused", args.evidence.display()), reasons).in_object())
@@ -62,17 +65,34 @@ pub(crate) fn verify(args: &VerifyArgs, screen: Screen) -> Outcome {
 /// What was made of one piece of evidence, whatever was expected of it.
 type Judged = Result<(Claims, Support, Digest), Box<Refusal>>;
 
-fn judge(evidence: &Evidence, endorsements: &Endorsements, args: &VerifyArgs, at: UnixTime) -> Result<Judged, Failure> {
-    let stated = match (&args.nonce, &args.report_data) {
-        (Some(text), _) | (None, Some(text)) => Some(hex::decode(text.trim_start_matches("0x")).map_err(|error| {
-            Failure::input(format!("the nonce is not hexadecimal: {error}")).help("write its bytes as hex digits")
-        })?),
-        (None, None) => None,
+/// What the evidence has to state, or `None` if the caller says that it doesn't know.
+fn stated(args: &VerifyArgs) -> Result<Option<Vec<u8>>, Failure> {
+    let (option, text) = match (&args.nonce, &args.report_data) {
+        (Some(text), _) => ("--nonce", text),
+        (None, Some(text)) => ("--report-data", text),
+        (None, None) => return Ok(None),
     };
-    Ok(match stated {
-        Some(bytes) => expecting(evidence, endorsements, Stated::new(bytes), args.allow_debug, at),
-        None => expecting(evidence, endorsements, DangerouslyUnbound, args.allow_debug, at),
-    })
+    let help = "write all of its bytes as hex digits, two for each; it is compared whole";
+    let bytes = hex::decode(text.strip_prefix("0x").unwrap_or(text))
+        .map_err(|error| Failure::input(format!("`{option}` is not hexadecimal: {error}")).help(help))?;
+    if bytes.is_empty() {
+        let help = "give the bytes that you asked with, or --dangerously-unbound";
+        return Err(Failure::input(format!("`{option}` is empty, so that it binds to nothing")).help(help));
+    }
+    Ok(Some(bytes))
+}
+
+fn judge(
+    evidence: &Evidence,
+    endorsements: &Endorsements,
+    stated: Option<&[u8]>,
+    allow_debug: bool,
+    at: UnixTime,
+) -> Judged {
+    match stated {
+        Some(bytes) => expecting(evidence, endorsements, Stated::new(bytes.to_vec()), allow_debug, at),
+        None => expecting(evidence, endorsements, DangerouslyUnbound, allow_debug, at),
+    }
 }
 
 fn expecting<B: Expectation>(
@@ -106,9 +126,8 @@ fn checks(evidence: &Evidence, outcome: &Judged) -> Vec<(String, &'static str, W
     let failed_at = match outcome {
         Ok(_) => None,
         Err(refusal) => Some(match (&**refusal, refusal.step()) {
-            // A part of a composite failed: the step that failed is the composite's, whatever the part's was.
             (_, Some((at, number))) if at == format => usize::from(number),
-            (_, Some(_)) => 1,
+            (_, Some((part, _))) => step_of_part(format, part),
             (Refusal::Debug, None) => steps(format).len() + 1,
             (Refusal::Manifest { .. } | Refusal::Binding { .. }, None) => steps(format).len() + 2,
             (_, None) => 1,
@@ -128,6 +147,16 @@ fn checks(evidence: &Evidence, outcome: &Judged) -> Vec<(String, &'static str, W
     checks
 }
 
+/// The step of `whole` that judges a part of it, by all steps of the part's own format.
+const fn step_of_part(whole: Format, part: Format) -> usize {
+    match (whole, part) {
+        (Format::Azure, Format::Tpm) => 6,
+        (Format::Azure, _) | (Format::Composite, Format::Gpu | Format::Tpm) => 3,
+        (Format::Composite, _) => 2,
+        _ => 1,
+    }
+}
+
 fn show(evidence: &Evidence, outcome: &Judged, screen: Screen) {
     screen.line(format!("format {}, {} bytes", evidence.format(), evidence.bytes().len()));
     screen.line("\nchecks");
@@ -139,20 +168,28 @@ fn show(evidence: &Evidence, outcome: &Judged, screen: Screen) {
         };
         let source = if source.is_empty() { String::new() } else { format!("  [{source}]") };
         screen.line(format!("  {mark}  {:>2}. {text}{source}", number + 1));
+        if went == Went::Failed
+            && let Err(refusal) = outcome
+        {
+            screen.line(format!("              {}", plain(&refusal.to_string())));
+        }
     }
     let Ok((claims, support, digest)) = outcome else { return };
     screen.line("\nclaims");
     let facts = claims.facts();
     let width = facts.rows().iter().map(|fact| fact.name.len()).max().unwrap_or_default();
     for fact in facts.rows() {
-        screen.line(format!("  {:width$}  {}", fact.name, fact.value));
+        screen.line(format!("  {:width$}  {}", fact.name, plain(&fact.value)));
     }
     screen.line("\nrests on");
     for used in &support.used {
-        screen.line(format!("  {:11}  until {}  {}", used.kind, until(used.window.not_after), used.name));
+        screen.line(format!("  {:11}  {:26}  {}", used.kind, until(used.window.not_after), plain(&used.name)));
     }
-    if support.window.not_after.0 != u64::MAX {
-        screen.line(format!("  all of it holds until {}", until(support.window.not_after)));
+    if support.used.is_empty() {
+        screen.line("  keys that were given as believed, and nothing that expires");
+    }
+    if support.window.not_after.0 < NO_END {
+        screen.line(format!("  all of it holds until {}", support.window.not_after));
     }
     screen.line(format!("\nevidence {digest}"));
 }
@@ -193,9 +230,9 @@ fn object(evidence: &Evidence, outcome: &Judged) -> Value {
 fn reason(refusal: &Refusal) -> Reason {
     Reason {
         rule: refusal.rule().to_owned(),
-        expected: refusal.expected(),
-        actual: refusal.actual(),
-        remedy: refusal.remedy(),
+        expected: plain(&refusal.expected()),
+        actual: plain(&refusal.actual()),
+        remedy: plain(&refusal.remedy()),
     }
 }
 
@@ -205,14 +242,44 @@ fn gather(args: &VerifyArgs) -> Result<Gathered, Failure> {
     Ok(gathered)
 }
 
-/// A time, or that there is no end.
+/// Certificates without an end say so by this date [RFC 5280 §4.1.2.5].
+const NO_END: u64 = 253_402_300_799;
+
+/// Until when something holds.
 pub(super) fn until(time: UnixTime) -> String {
-    // X.509 says so for certificates without an end [RFC 5280 §4.1.2.5].
-    const NO_END: u64 = 253_402_300_799;
-    if time.0 >= NO_END { "no end            ".to_owned() } else { time.to_string() }
+    if time.0 >= NO_END { "without end".to_owned() } else { format!("until {time}") }
 }
 
-fn not_understood(file: &Path, error: &impl std::fmt::Display) -> Failure {
-    Failure::input(format!("`{}` is not understood: {error}", file.display()))
-        .help("if you know what it is, say so with --format")
+/// Text of others, without what would steer a terminal.
+pub(super) fn plain(text: &str) -> String {
+    let shown = |character: char| {
+        if character.is_control() { character.escape_default().to_string() } else { character.into() }
+    };
+    text.chars().map(shown).collect()
+}
+
+/// The last line: what was not asked is said.
+fn conclusion(args: &VerifyArgs) -> &'static str {
+    if args.dangerously_unbound {
+        "\nauthentic, but perhaps a replay: nothing says for whom it was made"
+    } else {
+        "\nauthentic, and made for what you asked with; whether that is good enough is for you, or a domain, to say"
+    }
+}
+
+fn not_understood(file: &Path, bytes: &[u8], error: &Unrecognised) -> Failure {
+    let failure = Failure::input(format!("`{}` is not understood: {error}", file.display()));
+    if !matches!(error, Unrecognised::Unknown) {
+        return failure;
+    }
+    if claimed_signer(bytes).is_ok() {
+        return failure.help("`casemate explain` says what it is; a bundle goes with --endorsements");
+    }
+    match loose(bytes) {
+        Ok(items) => failure.help(format!(
+            "it holds {}, which vouch for evidence: give it with --endorsements, and the evidence as EVIDENCE",
+            endorsements::count(&items)
+        )),
+        Err(_) => failure.help("if you know what it is, say so with --format"),
+    }
 }

@@ -31,4 +31,6 @@ mod strangers;
 #[cfg(test)]
 mod study;
 #[cfg(test)]
+mod verify;
+#[cfg(test)]
 mod walkthrough;

@@ -19,7 +19,7 @@ use crate::{
     crypto::{KeyKind, ParsedKey, Scheme},
     pem,
     wire::{WireError, der::SEQUENCE},
-    x509::{Certificate, Chain, Crl, CrlRule},
+    x509::{Certificate, Chain, Crl, CrlRule, Lists},
 };
 
 const PCK_NAME: &str = "Intel SGX PCK Certificate";
@@ -159,14 +159,14 @@ fn names(chain: &[Certificate<'_>]) -> Result<(), Flaw> {
     Ok(())
 }
 
-fn chain_of(chain: &[Certificate<'_>], crls: &[&[u8]], context: &Context<'_>) -> Result<Support, ChainFlaw> {
+fn chain_of(chain: &[Certificate<'_>], crls: &Lists<'_>, context: &Context<'_>) -> Result<Support, ChainFlaw> {
     let anchors = context.endorsements.anchors(Vendor::Intel);
     let rules = Chain { anchors: &anchors, crls, crl_rule: CrlRule::Required, critical: &[], at: context.at };
     rules.verify(chain).map(|verified| verified.support)
 }
 
 /// Lists of the root and of the issuers in `chain`. Where an issuer has a list of now, its older ones don't count.
-fn current_crls<'a>(chain: &[Certificate<'_>], context: &Context<'a>) -> Result<Vec<&'a [u8]>, Flaw> {
+fn current_crls<'a>(chain: &[Certificate<'_>], context: &Context<'a>) -> Result<Lists<'a>, Flaw> {
     let anchors = context.endorsements.anchors(Vendor::Intel);
     let mut lists = Vec::new();
     for bytes in context.endorsements.crls() {
@@ -180,18 +180,18 @@ fn current_crls<'a>(chain: &[Certificate<'_>], context: &Context<'a>) -> Result<
     let is_now = |list: &Crl<'_>| list.window().contains(context.at);
     let counts =
         |list: &&Crl<'a>| is_now(list) || !lists.iter().any(|other| other.issuer == list.issuer && is_now(other));
-    Ok(lists.iter().filter(counts).map(|list| list.raw).collect())
+    Ok(Lists::of_read(lists.iter().filter(counts).copied()))
 }
 
 /// Who signs TCB info and identities. Each is chained to the root once.
-struct Signers<'a> {
+struct Signers<'a, 'c> {
     certificates: Vec<Certificate<'a>>,
-    crls: Vec<&'a [u8]>,
+    crls: &'c Lists<'a>,
     verified: Vec<&'a [u8]>,
 }
 
-impl<'a> Signers<'a> {
-    fn of(crls: &[&'a [u8]], context: &Context<'a>) -> Self {
+impl<'a, 'c> Signers<'a, 'c> {
+    fn of(crls: &'c Lists<'a>, context: &Context<'a>) -> Self {
         let mut certificates: Vec<_> = context
             .endorsements
             .certificates()
@@ -204,7 +204,7 @@ impl<'a> Signers<'a> {
         certificates.sort_by_key(|certificate| !window(certificate).contains(context.at));
         certificates.dedup_by_key(|certificate| certificate.raw);
         certificates.truncate(TRIES_MAX);
-        Self { certificates, crls: crls.to_vec(), verified: Vec::new() }
+        Self { certificates, crls, verified: Vec::new() }
     }
 
     /// Verifies `signed`, and that Intel's root vouches for whoever signed it; `forged` is the flaw of another signature.
@@ -243,7 +243,7 @@ impl<'a> Signers<'a> {
         if !certificate.may_sign_data()? {
             return Err(ChainFlaw::Signature { certificate: certificate.common_name() });
         }
-        chain_of(std::slice::from_ref(certificate), &self.crls, context)
+        chain_of(std::slice::from_ref(certificate), self.crls, context)
     }
 }
 
@@ -251,15 +251,22 @@ impl<'a> Signers<'a> {
 fn tcb_info(
     tee: Tee,
     pck: &Pck,
-    signers: &mut Signers<'_>,
+    signers: &mut Signers<'_, '_>,
     support: &mut Support,
     context: &Context<'_>,
 ) -> Result<TcbInfo, Flaw> {
     let malformed = |error| Flaw::TcbInfoJson { error };
     let mut abouts = Vec::new();
+    let is_only_one = context.endorsements.tcb_infos().nth(1).is_none();
     for bytes in context.endorsements.tcb_infos() {
         let signed = Signed::tcb_info(bytes).map_err(malformed)?;
-        abouts.push((About::of(&signed).map_err(malformed)?, signed, bytes));
+        // One alone is read at once; of several, only those about this platform are read to the end.
+        let whole = if is_only_one { TcbInfo::of(&signed).ok() } else { None };
+        let about = match &whole {
+            Some(info) => About::of_read(info),
+            None => About::of(&signed).map_err(malformed)?,
+        };
+        abouts.push((about, whole, signed, bytes));
     }
     if abouts.is_empty() {
         return Err(Flaw::TcbInfoMissing { tee, fmspc: hex::encode(pck.fmspc) });
@@ -274,8 +281,8 @@ fn tcb_info(
         return Err(Flaw::Fmspc { expected: hex::encode(pck.fmspc), actual: others.join(", ") });
     }
     let mut infos = Vec::new();
-    for (_, signed, bytes) in abouts.into_iter().take(TRIES_MAX) {
-        infos.push((TcbInfo::of(&signed).map_err(malformed)?, signed, bytes));
+    for (_, whole, signed, bytes) in abouts.into_iter().take(TRIES_MAX) {
+        infos.push((whole.map_or_else(|| TcbInfo::of(&signed), Ok).map_err(malformed)?, signed, bytes));
     }
     let actual = infos.first().and_then(|(info, ..)| info.pce_id).map_or("not there".to_owned(), hex::encode);
     infos.retain(|(info, ..)| info.pce_id == Some(pck.pce_id));
@@ -295,7 +302,7 @@ fn tcb_info(
 /// Step 6: the identity of this TEE's quoting enclave, signed, and of now.
 fn qe_identity(
     tee: Tee,
-    signers: &mut Signers<'_>,
+    signers: &mut Signers<'_, '_>,
     support: &mut Support,
     context: &Context<'_>,
 ) -> Result<QeIdentity, Flaw> {

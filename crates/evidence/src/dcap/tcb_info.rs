@@ -172,6 +172,10 @@ impl About {
         signed.read()
     }
 
+    pub(super) const fn of_read(info: &TcbInfo) -> Self {
+        Self { id: Some(info.tee), fmspc: Hex(info.fmspc) }
+    }
+
     pub(super) fn tee(self) -> Tee {
         self.id.unwrap_or(Tee::Sgx)
     }

@@ -9,7 +9,7 @@ use crate::{
         WireError,
         der::{Der, OCTET_STRING, OID, SEQUENCE},
     },
-    x509::{Certificate, Chain, CrlRule, oid as x509},
+    x509::{Certificate, Chain, CrlRule, Lists, oid as x509},
 };
 
 /// The longest UEID that is read [TCG DICE Attestation Architecture 1.1 §6.1.3; RFC 9711 §4.2.1 has at most 33].
@@ -37,7 +37,7 @@ pub(super) fn endorsed(chain: &[u8], context: &Context<'_>) -> Result<Endorsed, 
     let anchors = context.endorsements.anchors(Vendor::Dice);
     let chain = Chain {
         anchors: &anchors,
-        crls: &context.endorsements.crls(),
+        crls: &Lists::of(context.endorsements.crls()),
         crl_rule: CrlRule::IfGiven,
         critical: &[oid::TCB_INFO, oid::UEID, oid::MULTI_TCB_INFO, x509::EXTENDED_KEY_USAGE],
         at: context.at,

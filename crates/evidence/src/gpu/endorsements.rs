@@ -12,7 +12,7 @@ use crate::{
     crypto::{ParsedKey, Scheme},
     pem::blocks,
     wire::der::{Der, OCTET_STRING, OID, SEQUENCE, context},
-    x509::{Certificate, Chain, CrlRule},
+    x509::{Certificate, Chain, CrlRule, Lists},
 };
 
 /// `tcg-dice-TcbInfo` [TCG DICE Attestation Architecture §6.1.1].
@@ -49,7 +49,7 @@ pub(super) fn device(pem: &[u8], context: &Context<'_>) -> Result<Device, Flaw> 
         .collect::<Result<_, _>>()
         .map_err(ChainFlaw::Malformed)?;
     let anchors = context.endorsements.anchors(Vendor::NvidiaDevice);
-    let crls = context.endorsements.crls();
+    let crls = Lists::of(context.endorsements.crls());
     let chain = Chain { anchors: &anchors, crls: &crls, crl_rule: CrlRule::IfGiven, critical: &[], at: context.at };
     let verified = chain.verify(&certificates)?;
     let mut support = verified.support;

@@ -1,6 +1,6 @@
 //! Reference integrity manifests for GPUs: SWID tags with TCG's RIM attributes, signed. [ISO/IEC 19770-2; TCG RIM IM]
 
-use casemate_cose::{Digest, UnixTime};
+use casemate_cose::Digest;
 use thiserror::Error;
 
 use super::{
@@ -8,8 +8,8 @@ use super::{
     claims::{Comparison, Manifest},
 };
 use crate::{
-    ChainFlaw, Endorsements, Support, Vendor,
-    x509::{Chain, CrlRule, oid},
+    ChainFlaw, Support,
+    x509::Chain,
     xml::{Element, SignatureFlaw, XmlFlaw, verify_enveloped},
 };
 
@@ -67,31 +67,16 @@ pub(super) fn version_of(bytes: &[u8]) -> Result<(Element, String), RimFlaw> {
 }
 
 impl Rim {
-    /// Verifies the manifest: signature, chain, content.
-    pub(super) fn verify(
-        root: &Element,
-        version: String,
-        bytes: &[u8],
-        endorsements: &Endorsements,
-        at: UnixTime,
-    ) -> Result<Self, RimFlaw> {
+    /// Verifies the manifest: signature, chain, content. `chain` is what its signer's certificates are verified against.
+    pub(super) fn verify(root: &Element, version: String, bytes: &[u8], chain: &Chain<'_>) -> Result<Self, RimFlaw> {
         let mut support = Support::default();
         verify_enveloped(root, |certificates| -> Result<(), RimFlaw> {
-            let anchors = endorsements.anchors(Vendor::NvidiaRim);
-            let crls = endorsements.crls();
-            let chain = Chain {
-                anchors: &anchors,
-                crls: &crls,
-                crl_rule: CrlRule::IfGiven,
-                critical: &[oid::EXTENDED_KEY_USAGE],
-                at,
-            };
             support.extend(&chain.verify(certificates)?.support);
             Ok(())
         })?;
         let tag_id = root.attribute("tagId").ok_or(RimFlaw::Content("tagId"))?.to_owned();
-        support.add("rim", version.clone(), bytes, crate::Window::ALWAYS);
-        Ok(Self { version, tag_id, digest: Digest::of(bytes), references: references(root)?, support })
+        let digest = support.add("rim", version.clone(), bytes, crate::Window::ALWAYS);
+        Ok(Self { version, tag_id, digest, references: references(root)?, support })
     }
 
     /// Compares the manifest's active measurements with the GPU's. Manifests count from 0, reports from 1.

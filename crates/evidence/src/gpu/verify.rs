@@ -17,7 +17,12 @@ use super::{
     endorsements::device,
     rim::{self, Rim},
 };
-use crate::{Field, Platform, ReportData, Step, Verified, Window, cache::Context, dated::rim_name};
+use crate::{
+    Field, Platform, ReportData, Step, Vendor, Verified, Window,
+    cache::Context,
+    dated::rim_name,
+    x509::{Chain, CrlRule, Lists, oid},
+};
 
 /// The steps, in order.
 pub const STEPS: &[Step] = &[
@@ -91,10 +96,18 @@ fn manifests(context: &Context<'_>) -> Result<Arc<Vec<Rim>>, Flaw> {
     context.cached("gpu-rim", &[], || {
         let mut manifests = Vec::new();
         let mut window = Window::ALWAYS;
+        let (anchors, crls) = (context.endorsements.anchors(Vendor::NvidiaRim), Lists::of(context.endorsements.crls()));
+        let chain = Chain {
+            anchors: &anchors,
+            crls: &crls,
+            crl_rule: CrlRule::IfGiven,
+            critical: &[oid::EXTENDED_KEY_USAGE],
+            at: context.at,
+        };
         for bytes in context.endorsements.rims() {
             let refuse = |error| Flaw::Rim { name: rim_name(bytes), error };
             let (root, version) = rim::version_of(bytes).map_err(refuse)?;
-            let rim = Rim::verify(&root, version, bytes, context.endorsements, context.at).map_err(refuse)?;
+            let rim = Rim::verify(&root, version, bytes, &chain).map_err(refuse)?;
             window = window.intersect(rim.support.window);
             manifests.push(rim);
         }

@@ -5,7 +5,7 @@ use crate::{
     ChainFlaw, Vendor, Window,
     cache::Context,
     crypto::Scheme,
-    x509::{Certificate, Chain, CrlRule, Issuers, dates},
+    x509::{Certificate, Chain, CrlRule, Issuers, Lists, dates},
 };
 
 /// Every certificate and document of AWS's is signed so.
@@ -32,7 +32,7 @@ pub(super) fn issuers(cabundle: &[&[u8]], context: &Context<'_>) -> Result<(Issu
     let refuse = |error: ChainFlaw| Flaw::Chain { error };
     let root_window = dates(root, context.at).map_err(refuse)?;
     let upwards: Vec<Certificate<'_>> = below.iter().rev().copied().collect();
-    let crls = context.endorsements.crls();
+    let crls = Lists::of(context.endorsements.crls());
     let chain = Chain { anchors: &anchors, crls: &crls, crl_rule: CrlRule::IfGiven, critical: &[], at: context.at };
     let mut issuers = chain.verify_issuers(&upwards, SCHEME).map_err(refuse)?;
     issuers.support.add("certificate", root.common_name(), root.raw, root_window);

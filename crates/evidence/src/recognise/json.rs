@@ -103,7 +103,10 @@ fn nvidia(devices: &[NvidiaDevice]) -> Option<Recognised> {
     let evidence =
         devices.iter().map(|device| Some(gpu::evidence(&base64(&device.evidence)?, &base64(&device.certificate)?)));
     let evidence = evidence.collect::<Option<Vec<Evidence>>>()?;
-    let what = format!("reports and certificates of {} NVIDIA GPU(s), in JSON", evidence.len());
+    let what = match evidence.len() {
+        1 => "an NVIDIA GPU's report and certificates, in JSON".to_owned(),
+        devices => format!("reports and certificates of {devices} NVIDIA GPUs, in JSON"),
+    };
     Some(Recognised { what, evidence, carried: Vec::new() })
 }
 

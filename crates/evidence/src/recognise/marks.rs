@@ -20,6 +20,8 @@ const DICE: [&[u8]; 2] = [&[0x67, 0x81, 0x05, 0x05, 0x04, 0x01], &[0x67, 0x81, 0
 const OPEN_ENCLAVE_REPORT_HEADER: usize = 16;
 /// Bytes before the quote: version, format, sizes. [Open Enclave, `oe_attestation_header_t`]
 const OPEN_ENCLAVE_EVIDENCE_HEADER: usize = 28;
+/// Where a crypto-agile log's first event has its name. [PFP §10.4.5.1]
+const SPEC_ID: std::ops::Range<usize> = 32..47;
 /// EAT collections of CCA tokens [draft-ffm-rats-cca-token].
 const CCA_TAGS: [u64; 2] = [399, 907];
 
@@ -40,6 +42,10 @@ pub(super) fn raw(bytes: &[u8]) -> Result<Option<Recognised>, Unrecognised> {
     if bytes.starts_with(&[0xff, b'T', b'C', b'G']) {
         let need = "give the quote with its signature, as `tpm` evidence";
         return Err(Unrecognised::Part { what: "a TPM's attestation structure alone", need });
+    }
+    if bytes.get(SPEC_ID).is_some_and(|name| name == b"Spec ID Event03") {
+        let need = "give the quote that signs its registers, which carries the log";
+        return Err(Unrecognised::Part { what: "a TCG event log alone", need });
     }
     let format = if is_quote(bytes) {
         Some(Format::Dcap)
@@ -136,7 +142,8 @@ fn is_dice(bytes: &[u8]) -> bool {
 /// Nitro documents, CCA and PSA tokens: COSE_Sign1 or a collection of them.
 fn token(bytes: &[u8]) -> Option<Format> {
     let mut cbor = Cbor::new(bytes);
-    match cbor.head("token").ok()? {
+    let head = cbor.head("token").ok()?;
+    match head {
         Head::Tag(tag) if CCA_TAGS.contains(&tag) => return Some(Format::Cca),
         // COSE_Sign1 [RFC 9052 §2].
         Head::Tag(18) if cbor.array("COSE_Sign1") == Ok(4) => {}
@@ -157,7 +164,8 @@ fn token(bytes: &[u8]) -> Option<Format> {
     };
     match claims.head("claims").ok()? {
         Head::Text(_) => Some(Format::Nitro),
-        Head::Unsigned(_) | Head::Negative(_) => Some(Format::Psa),
+        // Without the tag it is some other object: Casemate's own statements are maps of numbers too.
+        Head::Unsigned(_) | Head::Negative(_) if matches!(head, Head::Tag(_)) => Some(Format::Psa),
         _ => None,
     }
 }
@@ -177,6 +185,6 @@ fn go_tpm_tools(bytes: &[u8]) -> Option<Recognised> {
     let attestation = Attestation::parse(bytes).ok()?;
     let bank = attestation.banks().max_by_key(|bank| bank.size_bytes())?;
     let evidence = attestation.evidence(bank)?;
-    let what = format!("a TPM quote of the {bank:?} bank, as go-tpm-tools writes it");
+    let what = format!("a TPM quote of the {bank} bank, as go-tpm-tools writes it");
     Some(Recognised { what, evidence: vec![evidence], carried: Vec::new() })
 }

@@ -15,7 +15,7 @@ use crate::{
         WireError,
         der::{Der, IA5_STRING, OCTET_STRING},
     },
-    x509::{Certificate, Chain, CrlRule},
+    x509::{Certificate, Chain, CrlRule, Lists},
 };
 
 /// The most pairs of signing key and issuer that are tried, where several of one name are endorsed.
@@ -215,8 +215,7 @@ fn one<'a>(
     if let Some(bytes) = carried.ark {
         certificates.push(Certificate::parse(bytes).map_err(|error| Flaw::Certificate { label: "ARK", error })?);
     }
-    let mut crls = context.endorsements.crls();
-    crls.extend(carried.crl);
+    let crls = Lists::of(context.endorsements.crls().chain(carried.crl));
     let chain = Chain {
         anchors: &context.endorsements.anchors(Vendor::Amd),
         crls: &crls,

@@ -11,7 +11,7 @@ use crate::{
         WireError,
         der::{BIT_STRING, Der},
     },
-    x509::{Certificate, Chain, CrlRule, Spki, oid},
+    x509::{Certificate, Chain, CrlRule, Lists, Spki, oid},
 };
 
 /// `TPMA_OBJECT`s that make a key an attestation key [TPM 2.0 part 2 §8.3.2]: name, bit, and whether it has to be set.
@@ -131,7 +131,7 @@ fn by_certificate(carried: &[&[u8]], digest: Digest, context: &Context<'_>) -> R
         let Some(found) = found else { break };
         certificates.push(found);
     }
-    let crls = context.endorsements.crls();
+    let crls = Lists::of(context.endorsements.crls());
     let chain = Chain {
         anchors: &anchors,
         crls: &crls,

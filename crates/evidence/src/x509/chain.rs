@@ -7,10 +7,12 @@
 //! 4. Revocation: each list of the issuers in the chain is signed by its issuer, current, and doesn't name the certificate.
 //!    [RFC 5280 §6.3]
 
+use std::collections::BTreeSet;
+
 use casemate_cose::UnixTime;
 use thiserror::Error;
 
-use super::{Anchor, Certificate, Crl, Spki, certificate::common_name, oid, scheme_of};
+use super::{Anchor, Certificate, Crl, Lists, Spki, certificate::common_name, oid, scheme_of};
 use crate::{
     crypto::{ParsedKey, Scheme},
     window::{Support, Window},
@@ -137,8 +139,8 @@ pub(crate) enum CrlRule {
 pub(crate) struct Chain<'a> {
     /// Roots of the vendor.
     pub(crate) anchors: &'a [&'a Anchor],
-    /// DER of lists; those of other issuers are passed over.
-    pub(crate) crls: &'a [&'a [u8]],
+    /// Those of other issuers are passed over.
+    pub(crate) crls: &'a Lists<'a>,
     pub(crate) crl_rule: CrlRule,
     /// Critical extensions that the format itself looks at, besides basic constraints and key usage.
     pub(crate) critical: &'a [&'a [u8]],
@@ -172,17 +174,17 @@ impl Chain<'_> {
             actual: format!("{:?}", issuer.spki.key.kind),
         })?;
         let above = Above { name: issuer.subject, spki: issuer.spki, may_sign_crls: issuer.may_sign_crls()? };
-        let mut crls = Vec::new();
-        for bytes in self.crls {
-            let crl = Crl::parse(bytes)?;
+        let mut revoked = None;
+        for listed in self.crls.iter() {
+            let (place, crl) = listed?;
             if crl.issuer == issuer.subject {
-                self.crl(&crl, above)?;
+                self.crl(place, crl, above)?;
                 support.add("crl", issuer.common_name(), crl.raw, crl.window());
-                crls.push(bytes.to_vec());
+                revoked.get_or_insert_with(BTreeSet::new).extend(crl.serials().flatten().map(<[u8]>::to_vec));
             }
         }
         let subject = issuer.subject.to_vec();
-        Ok(Issuers { support, root, is_revocation_checked, subject, key, scheme, crls })
+        Ok(Issuers { support, root, is_revocation_checked, subject, key, scheme, revoked })
     }
 
     /// Steps 1 to 4 for certificates with `below` others below them.
@@ -262,12 +264,12 @@ impl Chain<'_> {
     ) -> Result<(), ChainFlaw> {
         let issuer = || common_name(above.name);
         let mut is_found = false;
-        for bytes in self.crls {
-            let crl = Crl::parse(bytes)?;
+        for listed in self.crls.iter() {
+            let (place, crl) = listed?;
             if crl.issuer != above.name {
                 continue;
             }
-            self.crl(&crl, above)?;
+            self.crl(place, crl, above)?;
             if crl.revokes(certificate.serial) {
                 return Err(ChainFlaw::Revoked { certificate: certificate.common_name(), issuer: issuer() });
             }
@@ -281,14 +283,13 @@ impl Chain<'_> {
         Ok(())
     }
 
-    fn crl(&self, crl: &Crl<'_>, above: Above<'_>) -> Result<(), ChainFlaw> {
-        let issuer = common_name(above.name);
-        let scheme = scheme_of(crl.algorithm, above.spki.key.kind)?;
-        if !above.may_sign_crls || above.spki.key.verify(scheme, crl.tbs, crl.signature).is_err() {
-            return Err(ChainFlaw::CrlSignature { issuer });
+    fn crl(&self, place: usize, crl: &Crl<'_>, above: Above<'_>) -> Result<(), ChainFlaw> {
+        let issuer = || common_name(above.name);
+        if !self.crls.is_signed(place, crl, above.spki)? || !above.may_sign_crls {
+            return Err(ChainFlaw::CrlSignature { issuer: issuer() });
         }
         if !crl.window().contains(self.at) {
-            return Err(ChainFlaw::CrlOutdated { issuer, window: crl.window(), at: self.at });
+            return Err(ChainFlaw::CrlOutdated { issuer: issuer(), window: crl.window(), at: self.at });
         }
         Ok(())
     }
@@ -305,13 +306,14 @@ pub(crate) struct Issuers {
     subject: Vec<u8>,
     key: ParsedKey,
     scheme: Scheme,
-    crls: Vec<Vec<u8>>,
+    /// Serial numbers on the lists of the leaves' issuer; `None` without a list.
+    revoked: Option<BTreeSet<Vec<u8>>>,
 }
 
 impl Issuers {
     /// Whether each issuer's list was there, the leaves' issuer's among them.
     pub(crate) const fn is_revocation_checked(&self) -> bool {
-        self.is_revocation_checked && !self.crls.is_empty()
+        self.is_revocation_checked && self.revoked.is_some()
     }
 
     /// Steps 3 and 4 for a leaf. The issuers were verified, for this time `at` too.
@@ -327,10 +329,8 @@ impl Issuers {
         }
         let window = dates(leaf, at)?;
         critical_extensions(leaf, &[])?;
-        for bytes in &self.crls {
-            if Crl::parse(bytes)?.revokes(leaf.serial) {
-                return Err(ChainFlaw::Revoked { certificate: name(), issuer: common_name(&self.subject) });
-            }
+        if self.revoked.as_ref().is_some_and(|revoked| revoked.contains(leaf.serial)) {
+            return Err(ChainFlaw::Revoked { certificate: name(), issuer: common_name(&self.subject) });
         }
         Ok(window)
     }

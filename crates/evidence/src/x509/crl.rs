@@ -75,7 +75,8 @@ impl<'a> Crl<'a> {
         self.serials().any(|entry| entry.is_ok_and(|listed| listed == serial))
     }
 
-    fn serials(&self) -> impl Iterator<Item = Result<&'a [u8], WireError>> + use<'a> {
+    /// The serial numbers on the list: all could be read when the list was.
+    pub(crate) fn serials(&self) -> impl Iterator<Item = Result<&'a [u8], WireError>> + use<'a> {
         let mut der = Der::new(self.revoked);
         std::iter::from_fn(move || {
             if der.is_empty() {

@@ -11,6 +11,7 @@ mod certificate;
 mod chain;
 mod crl;
 mod key;
+mod lists;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -21,5 +22,6 @@ pub use chain::ChainFlaw;
 pub(crate) use chain::{Chain, CrlRule, Issuers, dates};
 pub(crate) use crl::Crl;
 pub(crate) use key::{Spki, scheme_of};
+pub(crate) use lists::Lists;
 pub use time::rfc3339;
 pub(crate) use time::time;

@@ -8,7 +8,7 @@ use casemate_testkit::{
     pki::{Algorithm, Authority, Key},
 };
 
-use super::{Anchor, Certificate, Chain, ChainFlaw, CrlRule, Vendor, chain::VerifiedChain};
+use super::{Anchor, Certificate, Chain, ChainFlaw, CrlRule, Lists, Vendor, chain::VerifiedChain};
 
 static ROOT: LazyLock<Authority> = LazyLock::new(|| Authority::new("Root", Algorithm::RsaPssSha384));
 /// Another root that has the same name.
@@ -173,7 +173,7 @@ impl Case {
         (self.list_bytes)(&mut lists);
         let parsed = certificates.iter().map(|bytes| Certificate::parse(bytes)).collect::<Result<Vec<_>, _>>()?;
         let anchors: Vec<_> = self.anchors.iter().collect();
-        let crls: Vec<_> = lists.iter().map(Vec::as_slice).collect();
+        let crls = Lists::of(lists.iter().map(Vec::as_slice));
         let chain = Chain { anchors: &anchors, crls: &crls, crl_rule: self.rule, critical: &[], at: UnixTime(self.at) };
         chain.verify(&parsed)
     }
@@ -560,7 +560,7 @@ fn every_flipped_bit_of_a_certificate_or_list_is_refused() {
     let anchor = anchor(&ROOT);
     let judge = |parts: &[Vec<u8>; 4]| -> Result<VerifiedChain, ChainFlaw> {
         let certificates = [Certificate::parse(&parts[0])?, Certificate::parse(&parts[1])?];
-        let crls = [parts[2].as_slice(), parts[3].as_slice()];
+        let crls = Lists::of([parts[2].as_slice(), parts[3].as_slice()]);
         let chain = Chain { anchors: &[&anchor], crls: &crls, crl_rule: CrlRule::Required, critical: &[], at: NOW };
         chain.verify(&certificates)
     };

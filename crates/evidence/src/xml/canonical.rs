@@ -2,7 +2,9 @@
 //!
 //! The inclusive ones differ only in attributes of the `xml` namespace, which [`Element`] refuses.
 
-use super::element::{Attribute, Element, Node};
+use std::borrow::Cow;
+
+use super::element::{Attribute, Element, Name, Node};
 
 /// Which namespaces are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -13,8 +15,8 @@ pub(crate) enum Canonical {
     Inclusive,
 }
 
-/// A row of prefixes and what they mean, innermost last.
-type Scope = Vec<(String, String)>;
+/// A prefix and what it means.
+pub(super) type Declared<'a> = (&'a str, &'a str);
 
 impl Canonical {
     pub(super) fn of_uri(uri: &str) -> Option<Self> {
@@ -28,9 +30,9 @@ impl Canonical {
     }
 
     /// The canonical form of `element`, whose ancestors declare `scope`, without the child element `without`.
-    pub(super) fn of(self, element: &Element, scope: &Scope, without: Option<&Element>) -> String {
+    pub(super) fn of(self, element: &Element, scope: &[Declared<'_>], without: Option<&Element>) -> String {
         let mut writer = Writer { mode: self, out: String::new(), without };
-        writer.element(element, scope, &Vec::new());
+        writer.element(element, scope, &[]);
         writer.out
     }
 }
@@ -43,38 +45,45 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// Writes `element`. `scope` is what its ancestors declare, `written` what those of them say that were written.
-    fn element(&mut self, element: &Element, scope: &Scope, written: &Scope) {
-        let mut scope = scope.clone();
-        for declaration in &element.declarations {
-            set(&mut scope, declaration.clone());
-        }
-        let mut now_written = written.clone();
-        let mut declarations = self.declarations(element, &scope, written);
-        declarations.sort();
-        self.out.push_str(&format!("<{}", element.name));
-        for (prefix, uri) in declarations {
-            let colon = if prefix.is_empty() { "" } else { ":" };
-            self.out.push_str(&format!(" xmlns{colon}{prefix}=\"{}\"", escaped_value(&uri)));
-            set(&mut now_written, (prefix, uri));
+    fn element<'e>(&mut self, element: &'e Element, scope: &[Declared<'e>], written: &[Declared<'e>]) {
+        let scope = &with(scope, &element.declared());
+        let mut declarations = self.declarations(element, scope, written);
+        declarations.sort_unstable();
+        self.out.push('<');
+        self.name(&element.name);
+        for (prefix, uri) in &declarations {
+            self.out.push_str(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
+            self.out.push_str(prefix);
+            self.value(uri);
         }
         let mut attributes: Vec<&Attribute> = element.attributes.iter().collect();
         attributes.sort_by(|one, other| (&one.namespace, &one.name.local).cmp(&(&other.namespace, &other.name.local)));
         for attribute in attributes {
-            self.out.push_str(&format!(" {}=\"{}\"", attribute.name, escaped_value(&attribute.value)));
+            self.out.push(' ');
+            self.name(&attribute.name);
+            self.value(&attribute.value);
         }
         self.out.push('>');
+        let written = &with(written, &declarations);
         for child in &element.children {
             match child {
                 Node::Element(child) if self.without.is_some_and(|without| std::ptr::eq(without, child)) => {}
-                Node::Element(child) => self.element(child, &scope, &now_written),
-                Node::Text(text) => self.out.push_str(&escaped_text(text)),
+                Node::Element(child) => self.element(child, scope, written),
+                Node::Text(text) => self.escaped(text, of_text),
             }
         }
-        self.out.push_str(&format!("</{}>", element.name));
+        self.out.push_str("</");
+        self.name(&element.name);
+        self.out.push('>');
     }
 
     /// The declarations to write on `element`.
-    fn declarations(&self, element: &Element, scope: &Scope, written: &Scope) -> Scope {
+    fn declarations<'e>(
+        &self,
+        element: &Element,
+        scope: &[Declared<'e>],
+        written: &[Declared<'_>],
+    ) -> Vec<Declared<'e>> {
         let is_used = |prefix: &str| match self.mode {
             Canonical::Inclusive => true,
             Canonical::Exclusive => {
@@ -82,35 +91,81 @@ impl Writer<'_> {
                     || (!prefix.is_empty() && element.attributes.iter().any(|at| at.name.prefix == prefix))
             }
         };
-        let mut wanted: Scope = scope.iter().filter(|(prefix, _)| is_used(prefix)).cloned().collect();
+        let mut wanted: Vec<Declared<'e>> = scope.iter().filter(|(prefix, _)| is_used(prefix)).copied().collect();
         if get(&wanted, "").is_none() && is_used("") && get(written, "").is_some_and(|uri| !uri.is_empty()) {
             // An element of no namespace below one with a default namespace says so.
-            wanted.push((String::new(), String::new()));
+            wanted.push(("", ""));
         }
         wanted.retain(|(prefix, uri)| match get(written, prefix) {
-            Some(before) => before != uri,
+            Some(before) => before != *uri,
             None => !(prefix.is_empty() && uri.is_empty()),
         });
         wanted
     }
+
+    fn name(&mut self, name: &Name) {
+        if !name.prefix.is_empty() {
+            self.out.push_str(&name.prefix);
+            self.out.push(':');
+        }
+        self.out.push_str(&name.local);
+    }
+
+    fn value(&mut self, value: &str) {
+        self.out.push_str("=\"");
+        self.escaped(value, of_value);
+        self.out.push('"');
+    }
+
+    /// What is escaped is one byte long.
+    fn escaped(&mut self, text: &str, escape: impl Fn(u8) -> Option<&'static str>) {
+        let mut rest = text;
+        while let Some((place, found)) = rest.bytes().enumerate().find_map(|(place, byte)| Some((place, escape(byte)?)))
+        {
+            let (before, from) = rest.split_at(place);
+            self.out.push_str(before);
+            self.out.push_str(found);
+            rest = from.get(1..).unwrap_or_default();
+        }
+        self.out.push_str(rest);
+    }
 }
 
-fn get<'a>(scope: &'a Scope, prefix: &str) -> Option<&'a str> {
-    scope.iter().find(|(declared, _)| declared == prefix).map(|(_, uri)| uri.as_str())
+/// `scope` with more declarations, which hide those of the same prefix.
+pub(super) fn with<'s, 'e>(scope: &'s [Declared<'e>], declarations: &[Declared<'e>]) -> Cow<'s, [Declared<'e>]> {
+    if declarations.is_empty() {
+        return scope.into();
+    }
+    let is_hidden = |prefix: &str| declarations.iter().any(|(declared, _)| *declared == prefix);
+    scope.iter().filter(|(prefix, _)| !is_hidden(prefix)).chain(declarations).copied().collect()
 }
 
-fn set(scope: &mut Scope, (prefix, uri): (String, String)) {
-    scope.retain(|(declared, _)| *declared != prefix);
-    scope.push((prefix, uri));
+fn get<'e>(scope: &[Declared<'e>], prefix: &str) -> Option<&'e str> {
+    scope.iter().find(|(declared, _)| *declared == prefix).map(|(_, uri)| *uri)
 }
 
-fn escaped_text(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\r', "&#xD;")
+/// What is written for a byte of text [Canonical XML 1.1 §2.3].
+const fn of_text(byte: u8) -> Option<&'static str> {
+    match byte {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'>' => Some("&gt;"),
+        b'\r' => Some("&#xD;"),
+        _ => None,
+    }
 }
 
-fn escaped_value(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-    text.replace('\t', "&#x9;").replace('\n', "&#xA;").replace('\r', "&#xD;")
+/// The same in an attribute's value.
+const fn of_value(byte: u8) -> Option<&'static str> {
+    match byte {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'"' => Some("&quot;"),
+        b'\t' => Some("&#x9;"),
+        b'\n' => Some("&#xA;"),
+        b'\r' => Some("&#xD;"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -118,13 +173,13 @@ mod tests {
     use super::*;
 
     fn inclusive(text: &str) -> String {
-        Canonical::Inclusive.of(&Element::parse(text).unwrap(), &Vec::new(), None)
+        Canonical::Inclusive.of(&Element::parse(text).unwrap(), &[], None)
     }
 
     fn exclusive_child(text: &str) -> String {
         let root = Element::parse(text).unwrap();
         let child = root.elements().next().unwrap();
-        Canonical::Exclusive.of(child, &root.declarations, None)
+        Canonical::Exclusive.of(child, &root.declared(), None)
     }
 
     #[test]

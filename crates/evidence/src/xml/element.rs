@@ -1,5 +1,7 @@
 //! A small tree of elements with their prefixes, as canonicalisation needs them. [Namespaces in XML 1.0, third edition]
 
+use std::rc::Rc;
+
 use quick_xml::{
     XmlVersion,
     events::{BytesStart, Event},
@@ -28,10 +30,10 @@ pub enum XmlFlaw {
 pub(crate) struct Element {
     pub(crate) name: Name,
     /// The namespace of the name; empty for none.
-    pub(crate) namespace: String,
+    namespace: Rc<str>,
     pub(crate) attributes: Vec<Attribute>,
     /// Declarations on this element: prefix (empty for the default) and URI.
-    pub(crate) declarations: Vec<(String, String)>,
+    declarations: Vec<(String, Rc<str>)>,
     pub(crate) children: Vec<Node>,
 }
 
@@ -46,7 +48,7 @@ pub(crate) struct Name {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Attribute {
     pub(crate) name: Name,
-    pub(crate) namespace: String,
+    pub(crate) namespace: Rc<str>,
     /// Normalised [XML 1.0 §3.3.3].
     pub(crate) value: String,
 }
@@ -106,8 +108,13 @@ impl Element {
         found.next().is_none().then_some(first)
     }
 
+    /// What it declares: prefix and URI.
+    pub(crate) fn declared(&self) -> Vec<(&str, &str)> {
+        self.declarations.iter().map(|(prefix, uri)| (prefix.as_str(), &**uri)).collect()
+    }
+
     pub(crate) fn is(&self, namespace: &str, local: &str) -> bool {
-        self.namespace == namespace && self.name.local == local
+        *self.namespace == *namespace && self.name.local == local
     }
 
     /// The attribute of no namespace of this name.
@@ -116,7 +123,7 @@ impl Element {
     }
 
     pub(crate) fn attribute_of(&self, namespace: &str, local: &str) -> Option<&str> {
-        let found = self.attributes.iter().find(|at| at.namespace == namespace && at.name.local == local);
+        let found = self.attributes.iter().find(|at| *at.namespace == *namespace && at.name.local == local);
         found.map(|attribute| attribute.value.as_str())
     }
 
@@ -132,6 +139,8 @@ impl Element {
 
 #[derive(Default)]
 struct Builder {
+    /// No namespace.
+    none: Rc<str>,
     open: Vec<Element>,
     root: Option<Element>,
     nodes: usize,
@@ -221,9 +230,9 @@ impl Builder {
             let value = value.map_err(|error| XmlFlaw::Malformed(error.to_string()))?.into_owned();
             let key: &str = attribute.key.as_ref();
             match key.split_once(':') {
-                _ if key == "xmlns" => declarations.push((String::new(), value)),
+                _ if key == "xmlns" => declarations.push((String::new(), value.into())),
                 Some(("xmlns", prefix)) if !value.is_empty() && prefix != "xml" && prefix != "xmlns" => {
-                    declarations.push((prefix.to_owned(), value));
+                    declarations.push((prefix.to_owned(), value.into()));
                 }
                 Some(("xmlns", _)) => return Err(XmlFlaw::Malformed("a namespace that can't be declared".to_owned())),
                 // They are inherited in their own way by canonical XML; no manifest has them.
@@ -237,7 +246,7 @@ impl Builder {
         for (name, value) in plain {
             // The default namespace is not an attribute's [Namespaces §6.2].
             let namespace =
-                if name.prefix.is_empty() { String::new() } else { self.resolve(&name.prefix, &declarations)? };
+                if name.prefix.is_empty() { Rc::clone(&self.none) } else { self.resolve(&name.prefix, &declarations)? };
             if attributes.iter().any(|other| other.namespace == namespace && other.name.local == name.local) {
                 return Err(XmlFlaw::Malformed(format!("attribute `{name}` comes twice")));
             }
@@ -246,13 +255,13 @@ impl Builder {
         Ok(Element { name, namespace, attributes, declarations, children: Vec::new() })
     }
 
-    fn resolve(&self, prefix: &str, declarations: &[(String, String)]) -> Result<String, XmlFlaw> {
+    fn resolve(&self, prefix: &str, declarations: &[(String, Rc<str>)]) -> Result<Rc<str>, XmlFlaw> {
         let scopes =
             std::iter::once(declarations).chain(self.open.iter().rev().map(|open| open.declarations.as_slice()));
         let found = scopes.flatten().find(|(declared, _)| declared == prefix);
         match found {
-            Some((_, uri)) => Ok(uri.clone()),
-            None if prefix.is_empty() => Ok(String::new()),
+            Some((_, uri)) => Ok(Rc::clone(uri)),
+            None if prefix.is_empty() => Ok(Rc::clone(&self.none)),
             None => Err(XmlFlaw::Malformed(format!("prefix `{}` is not declared", prefix.escape_default()))),
         }
     }

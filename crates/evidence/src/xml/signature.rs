@@ -8,7 +8,10 @@
 
 use thiserror::Error;
 
-use super::{canonical::Canonical, element::Element};
+use super::{
+    canonical::{Canonical, with},
+    element::Element,
+};
 use crate::{
     crypto::{Hash, Scheme},
     pem::base64,
@@ -62,7 +65,7 @@ pub(crate) fn verify_enveloped<E: From<SignatureFlaw>>(
     let reference = child(info, "Reference")?;
     let digest_of = reference_shape(reference)?;
     // 3
-    let document = digest_of.of(root, &Vec::new(), Some(signature));
+    let document = digest_of.of(root, &[], Some(signature));
     let hash = match algorithm(child(reference, "DigestMethod")?) {
         "http://www.w3.org/2001/04/xmlenc#sha256" => Hash::Sha256,
         "http://www.w3.org/2001/04/xmldsig-more#sha384" => Hash::Sha384,
@@ -86,12 +89,7 @@ pub(crate) fn verify_enveloped<E: From<SignatureFlaw>>(
     };
     let method = algorithm(child(info, "CanonicalizationMethod")?);
     let canonical = Canonical::of_uri(method).ok_or_else(|| unaccepted("canonicalisation", method))?;
-    let mut scope = root.declarations.clone();
-    for declaration in &signature.declarations {
-        scope.retain(|(prefix, _)| *prefix != declaration.0);
-        scope.push(declaration.clone());
-    }
-    let message = canonical.of(info, &scope, None);
+    let message = canonical.of(info, &with(&root.declared(), &signature.declared()), None);
     let value = base64(&child(signature, "SignatureValue")?.text()).ok_or(SignatureFlaw::Shape("SignatureValue"))?;
     let signer = parsed.first().ok_or(SignatureFlaw::Shape("X509Certificate"))?;
     Ok(signer.spki.key.verify(scheme, message.as_bytes(), &value).map_err(|_| SignatureFlaw::Signature)?)

@@ -1,0 +1,4 @@
+//! `dcap` evidence.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| casemate_fuzz::format(casemate_evidence::Format::Dcap, bytes));

@@ -1,0 +1,4 @@
+//! `gpu` evidence.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| casemate_fuzz::format(casemate_evidence::Format::Gpu, bytes));
