@@ -123,10 +123,11 @@ async fn only_a_known_launcher_says_anything_and_only_in_known_words() {
             &["software-lack-name"],
         ),
         (
-            "of_another_format",
-            |s| forge(s, |_| casemate_cose::encode(&Frame("snp".into(), vec![]))),
+            "of_an_unknown_format",
+            |s| forge(s, |_| casemate_cose::encode(&Frame("sgx".into(), vec![]))),
             &["evidence-format"],
         ),
+        ("of_another_format", |s| forge(s, |_| casemate_cose::encode(&Frame("snp".into(), vec![]))), &["snp-layout"]),
         ("no_frame", |s| forge(s, |_| b"evidence".to_vec()), &["evidence-frame"]),
         ("none", |s| forge(s, |_| Vec::new()), &["evidence-frame"]),
         ("cut_off", |s| forge(s, |evidence| evidence[..evidence.len() - 1].to_vec()), &["evidence-frame"]),

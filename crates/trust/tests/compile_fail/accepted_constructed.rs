@@ -2,10 +2,10 @@
 
 use casemate_cose::{Digest, UnixTime};
 use casemate_evidence::{Authenticated, Bound};
-use casemate_trust::Accepted;
+use casemate_trust::{Accepted, Keep};
 
-fn construct(authenticated: Authenticated<Bound>, domain_digest: Digest, expires: UnixTime) -> Accepted<Bound> {
-    Accepted::new(authenticated, domain_digest, expires)
+fn construct(authenticated: Authenticated<Bound>, keep: Keep, domain: Digest, expires: UnixTime) -> Accepted<Bound> {
+    Accepted::new(authenticated, keep, domain, expires)
 }
 
 fn main() {}
