@@ -1,7 +1,8 @@
 //! Endorsements that were verified before need not be verified again while they hold.
 //!
 //! An entry is found by the digest of everything that went into it: the format, all endorsements (anchors, lists and collateral
-//! among them) and the certificates that came with the evidence. It holds until the earliest end of anything in it. Other
+//! among them) and the certificates that came with the evidence. It holds until the earliest end of anything in it, and no longer
+//! than until any endorsement begins or ends to hold: a list that takes effect tomorrow is obeyed tomorrow. Other
 //! endorsements (a new revocation list, say) empty the cache, so that nothing outlives them.
 
 use std::{
@@ -81,6 +82,7 @@ impl Context<'_> {
             return Ok(value);
         }
         let (value, window) = verify()?;
+        let window = window.intersect(self.endorsements.unchanged_around(self.at));
         let value = Arc::new(value);
         let mut inner = cache.lock();
         if inner.entries.len() >= CACHE_ENTRIES_MAX {

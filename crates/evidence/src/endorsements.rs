@@ -1,8 +1,9 @@
 //! What a verifier brings along to tell genuine evidence from other evidence.
 
-use casemate_cose::{Digest, PublicKey};
+use casemate_cose::{Digest, PublicKey, UnixTime};
 
 use crate::{
+    Window, dated,
     named::named,
     x509::{Anchor, Vendor},
 };
@@ -150,6 +151,23 @@ impl Endorsements {
     #[must_use]
     pub const fn bundle(&self) -> Option<Digest> {
         self.bundle
+    }
+
+    /// The time around `at` in which no endorsement begins or ends to hold, by its own words.
+    pub(crate) fn unchanged_around(&self, at: UnixTime) -> Window {
+        let mut unchanged = Window::ALWAYS;
+        for window in self.items.iter().filter_map(|item| dated(item).ok()).map(|item| item.window) {
+            // The first second of holding, and the first one of not holding any more.
+            for edge in [window.not_before, window.not_after.plus_s(1)] {
+                let side = if edge <= at {
+                    Window { not_before: edge, ..Window::ALWAYS }
+                } else {
+                    Window { not_after: UnixTime(edge.0.saturating_sub(1)), ..Window::ALWAYS }
+                };
+                unchanged = unchanged.intersect(side);
+            }
+        }
+        unchanged
     }
 
     /// A digest of all of them, in their order.

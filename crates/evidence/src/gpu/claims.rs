@@ -28,7 +28,8 @@ pub struct Claims {
     pub driver_manifest: Option<Manifest>,
     /// The VBIOS's.
     pub vbios_manifest: Option<Manifest>,
-    /// Whether an OCSP answer or a revocation list was there for every certificate below the root.
+    /// Whether a revocation list of every issuer was there, or an OCSP answer for every certificate between the leaf, which the
+    /// device itself issues, and the root.
     pub revocation_checked: bool,
 }
 

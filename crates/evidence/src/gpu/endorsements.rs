@@ -68,8 +68,8 @@ pub(super) fn device(pem: &[u8], context: &Context<'_>) -> Result<Device, Flaw> 
     })
 }
 
-/// Looks for answers about every certificate below the root. Whether there was one for each but the leaf and the identity,
-/// which NVIDIA's responder does not know.
+/// Looks for answers about every certificate below the root. Whether there was one for each but the leaf, which the device
+/// itself issues for its firmware.
 fn revocation(certificates: &[Certificate<'_>], context: &Context<'_>, support: &mut Support) -> Result<bool, Flaw> {
     let mut is_answered = true;
     for (place, certificate) in certificates.iter().enumerate() {

@@ -1,6 +1,10 @@
 //! Which endorsements count, where the PCK certificate comes from, and what may stand around a quote.
 
-use casemate_evidence::{Anchor, Endorsement, Endorsements, Evidence, Format, Stated, Vendor, authenticate};
+use casemate_cose::UnixTime;
+use casemate_evidence::{
+    Anchor, Cache, DangerouslyUnbound, Endorsement, Endorsements, Evidence, Format, Stated, Vendor, authenticate,
+    authenticate_cached,
+};
 use casemate_testkit::{
     DAY_S, NOW,
     pki::{Algorithm, Certificate, Key},
@@ -76,6 +80,24 @@ fn the_newest_of_several_counts() {
     assert!(with(&[Endorsement::Certificate(intel.root.issue(&old))]).is_ok());
     let malformed = Endorsement::TcbInfo(b"{}".to_vec());
     assert_refused("malformed_beside_the_right_one", with(&[malformed]), "dcap-tcb-info-json");
+}
+
+/// A list that takes effect while an entry of the cache holds is obeyed from its first second on.
+#[test]
+fn what_becomes_current_counts_where_the_cache_is_warm() {
+    let intel = Intel::default();
+    let made = intel.make(&intel.tdx(5, 3));
+    let next = Endorsement::Crl(intel.root.crl(&[20], NOW.0 + 10, NOW.0 + DAY_S));
+    let (all, cache) = (endorsements(&made).with(next), Cache::default());
+    let evidence = Evidence::new(Format::Dcap, made.quote);
+    let judge = |at| authenticate_cached(&evidence, &all, &DangerouslyUnbound, UnixTime(at), &cache);
+    for at in [NOW.0, NOW.0 + 9, NOW.0] {
+        assert!(judge(at).is_ok(), "{at}");
+    }
+    for at in [NOW.0 + 10, NOW.0 + 60] {
+        assert_refused("revoked_from_now_on", judge(at), "dcap-pck-chain");
+    }
+    assert!(judge(NOW.0).is_ok());
 }
 
 /// Certification data that name the platform only: the PCK certificate comes from the endorsements.
