@@ -11,7 +11,7 @@ use casemate_cose::{Digest, UnixTime};
 
 use crate::{
     Cache, Claims, Endorsements, Evidence, Expectation, Format, Refusal, Support, azure, cache::Context, cca,
-    composite, dcap, dice, gpu, keystone, nitro, psa, snp, software, tpm,
+    composite, dcap, dice, gpu, keystone, nitro, psa, ratls, snp, software, tpm,
 };
 
 /// Evidence that was authentic, fresh and as expected. Only [`authenticate`] makes one; it can't be copied.
@@ -124,6 +124,7 @@ pub(crate) fn verify(format: Format, bytes: &[u8], context: &Context<'_>) -> Res
         Format::Keystone => keystone::verify(bytes, context)?,
         Format::Nitro => nitro::verify(bytes, context)?,
         Format::Psa => psa::verify(bytes, context)?,
+        Format::Ratls => ratls::verify(bytes, context)?,
         Format::Snp => snp::verify(bytes, context)?,
         Format::Software => {
             let claims = software::verify(bytes, context.endorsements, context.at)?;

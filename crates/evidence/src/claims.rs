@@ -3,8 +3,8 @@
 use casemate_cose::{Digest, UnixTime};
 
 use crate::{
-    Facts, Format, Isolation, ReportData, azure, cca, composite, dcap, dice, gpu, keystone, nitro, psa, snp, software,
-    tpm,
+    Facts, Format, Isolation, ReportData, azure, cca, composite, dcap, dice, gpu, keystone, nitro, psa, ratls, snp,
+    software, tpm,
 };
 
 /// The claims of one piece of evidence. Those inside [`crate::Authenticated`] are genuine; others are just words.
@@ -45,6 +45,8 @@ pub enum Platform {
     Nitro(Box<nitro::Claims>),
     /// [`crate::psa`].
     Psa(Box<psa::Claims>),
+    /// [`crate::ratls`].
+    Ratls(Box<ratls::Claims>),
     /// [`crate::snp`].
     Snp(Box<snp::Claims>),
     /// [`crate::software`].
@@ -67,6 +69,7 @@ impl Claims {
             Platform::Keystone(_) => Format::Keystone,
             Platform::Nitro(_) => Format::Nitro,
             Platform::Psa(_) => Format::Psa,
+            Platform::Ratls(_) => Format::Ratls,
             Platform::Snp(_) => Format::Snp,
             Platform::Software(_) => Format::Software,
             Platform::Tpm(_) => Format::Tpm,
@@ -106,6 +109,7 @@ impl Claims {
             Platform::Keystone(claims) => claims.facts(&mut facts),
             Platform::Nitro(claims) => claims.facts(&mut facts),
             Platform::Psa(claims) => claims.facts(&mut facts),
+            Platform::Ratls(claims) => claims.facts(&mut facts),
             Platform::Snp(claims) => claims.facts(&mut facts),
             Platform::Software(claims) => claims.facts(&mut facts),
             Platform::Tpm(claims) => claims.facts(&mut facts),

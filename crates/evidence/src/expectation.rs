@@ -3,12 +3,13 @@
 //! A key is released on [`Bound`] alone. [`DangerouslyUnbound`], [`Stated`] and [`AllowDebug`] are for looking at evidence; no
 //! function that releases anything accepts what they lead to.
 
-use crate::{Binding, Claims, Refusal};
+use crate::{Binding, Claims, Platform, Refusal};
 
 /// What [`crate::authenticate`] compares with the claims. Sealed: the implementations here are all there are.
 pub trait Expectation: Clone + sealed::Check {}
 
-/// Expects evidence for exactly this binding, from a keep that is not in debug mode.
+/// Expects evidence for exactly this binding, from a keep that is not in debug mode. Evidence in a certificate is refused, whatever it
+/// states: it speaks for a key, which can be relayed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Bound(Binding);
 
@@ -68,6 +69,10 @@ impl<E: Expectation> Expectation for AllowDebug<E> {}
 
 impl sealed::Check for Bound {
     fn binding(&self, claims: &Claims) -> Result<(), Refusal> {
+        // Whatever a certificate states, it states it for its key: CVE-2026-33697.
+        if matches!(claims.platform, Platform::Ratls(_)) {
+            return Err(Refusal::KeyBound);
+        }
         if !claims.is_manifest(&self.0.manifest) {
             return Err(Refusal::Manifest { expected: self.0.manifest, actual: claims.manifest });
         }

@@ -23,6 +23,8 @@ pub enum Format {
     Nitro,
     /// An Arm PSA token.
     Psa,
+    /// An X.509 certificate with a quote in it: RA-TLS.
+    Ratls,
     /// An AMD SEV-SNP report, its certificates after it if it has any.
     Snp,
     /// A launcher's signed statement about a keep.
@@ -41,6 +43,7 @@ named!(Format, UnknownFormat, "evidence format", [
     Keystone => "keystone",
     Nitro => "nitro",
     Psa => "psa",
+    Ratls => "ratls",
     Snp => "snp",
     Software => "software",
     Tpm => "tpm",

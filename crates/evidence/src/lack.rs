@@ -9,6 +9,8 @@ pub enum Lack {
     EmptyRoot,
     /// The keep shared System V IPC and POSIX message queues with the host.
     IpcNamespace,
+    /// No Landlock denied files, ports and signals a second time.
+    Landlock,
     /// The keep shared the host's mounts.
     MountNamespace,
     /// The keep shared the host's network.
@@ -19,6 +21,8 @@ pub enum Lack {
     PidNamespace,
     /// The manifest's limits on memory, files or processes did not hold.
     ResourceLimits,
+    /// No list said which system calls the keep may make.
+    Seccomp,
     /// Not even keys could be kept in `memfd_secret` memory.
     SecretKeys,
     /// Tables, TLS buffers and working copies of keys lay in ordinary memory.
@@ -32,11 +36,13 @@ pub enum Lack {
 named!(Lack, UnknownLack, "lack", [
     EmptyRoot => "empty-root",
     IpcNamespace => "ipc-namespace",
+    Landlock => "landlock",
     MountNamespace => "mount-namespace",
     NetworkNamespace => "network-namespace",
     NoNewPrivileges => "no-new-privileges",
     PidNamespace => "pid-namespace",
     ResourceLimits => "resource-limits",
+    Seccomp => "seccomp",
     SecretKeys => "secret-keys",
     SecretPlaintext => "secret-plaintext",
     Undumpable => "undumpable",
@@ -72,6 +78,12 @@ impl Lack {
                  sandbox could pass data to another process",
                 USER_NAMESPACES,
             ),
+            Self::Landlock => (
+                "files, ports and signals were denied to the keep by its empty root, its namespaces and its list of system \
+                 calls only, so a program that found a gap in these would meet no further fence",
+                "run Linux 5.13 or later with `landlock` in the `lsm=` list of its command line; in a container let the \
+                 `landlock_*` calls through",
+            ),
             Self::MountNamespace => (
                 "the keep shared the host's mounts, so that the host's files could not be taken from its view",
                 USER_NAMESPACES,
@@ -93,15 +105,21 @@ impl Lack {
                  another",
                 "let `setrlimit` through, and set no hard limit below the manifest's",
             ),
+            Self::Seccomp => (
+                "the keep could make every system call and new executable pages, so a program that broke out of its \
+                 sandbox could attack the host's kernel",
+                "run a kernel built with `CONFIG_SECCOMP_FILTER`; in a container let `seccomp` through",
+            ),
             Self::SecretKeys => (
                 "keys lay in ordinary memory: root, a core dump or swap on the host can hold them",
                 "boot a kernel 5.14 or later with `secretmem.enable=1` (the default from 6.5), and raise \
                  `RLIMIT_MEMLOCK`; in a container let `memfd_secret` through",
             ),
             Self::SecretPlaintext => (
-                "tables, TLS buffers and working copies of keys lay in ordinary memory: root on the host could read them \
-                 while the keep ran, and they could reach swap",
-                "none on this isolation yet; use hardware isolation, or switch swap off and trust the host's root",
+                "tables, TLS buffers and working copies of keys did not surely fit into secret memory: root on the host \
+                 could read what lay outside while the keep ran, and it could reach swap",
+                "raise the limit on locked memory (`ulimit -l`, `LimitMEMLOCK=`) and the machine's memory above what \
+                 the run may use, or start the run as root with `CAP_IPC_LOCK`",
             ),
             Self::Undumpable => (
                 "other processes of the keep's user could trace it, read its memory or have it dump core",

@@ -42,6 +42,7 @@ pub mod nitro;
 mod pem;
 pub mod psa;
 mod public_key;
+pub mod ratls;
 mod recognise;
 mod refusal;
 mod report_data;

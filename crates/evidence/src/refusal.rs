@@ -3,7 +3,7 @@
 use casemate_cose::{CborError, Digest};
 use thiserror::Error;
 
-use crate::{Format, Step, azure, cca, composite, dcap, dice, gpu, keystone, nitro, psa, snp, software, tpm};
+use crate::{Format, Step, azure, cca, composite, dcap, dice, gpu, keystone, nitro, psa, ratls, snp, software, tpm};
 
 /// Why evidence was refused. Exhaustive, so that a new reason breaks every consumer at compile time.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -25,6 +25,10 @@ pub enum Refusal {
     /// Fault: whoever wrote the file. Remedy: get it again.
     #[error("the evidence is no frame of a format and its bytes: {0}")]
     Frame(CborError),
+    /// The evidence speaks for a certificate's key, and for no session: whoever holds or relays the certificate can present it.
+    /// Fault: whoever sent it. Remedy: ask for evidence over this session's challenge.
+    #[error("the evidence is bound to a certificate's key, which can be relayed, and not to this session")]
+    KeyBound,
     /// The keep runs under another manifest than the verifier derived.
     /// Fault: whoever launched it. Remedy: launch with the manifest that follows from contract, computation and run.
     #[error("the keep runs under {}, expected manifest `{expected}`", name(*actual))]
@@ -61,6 +65,9 @@ pub enum Refusal {
     /// `psa` evidence was refused.
     #[error(transparent)]
     Psa(#[from] psa::Flaw),
+    /// `ratls` evidence was refused.
+    #[error(transparent)]
+    Ratls(#[from] ratls::Flaw),
     /// `snp` evidence was refused.
     #[error(transparent)]
     Snp(#[from] snp::Flaw),
@@ -94,6 +101,7 @@ impl Refusal {
             Self::Binding { .. }
             | Self::Debug
             | Self::Frame(_)
+            | Self::KeyBound
             | Self::Manifest { .. }
             | Self::TooLong { .. }
             | Self::UnknownFormat(_) => return None,
@@ -106,6 +114,7 @@ impl Refusal {
             Self::Keystone(flaw) => (Format::Keystone, flaw.step()),
             Self::Nitro(flaw) => (Format::Nitro, flaw.step()),
             Self::Psa(flaw) => (Format::Psa, flaw.step()),
+            Self::Ratls(flaw) => (Format::Ratls, flaw.step()),
             Self::Snp(flaw) => (Format::Snp, flaw.step()),
             Self::Software(flaw) => (Format::Software, flaw.step()),
             Self::Tpm(flaw) => (Format::Tpm, flaw.step()),
@@ -119,6 +128,7 @@ impl Refusal {
             Self::Binding { .. } => "evidence-binding",
             Self::Debug => "evidence-debug",
             Self::Frame(_) => "evidence-frame",
+            Self::KeyBound => "evidence-key-bound",
             Self::Manifest { .. } => "evidence-manifest",
             Self::Azure(flaw) => flaw.rule(),
             Self::Cca(flaw) => flaw.rule(),
@@ -129,6 +139,7 @@ impl Refusal {
             Self::Keystone(flaw) => flaw.rule(),
             Self::Nitro(flaw) => flaw.rule(),
             Self::Psa(flaw) => flaw.rule(),
+            Self::Ratls(flaw) => flaw.rule(),
             Self::Snp(flaw) => flaw.rule(),
             Self::Software(flaw) => flaw.rule(),
             Self::Tpm(flaw) => flaw.rule(),
@@ -144,6 +155,7 @@ impl Refusal {
             Self::Binding { expected, .. } => format!("report data {}", hex::encode(expected)),
             Self::Debug => "a keep without debug mode".to_owned(),
             Self::Frame(_) => "a frame of format and bytes in deterministic CBOR".to_owned(),
+            Self::KeyBound => "evidence made for this session".to_owned(),
             Self::Manifest { expected, .. } => format!("manifest {expected}"),
             Self::Azure(flaw) => flaw.expected(),
             Self::Cca(flaw) => flaw.expected(),
@@ -154,6 +166,7 @@ impl Refusal {
             Self::Keystone(flaw) => flaw.expected(),
             Self::Nitro(flaw) => flaw.expected(),
             Self::Psa(flaw) => flaw.expected(),
+            Self::Ratls(flaw) => flaw.expected(),
             Self::Snp(flaw) => flaw.expected(),
             Self::Software(flaw) => flaw.expected(),
             Self::Tpm(flaw) => flaw.expected(),
@@ -169,6 +182,7 @@ impl Refusal {
             Self::Binding { actual, .. } => format!("report data {}", hex::encode(actual)),
             Self::Debug => "a keep in debug mode".to_owned(),
             Self::Frame(error) => error.to_string(),
+            Self::KeyBound => "evidence made for a certificate's key (CVE-2026-33697)".to_owned(),
             Self::Manifest { actual, .. } => name(*actual),
             Self::Azure(flaw) => flaw.actual(),
             Self::Cca(flaw) => flaw.actual(),
@@ -179,6 +193,7 @@ impl Refusal {
             Self::Keystone(flaw) => flaw.actual(),
             Self::Nitro(flaw) => flaw.actual(),
             Self::Psa(flaw) => flaw.actual(),
+            Self::Ratls(flaw) => flaw.actual(),
             Self::Snp(flaw) => flaw.actual(),
             Self::Software(flaw) => flaw.actual(),
             Self::Tpm(flaw) => flaw.actual(),
@@ -196,6 +211,7 @@ impl Refusal {
                 .to_owned(),
             Self::Debug => "launch the keep without debug mode".to_owned(),
             Self::Frame(_) => "get the evidence again from where it was made".to_owned(),
+            Self::KeyBound => "ask the keep for evidence over this session's challenge, after the handshake".to_owned(),
             Self::Manifest { .. } => {
                 "launch the keep with the manifest that follows from contract, computation and run".to_owned()
             }
@@ -208,6 +224,7 @@ impl Refusal {
             Self::Keystone(flaw) => flaw.remedy(),
             Self::Nitro(flaw) => flaw.remedy(),
             Self::Psa(flaw) => flaw.remedy(),
+            Self::Ratls(flaw) => flaw.remedy(),
             Self::Snp(flaw) => flaw.remedy(),
             Self::Software(flaw) => flaw.remedy(),
             Self::Tpm(flaw) => flaw.remedy(),
@@ -234,6 +251,7 @@ pub const fn steps(format: Format) -> &'static [Step] {
         Format::Keystone => keystone::STEPS,
         Format::Nitro => nitro::STEPS,
         Format::Psa => psa::STEPS,
+        Format::Ratls => ratls::STEPS,
         Format::Snp => snp::STEPS,
         Format::Software => software::STEPS,
         Format::Tpm => tpm::STEPS,

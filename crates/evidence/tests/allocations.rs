@@ -13,7 +13,7 @@ use casemate_testkit::vectors;
 
 /// 2026-03-20.
 const AT: UnixTime = UnixTime(1_773_964_800);
-const FORMATS: [Format; 12] = [
+const FORMATS: [Format; 13] = [
     Format::Azure,
     Format::Cca,
     Format::Composite,
@@ -23,6 +23,7 @@ const FORMATS: [Format; 12] = [
     Format::Keystone,
     Format::Nitro,
     Format::Psa,
+    Format::Ratls,
     Format::Snp,
     Format::Software,
     Format::Tpm,

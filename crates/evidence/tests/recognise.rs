@@ -2,7 +2,10 @@
 #![expect(clippy::disallowed_methods, reason = "tests read recorded evidence from files")]
 
 use base64::Engine as _;
-use casemate_evidence::{Evidence, Format, Unrecognised, loose, recognise};
+use casemate_evidence::{
+    Anchor, DangerouslyUnbound, Endorsement, Endorsements, Evidence, Format, Recognised, Unrecognised, Vendor,
+    authenticate, loose, recognise,
+};
 use casemate_testkit::vectors;
 
 const RECORDED: [(&str, Format, &str); 24] = [
@@ -141,4 +144,30 @@ fn an_answer_with_its_headers_brings_its_issuers() {
         assert!(loose(text.as_bytes()).is_err(), "{crime}");
     }
     assert!(loose(b"").is_err() && loose(b"{}").is_err() && loose(&[0x30, 0]).is_err() && loose(b"<a/>").is_err());
+}
+
+/// A GPU's chain has DICE's TcbInfo, and is nobody's statement; a chain of any other maker's stays DICE evidence.
+#[test]
+fn a_gpu_s_chain_is_certificates() {
+    let Some(vectors) = vectors("a recorded GPU's chain") else { return };
+    let chain = std::fs::read(vectors.join("gpu/hopperCertChain.txt")).unwrap();
+    let Err(Unrecognised::Part { what, .. }) = recognise(&chain) else { panic!("taken for evidence") };
+    assert_eq!(what, "an NVIDIA GPU's certificates, without its report");
+    let forced = Recognised::of_format(Format::Dice, &chain);
+    assert_eq!((forced.what.as_str(), forced.evidence[0].format()), ("a DICE certificate chain, in PEM", Format::Dice));
+    assert_eq!(forced.evidence[0].bytes().first(), Some(&0x30));
+    // Said to be DICE evidence, it is judged as such: below a root that is given the chain holds, and its TcbInfo is not laid out as the
+    // TCG has it. 2026-11-22.
+    let judge = |endorsements: Endorsements| {
+        authenticate(&forced.evidence[0], &endorsements, &DangerouslyUnbound, casemate_cose::UnixTime(1_795_305_600))
+    };
+    let certificates = loose(&chain).unwrap();
+    let Some(Endorsement::Certificate(root)) = certificates.last() else { panic!("no certificate") };
+    let anchor = Endorsement::Anchor(Anchor::of_certificate(Vendor::Dice, root).unwrap());
+    assert_eq!(judge(Endorsements::default().with(anchor)).unwrap_err().rule(), "dice-tcb-info");
+    assert_eq!(judge(Endorsements::of_vendors()).unwrap_err().rule(), "dice-chain");
+    // The leaf alone, whose issuer is not the root, is what it was.
+    let text = String::from_utf8(chain).unwrap();
+    let leaf = text.split_inclusive("-----END CERTIFICATE-----").next().unwrap();
+    assert_eq!(recognise(leaf.as_bytes()).unwrap().evidence[0].format(), Format::Dice);
 }

@@ -57,6 +57,11 @@ pub(crate) fn verify(args: &VerifyArgs, screen: Screen) -> Outcome {
     }));
     if is_authentic {
         screen.line(conclusion(args));
+        if recognised.evidence.iter().any(|evidence| evidence.format() == Format::Ratls) {
+            screen.line(
+                "it is bound to the certificate's key alone, which can be relayed: nothing releases a key for it",
+            );
+        }
         return Ok(());
     }
     Err(Failure::refused(format!("`{}` is refused", args.evidence.display()), reasons).in_object())
@@ -129,7 +134,7 @@ fn checks(evidence: &Evidence, outcome: &Judged) -> Vec<(String, &'static str, W
             (_, Some((at, number))) if at == format => usize::from(number),
             (_, Some((part, _))) => step_of_part(format, part),
             (Refusal::Debug, None) => steps(format).len() + 1,
-            (Refusal::Manifest { .. } | Refusal::Binding { .. }, None) => steps(format).len() + 2,
+            (Refusal::Manifest { .. } | Refusal::Binding { .. } | Refusal::KeyBound, None) => steps(format).len() + 2,
             (_, None) => 1,
         }),
     };
@@ -153,6 +158,7 @@ const fn step_of_part(whole: Format, part: Format) -> usize {
         (Format::Azure, Format::Tpm) => 6,
         (Format::Azure, _) | (Format::Composite, Format::Gpu | Format::Tpm) => 3,
         (Format::Composite, _) => 2,
+        (Format::Ratls, _) => 5,
         _ => 1,
     }
 }

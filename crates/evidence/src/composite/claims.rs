@@ -1,6 +1,6 @@
 //! What composite evidence says.
 
-use crate::Facts;
+use crate::{Facts, named::named};
 
 /// The claims of `composite` evidence.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,12 +21,20 @@ pub struct Device {
 }
 
 /// How a device is tied to the CPU that it is presented with.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Tie {
     /// By its nonce, and besides by nothing but the endorsement of its key: it answered for this CPU's report data, from wherever
     /// it is. Appraisal that needs it to be in this machine has to know its identity.
     Nonce,
+    /// By the same nonce: its own is the CPU's report data without the zeros at its end, as go-tpm-tools asks. It is worth what
+    /// [`Self::Nonce`] is, as long as both were asked with a nonce that was made for this one question.
+    SameNonce,
 }
+
+named!(Tie, UnknownTie, "tie", [
+    Nonce => "nonce",
+    SameNonce => "same-nonce",
+]);
 
 impl Claims {
     pub(crate) fn facts(&self, facts: &mut Facts) {
@@ -35,12 +43,7 @@ impl Claims {
         for (place, device) in self.devices.iter().enumerate() {
             let name = format!("device.{place}");
             facts.add(&format!("{name}.format"), device.claims.format());
-            facts.add(
-                &format!("{name}.tie"),
-                match device.tie {
-                    Tie::Nonce => "nonce",
-                },
-            );
+            facts.add(&format!("{name}.tie"), device.tie);
             facts.component(&name, &device.claims.facts());
         }
     }

@@ -25,7 +25,7 @@ mod claims;
 mod flaw;
 mod verify;
 
-pub use abi::{PARTS_MAX, evidence};
+pub use abi::{PARTS_MAX, evidence, evidence_of_one_nonce};
 pub use claims::{Claims, Device, Tie};
 pub use flaw::Flaw;
 pub use verify::STEPS;

@@ -3,7 +3,8 @@
 //! 1. Layout: 2 to [`super::PARTS_MAX`] parts, each of a known format.
 //! 2. The first part is authentic by all steps of its format, and a keep can live in what it speaks for.
 //! 3. Each other part is a device's (`gpu`, `tpm`), authentic by all steps of its format.
-//! 4. Each device's nonce, or qualifying data, is made from the report data of the first part. [docs/formats/binding.md]
+//! 4. Each device's nonce, or qualifying data, is made from the report data of the first part [docs/formats/binding.md]; of a device that
+//!    says so (`same-nonce`), it is the report data itself, without zeros at its end. [go-tpm-tools, `client/attest.go`]
 //! 5. No device is there twice.
 
 use casemate_cose::Digest;
@@ -29,7 +30,7 @@ pub const STEPS: &[Step] = &[
     Step { number: 3, text: "each other part is a device's, and authentic", source: "the steps of its format" },
     Step {
         number: 4,
-        text: "each device was asked with a nonce made from the CPU's report data",
+        text: "each device was asked with a nonce made from the CPU's report data, or the same, as it says",
         source: "docs/formats/binding.md",
     },
     Step { number: 5, text: "no device is there twice", source: "docs/formats/evidence-composite.md" },
@@ -46,7 +47,7 @@ pub(crate) fn verify(bytes: &[u8], context: &Context<'_>) -> Result<Verified, Re
         }
     }
     // 2
-    if cpu.format == Format::Composite {
+    if [Format::Composite, Format::Ratls].contains(&cpu.format) {
         return Err(Flaw::Cpu { actual: cpu.format }.into());
     }
     let Verified { claims: cpu_claims, mut support } = authenticate::verify(cpu.format, cpu.bytes, context)?;
@@ -60,7 +61,7 @@ pub(crate) fn verify(bytes: &[u8], context: &Context<'_>) -> Result<Verified, Re
         // 3
         let Verified { claims, support: needed } = authenticate::verify(device.format, device.bytes, context)?;
         // 4
-        check_nonce(place, &claims.report_data, &cpu_claims.report_data)?;
+        check_nonce(place, device.tie, &claims.report_data, &cpu_claims.report_data)?;
         // 5
         let identity = identity(&claims, device);
         if let Some(first) = identities.iter().position(|other| *other == identity) {
@@ -69,7 +70,7 @@ pub(crate) fn verify(bytes: &[u8], context: &Context<'_>) -> Result<Verified, Re
         identities.push(identity);
         support.extend(&needed);
         debug |= claims.debug;
-        verified.push(Device { claims, tie: Tie::Nonce });
+        verified.push(Device { claims, tie: device.tie });
     }
     let claims = crate::Claims {
         isolation: cpu_claims.isolation,
@@ -83,12 +84,24 @@ pub(crate) fn verify(bytes: &[u8], context: &Context<'_>) -> Result<Verified, Re
 }
 
 /// Step 4.
-fn check_nonce(place: usize, device: &ReportData, cpu: &ReportData) -> Result<(), Flaw> {
-    let expected = device.field.of_bytes(&cpu.bytes);
+fn check_nonce(place: usize, tie: Tie, device: &ReportData, cpu: &ReportData) -> Result<(), Flaw> {
+    let expected = match tie {
+        Tie::Nonce => device.field.of_bytes(&cpu.bytes),
+        Tie::SameNonce => same_nonce(device, cpu).to_vec(),
+    };
     if device.bytes == expected {
         return Ok(());
     }
     Err(Flaw::Nonce { place, expected: hex::encode(expected), actual: hex::encode(&device.bytes) })
+}
+
+/// As many bytes of the CPU's report data as the device's nonce has, if what follows them is zero; otherwise all of it, which no shorter
+/// nonce equals.
+fn same_nonce<'a>(device: &ReportData, cpu: &'a ReportData) -> &'a [u8] {
+    match cpu.bytes.split_at_checked(device.bytes.len()) {
+        Some((nonce, rest)) if !nonce.is_empty() && rest.iter().all(|byte| *byte == 0) => nonce,
+        _ => &cpu.bytes,
+    }
 }
 
 /// What no two devices share: a GPU's identity key, a TPM's attestation key. What has no identity in its claims is told apart by

@@ -154,6 +154,11 @@ fn sized<'a>(reader: &mut Reader<'a>, field: &'static str) -> Result<&'a [u8], W
     Ok(taken)
 }
 
+/// What a bare quote speaks of, and how many bytes follow it. Nothing is verified.
+pub(crate) fn spoken_of(bytes: &[u8]) -> Result<(Body, usize), Flaw> {
+    bare(bytes).map(|quote| (quote.body, quote.trailing_bytes))
+}
+
 fn bare(bytes: &[u8]) -> Result<Quote<'_>, Flaw> {
     let mut reader = Reader::new(bytes);
     let (header, tee) = header(&mut reader)?;

@@ -228,7 +228,7 @@ impl TdAttributes {
 }
 
 impl Body {
-    pub(super) const fn report_data(&self) -> &[u8; 64] {
+    pub(crate) const fn report_data(&self) -> &[u8; 64] {
         match self {
             Self::Enclave(enclave) => &enclave.report_data,
             Self::TrustDomain(domain) => &domain.report_data,

@@ -66,5 +66,5 @@ pub use tcb::{Component, Part, Shortfall, Tcb, TcbStatus};
 pub use tcb_info::{ModuleIdentity, ModuleLevel, TcbComponent, TcbInfo, TcbLevel, TdxModule};
 pub use verify::STEPS;
 
-pub(crate) use abi::without_comment;
+pub(crate) use abi::{spoken_of, without_comment};
 pub(crate) use verify::verify;

@@ -2,13 +2,13 @@
 
 use super::{Recognised, Unrecognised};
 use crate::{
-    Evidence, Format, dcap, keystone, snp,
+    Endorsement, Evidence, Format, dcap, keystone, ratls, roots, snp,
     tpm::go_tpm_tools::Attestation,
     wire::{
         Reader,
         cbor::{Cbor, Head},
     },
-    x509::Certificate,
+    x509::{Certificate, Vendor},
 };
 
 /// The quoting enclave's vendor id: Intel's [Intel SGX DCAP ECDSA Quote Library API, table 4].
@@ -16,6 +16,8 @@ const INTEL_QE: [u8; 16] =
     [0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07];
 /// `tcg-dice-TcbInfo` and `tcg-dice-MultiTcbInfo`.
 const DICE: [&[u8]; 2] = [&[0x67, 0x81, 0x05, 0x05, 0x04, 0x01], &[0x67, 0x81, 0x05, 0x05, 0x04, 0x05]];
+/// The first byte of report data framed with a DICE chain.
+const ARRAY_OF_THREE: u8 = 0x83;
 /// Bytes before the quote: version, type, size. [Open Enclave, `oe_report_header_t`]
 const OPEN_ENCLAVE_REPORT_HEADER: usize = 16;
 /// Bytes before the quote: version, format, sizes. [Open Enclave, `oe_attestation_header_t`]
@@ -47,6 +49,10 @@ pub(super) fn raw(bytes: &[u8]) -> Result<Option<Recognised>, Unrecognised> {
         let need = "give the quote that signs its registers, which carries the log";
         return Err(Unrecognised::Part { what: "a TCG event log alone", need });
     }
+    if is_nvidia_chain(bytes) {
+        let need = "they vouch for a GPU's report: give the JSON that has both; a DICE chain of a root of yours goes with --format dice";
+        return Err(Unrecognised::Part { what: "an NVIDIA GPU's certificates, without its report", need });
+    }
     let format = if is_quote(bytes) {
         Some(Format::Dcap)
     } else if is_snp(bytes) {
@@ -55,6 +61,8 @@ pub(super) fn raw(bytes: &[u8]) -> Result<Option<Recognised>, Unrecognised> {
         Some(Format::Keystone)
     } else if is_dice(bytes) {
         Some(Format::Dice)
+    } else if is_ratls(bytes) {
+        Some(Format::Ratls)
     } else {
         token(bytes)
     };
@@ -74,6 +82,7 @@ pub(super) fn describe(format: Format, bytes: &[u8]) -> String {
         Format::Keystone => "a Keystone report".to_owned(),
         Format::Nitro => "an AWS Nitro attestation document".to_owned(),
         Format::Psa => "an Arm PSA token".to_owned(),
+        Format::Ratls => "an RA-TLS certificate".to_owned(),
         Format::Snp if bytes.len() > snp::REPORT_BYTES => "an SEV-SNP report with its certificates".to_owned(),
         Format::Snp => "an SEV-SNP report".to_owned(),
         Format::Software => "a launcher's statement about a keep".to_owned(),
@@ -124,8 +133,29 @@ fn is_snp(bytes: &[u8]) -> bool {
     bytes.len() >= snp::REPORT_BYTES && matches!(version, Ok(2..=5)) && algorithm == Ok(1)
 }
 
+/// A chain below NVIDIA's root for devices. Its certificates have TcbInfo too, but it is no statement of a device's: anybody has it.
+fn is_nvidia_chain(bytes: &[u8]) -> bool {
+    if !is_dice(bytes) || bytes.first() == Some(&ARRAY_OF_THREE) {
+        return false;
+    }
+    let roots = roots::built_in();
+    let is_root =
+        |name: &[u8]| roots.iter().any(|root| root.vendor() == Vendor::NvidiaDevice && root.subject() == name);
+    let mut rest = bytes;
+    let mut last = None;
+    while let Ok((certificate, after)) = Certificate::read(rest) {
+        (last, rest) = (Some(certificate.issuer), after);
+    }
+    last.is_some_and(is_root)
+}
+
+/// The one certificate, with a quote in it.
+fn is_ratls(bytes: &[u8]) -> bool {
+    Certificate::parse(bytes).is_ok_and(|certificate| ratls::has_evidence(&certificate))
+}
+
 fn is_dice(bytes: &[u8]) -> bool {
-    if bytes.first() == Some(&0x83) {
+    if bytes.first() == Some(&ARRAY_OF_THREE) {
         let mut cbor = Cbor::new(bytes);
         return cbor.array("dice").is_ok() && cbor.bytes("chain").is_ok_and(is_dice);
     }
@@ -180,11 +210,17 @@ fn dstack(bytes: &[u8]) -> Option<Recognised> {
         .then(|| Recognised::one(Format::Nitro, document.to_vec()).encoded(", in dstack's frame"))
 }
 
-/// An attestation of go-tpm-tools: the quote of its strongest bank.
+/// An attestation of go-tpm-tools: the quote of its strongest bank, and the CPU's statement if there is one. What can't be put together
+/// again is no evidence: the quote alone would say less than the file does.
 fn go_tpm_tools(bytes: &[u8]) -> Option<Recognised> {
     let attestation = Attestation::parse(bytes).ok()?;
     let bank = attestation.banks().max_by_key(|bank| bank.size_bytes())?;
-    let evidence = attestation.evidence(bank)?;
-    let what = format!("a TPM quote of the {bank} bank, as go-tpm-tools writes it");
-    Some(Recognised { what, evidence: vec![evidence], carried: Vec::new() })
+    let Some(cpu) = attestation.cpu().ok()? else {
+        let what = format!("a TPM quote of the {bank} bank, as go-tpm-tools writes it");
+        return Some(Recognised { what, evidence: vec![attestation.evidence(bank)?], carried: Vec::new() });
+    };
+    let described = describe(cpu.evidence.format(), cpu.evidence.bytes());
+    let what = format!("{described} and a TPM quote of the {bank} bank, as go-tpm-tools writes them");
+    let evidence = vec![attestation.composite(&cpu, bank)?];
+    Some(Recognised { what, evidence, carried: cpu.certificates.into_iter().map(Endorsement::Certificate).collect() })
 }

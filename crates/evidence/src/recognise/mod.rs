@@ -34,7 +34,7 @@ impl Recognised {
     /// Takes `bytes` to be of `format`, in whatever encoding they are.
     #[must_use]
     pub fn of_format(format: Format, bytes: &[u8]) -> Self {
-        let (bytes, encoding) = decoded(bytes).unwrap_or_else(|| (bytes.to_vec(), ""));
+        let (bytes, encoding) = decoded(bytes).or_else(|| pem(bytes)).unwrap_or_else(|| (bytes.to_vec(), ""));
         Self::one(format, bytes).encoded(encoding)
     }
 
@@ -101,6 +101,13 @@ fn decoded(bytes: &[u8]) -> Option<(Vec<u8>, &'static str)> {
         return Some((bytes, ", in hexadecimal"));
     }
     base64(text).map(|bytes| (bytes, ", in base64"))
+}
+
+/// What the blocks of PEM hold, one after the other.
+fn pem(bytes: &[u8]) -> Option<(Vec<u8>, &'static str)> {
+    let blocks = blocks(std::str::from_utf8(bytes).ok()?)?;
+    let bytes: Vec<u8> = blocks.into_iter().flat_map(|block| block.bytes).collect();
+    (!bytes.is_empty()).then_some((bytes, ", in PEM"))
 }
 
 /// A DICE chain, or whatever else lies in the one block.

@@ -26,7 +26,8 @@ const ENTRIES_MAX: usize = 16;
 const POLICY_RESERVED: u64 = !0x03ff_ffff;
 /// POLICY bit 17 must be one [56860 §4.3].
 const POLICY_ONE: u64 = 1 << 17;
-/// PLATFORM_INFO: 7 to 0. Bit 6 has no meaning in revision 1.58 and is set by Turin firmware: it is reported as it is.
+/// PLATFORM_INFO: 7 to 0. Bit 6 has no meaning in revision 1.58 and is set by Turin firmware: it is reported as it is. Others read it as
+/// "IOMMU writes are safe" (AMD-SB-3016), for which no text of AMD's was found.
 const PLATFORM_INFO_RESERVED: u64 = !0xff;
 const FLAGS_RESERVED: u32 = !0x1f;
 const SIGNATURE_ALGO_ECDSA_P384_SHA384: u32 = 1;

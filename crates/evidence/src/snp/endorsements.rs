@@ -396,7 +396,7 @@ impl From<ChainFlaw> for Flaw {
     }
 }
 
-/// Extensions of VEK certificates, 1.3.6.1.4.1.3704.1.x [57230 §3.1, table 8], as DER contents.
+/// Extensions of VEK certificates, 1.3.6.1.4.1.3704.1.x [57230 §3.1], as DER contents.
 mod oid {
     pub(super) const PRODUCT_NAME: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x9c, 0x78, 0x01, 0x02];
     pub(super) const BL_SPL: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x9c, 0x78, 0x01, 0x03, 0x01];

@@ -300,7 +300,7 @@ impl<'a> Signature<'a> {
         };
         let kind = SignatureKind::of_tpm_alg(algorithm).ok_or_else(|| unknown(None))?;
         let number = reader.u16_be("hash").map_err(malformed)?;
-        let hash = Hash::of_tpm_alg(number).filter(|hash| [Hash::Sha256, Hash::Sha384].contains(hash));
+        let hash = Hash::of_tpm_alg(number).filter(|hash| *hash != Hash::Sha1);
         let hash = hash.ok_or_else(|| unknown(Some(number)))?;
         let value = match kind {
             SignatureKind::Ecdsa => Value::Ecdsa {

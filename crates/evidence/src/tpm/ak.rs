@@ -27,11 +27,12 @@ impl PublicKey {
                 let (kind, size) = match curve {
                     0x0003 => (KeyKind::P256, 32),
                     0x0004 => (KeyKind::P384, 48),
+                    0x0005 => (KeyKind::P521, 66),
                     other => {
                         let actual = format!("0x{other:04x}");
                         return Err(WireError::Value {
                             field: "parameters.curveID",
-                            expected: "P-256 or P-384",
+                            expected: "P-256, P-384 or P-521",
                             actual,
                         });
                     }
@@ -86,6 +87,7 @@ impl PublicKey {
             (SignatureKind::Ecdsa, Hash::Sha384, KeyKind::P256) => Scheme::EcdsaP256Sha384Der,
             (SignatureKind::Ecdsa, Hash::Sha256, KeyKind::P384) => Scheme::EcdsaP384Sha256Der,
             (SignatureKind::Ecdsa, Hash::Sha384, KeyKind::P384) => Scheme::EcdsaP384Sha384Der,
+            (SignatureKind::Ecdsa, Hash::Sha512, KeyKind::P521) => Scheme::EcdsaP521Sha512Der,
             _ => return Err(BadSignature),
         };
         self.key().parse(scheme)

@@ -7,16 +7,23 @@
 //! PCRs         1 hash: TPM_ALG_ID   2 pcrs: { 1 index, 2 value }*
 //! ```
 //! Source: `proto/attest.proto` and `proto/tpm.proto` of github.com/google/go-tpm-tools. `instance_info` and the canonical event log are
-//! nobody's signed word and are left out. SNP and TDX parts are not the vendors' bytes but fields taken apart; they are only
-//! told of ([`Attestation::tee`]), and evidence made here doesn't speak for them.
+//! nobody's signed word and are left out. SNP and TDX parts are not the vendors' bytes but fields taken apart, which are put together
+//! again ([`Attestation::cpu`]).
+//!
+//! How go-tpm-tools ties the two: by the nonce alone. The CPU's report data is the quote's qualifying data, with zeros after it to 64
+//! bytes (`client/attest.go`, `AddAttestation`), unless the caller gave the CPU a nonce of its own, of which nothing can be checked here. Nothing
+//! of the CPU's names the vTPM's key. [`Attestation::composite`] is `composite` evidence that says so (`same-nonce`).
+
+mod cpu;
+mod protobuf;
 
 use std::collections::BTreeMap;
 
-use crate::{
-    Evidence, Hash,
-    wire::{Reader, WireError},
-};
+pub use cpu::Cpu;
 
+use crate::{Evidence, Hash, composite, wire::WireError};
+
+use self::protobuf::fields;
 use super::abi::{CERTIFICATES_MAX, PCRS_MAX, Parts, PcrValue};
 
 /// The longest attestation that is read.
@@ -32,15 +39,13 @@ pub struct Attestation<'a> {
     intermediates: Vec<&'a [u8]>,
     quotes: Vec<Quoted<'a>>,
     log: &'a [u8],
-    tee: Option<Tee>,
+    tee: Option<(Tee, &'a [u8])>,
 }
 
 /// Which CPU's statement came along, taken apart.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Tee {
-    /// SEV-SNP.
+enum Tee {
     Snp,
-    /// TDX.
     Tdx,
 }
 
@@ -74,8 +79,8 @@ impl<'a> Attestation<'a> {
                     CERTIFICATES_MAX - 1,
                     value.bytes("intermediate_certs")?,
                 )?,
-                8 => read.tee = Some(Tee::Snp),
-                9 => read.tee = Some(Tee::Tdx),
+                8 => read.tee(Tee::Snp, value.bytes("sev_snp_attestation")?)?,
+                9 => read.tee(Tee::Tdx, value.bytes("tdx_attestation")?)?,
                 _ => {}
             }
             Ok(())
@@ -88,10 +93,29 @@ impl<'a> Attestation<'a> {
         self.quotes.iter().filter_map(|quote| quote.bank)
     }
 
-    /// Which CPU's statement it has besides, which evidence made of it leaves out.
+    fn tee(&mut self, tee: Tee, bytes: &'a [u8]) -> Result<(), WireError> {
+        if self.tee.replace((tee, bytes)).is_none() {
+            return Ok(());
+        }
+        Err(WireError::Value { field: "tee_attestation", expected: "one CPU's statement", actual: "two".to_owned() })
+    }
+
+    /// The CPU's statement that it has besides: the bytes that were signed, put together again.
+    ///
+    /// # Errors
+    /// Fields that make no statement.
+    pub fn cpu(&self) -> Result<Option<Cpu>, WireError> {
+        match self.tee {
+            None => Ok(None),
+            Some((Tee::Snp, bytes)) => cpu::snp(bytes).map(Some),
+            Some((Tee::Tdx, bytes)) => cpu::tdx(bytes).map(Some),
+        }
+    }
+
+    /// `composite` evidence of the CPU and of the quote over `bank`, tied by one nonce; `None` if there is no such quote.
     #[must_use]
-    pub const fn tee(&self) -> Option<Tee> {
-        self.tee
+    pub fn composite(&self, cpu: &Cpu, bank: Hash) -> Option<Evidence> {
+        Some(composite::evidence_of_one_nonce(&cpu.evidence, &[self.evidence(bank)?]))
     }
 
     /// `tpm` evidence of the quote over `bank`; `None` if there is no such quote. Without a certificate the AK goes as it is.
@@ -167,68 +191,4 @@ fn push<T>(field: &'static str, list: &mut Vec<T>, max: usize, item: T) -> Resul
     }
     list.push(item);
     Ok(())
-}
-
-/// A field's value, as far as its wire type tells.
-#[derive(Clone, Copy, Debug)]
-enum Value<'a> {
-    Bytes(&'a [u8]),
-    Number(u64),
-}
-
-impl<'a> Value<'a> {
-    fn bytes(self, field: &'static str) -> Result<&'a [u8], WireError> {
-        match self {
-            Self::Bytes(bytes) => Ok(bytes),
-            Self::Number(number) => Err(WireError::Value { field, expected: "bytes", actual: number.to_string() }),
-        }
-    }
-
-    fn number(self, field: &'static str) -> Result<u64, WireError> {
-        match self {
-            Self::Number(number) => Ok(number),
-            Self::Bytes(bytes) => Err(WireError::Value { field, expected: "a number", actual: hex::encode(bytes) }),
-        }
-    }
-}
-
-/// The fields of a message, in order. [protobuf.dev/programming-guides/encoding]
-fn fields<'a>(
-    bytes: &'a [u8],
-    mut field: impl FnMut(u64, Value<'a>) -> Result<(), WireError>,
-) -> Result<(), WireError> {
-    let mut reader = Reader::new(bytes);
-    while reader.left() > 0 {
-        let tag = varint(&mut reader)?;
-        let value = match tag & 7 {
-            0 => Value::Number(varint(&mut reader)?),
-            1 => Value::Number(reader.u64_le("fixed64")?),
-            2 => {
-                let length = usize::try_from(varint(&mut reader)?).unwrap_or(usize::MAX);
-                Value::Bytes(reader.take("length-delimited field", length)?)
-            }
-            5 => Value::Number(reader.u32_le("fixed32")?.into()),
-            other => {
-                return Err(WireError::Value {
-                    field: "wire type",
-                    expected: "0, 1, 2 or 5",
-                    actual: other.to_string(),
-                });
-            }
-        };
-        field(tag >> 3, value)?;
-    }
-    Ok(())
-}
-
-fn varint(reader: &mut Reader<'_>) -> Result<u64, WireError> {
-    let mut value = 0_u64;
-    for place in 0..10_u32 {
-        let byte = reader.u8("varint")?;
-        value |= u64::from(byte & 0x7f).checked_shl(7 * place).unwrap_or(0);
-        if byte & 0x80 == 0 {
-            return Ok(value);
-        }
-    }
-    Err(WireError::TooMany { field: "varint", actual: 11, max: 10 })
 }

@@ -4,8 +4,8 @@
 //! 2. The statement: made by a TPM (magic), a quote (type), nothing after it. [part 2 §10.12]
 //! 3. The attestation key: the same in all its forms; a restricted signing key fixed to its TPM, where its public area is
 //!    there [part 2 §8.3]; made known to the verifier, or certified below a root given for TPMs, for signing, not revoked.
-//! 4. Signature: RSASSA, RSAPSS or ECDSA with SHA-256 or SHA-384, the key's own scheme if it has one, over the bytes as
-//!    received. [part 2 §11.3.4]
+//! 4. Signature: RSASSA, RSAPSS or ECDSA with SHA-256 or SHA-384, ECDSA P-521 with SHA-512, the key's own scheme if it has one, over the
+//!    bytes as received. [part 2 §11.3.4]
 //! 5. The qualifying data is not empty.
 //! 6. PCR values: those that the quote selects, in its order; their digest is the quoted one. [part 3 §18.4]
 //! 7. The event log, if there is one: it gives the quoted values in every quoted bank, and is not silent about PCR 0 to 7; the

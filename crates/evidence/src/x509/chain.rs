@@ -349,7 +349,7 @@ pub(crate) fn dates(certificate: &Certificate<'_>, at: UnixTime) -> Result<Windo
 }
 
 /// None but the known ones and those that the format itself looks at.
-fn critical_extensions(certificate: &Certificate<'_>, critical: &[&[u8]]) -> Result<(), ChainFlaw> {
+pub(crate) fn critical_extensions(certificate: &Certificate<'_>, critical: &[&[u8]]) -> Result<(), ChainFlaw> {
     for extension in certificate.extensions().filter(|extension| extension.is_critical) {
         let known = [oid::BASIC_CONSTRAINTS, oid::KEY_USAGE].contains(&extension.oid);
         if !known && !critical.contains(&extension.oid) {

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use casemate_cose::UnixTime;
 use casemate_evidence::{
-    Claims, Endorsement, Endorsements, Evidence, Field, Format, Platform, Stated, authenticate, gpu,
+    Cache, Claims, DangerouslyUnbound, Endorsement, Endorsements, Evidence, Field, Format, Platform, Stated,
+    authenticate, authenticate_cached, gpu,
 };
 use casemate_testkit::vectors;
 
@@ -87,6 +88,23 @@ fn recorded_crimes_are_refused() {
     ] {
         let forged = roots.clone().with(Endorsement::Rim(read(&vectors, file)));
         assert_refused(crime, unbound(Format::Gpu, evidence.bytes(), &forged, AT), rule);
+    }
+}
+
+#[test]
+#[ignore = "long: every bit"]
+fn every_bit_of_a_recorded_report_counts() {
+    let Some(vectors) = vectors("every bit of a recorded GPU report") else { return };
+    let (roots, cache) = (Endorsements::of_vendors(), Cache::default());
+    let bytes = report(&vectors, "gpu/hopperAttestationReport.txt");
+    let chain = read(&vectors, "gpu/hopperCertChain.txt");
+    let judge =
+        |report: &[u8]| authenticate_cached(&gpu::evidence(report, &chain), &roots, &DangerouslyUnbound, AT, &cache);
+    assert!(judge(&bytes).is_ok());
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(judge(&flipped).is_err(), "bit {bit}");
     }
 }
 

@@ -16,12 +16,14 @@ mod composite;
 mod dcap;
 mod dice;
 mod eventlog;
+mod go_tpm_tools;
 mod gpu;
 mod keys;
 mod keystone;
 mod nitro;
 mod noise;
 mod psa;
+mod ratls;
 mod snp;
 mod tpm;
 

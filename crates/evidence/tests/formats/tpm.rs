@@ -40,7 +40,7 @@ fn recorded_quotes() {
         let bytes = read(&vectors, &format!("tpm/gce/{file}.pb"));
         let attestation = Attestation::parse(&bytes).unwrap();
         assert_eq!(attestation.banks().collect::<Vec<_>>(), [Hash::Sha1, Hash::Sha256, Hash::Sha384], "{file}");
-        assert_eq!(attestation.tee(), None);
+        assert_eq!(attestation.cpu(), Ok(None));
         for bank in [Hash::Sha1, Hash::Sha256, Hash::Sha384] {
             let evidence = attestation.evidence(bank).unwrap();
             let endorsements = given(spki(&bytes));

@@ -33,7 +33,7 @@ pub struct Tpm {
 }
 
 impl Tpm {
-    /// A new TPM with an attestation key of this kind: P-256, P-384 or RSA.
+    /// A new TPM with an attestation key of this kind: P-256, P-384, P-521 or RSA.
     #[must_use]
     pub fn new(algorithm: Algorithm) -> Self {
         Self {
@@ -68,6 +68,7 @@ impl Tpm {
     pub const fn scheme(&self) -> (u16, u16) {
         match self.algorithm {
             Algorithm::P384 => (ECDSA, eventlog::SHA384),
+            Algorithm::P521 => (ECDSA, eventlog::SHA512),
             Algorithm::RsaPkcs1Sha256 => (RSASSA, eventlog::SHA256),
             Algorithm::RsaPssSha384 => (RSAPSS, eventlog::SHA384),
             _ => (ECDSA, eventlog::SHA256),
@@ -92,7 +93,11 @@ impl Tpm {
             // SEQUENCE { INTEGER 00 ‖ 256 bytes, INTEGER 65537 }
             bytes.extend(sized(&public[9..265]));
         } else {
-            let (curve, size) = if self.algorithm == Algorithm::P384 { (4, 48) } else { (3, 32) };
+            let (curve, size) = match self.algorithm {
+                Algorithm::P384 => (4, 48),
+                Algorithm::P521 => (5, 66),
+                _ => (3, 32),
+            };
             bytes.extend([0, curve, 0, 0x10]);
             bytes.extend(sized(&public[1..=size]));
             bytes.extend(sized(&public[1 + size..]));

@@ -49,6 +49,8 @@ const GOOGLE: &[&str] = &[E, "dcap/google", E, "dcap/openenclave/endorsements"];
 const OPEN_ENCLAVE: &[&str] = &[E, "dcap/openenclave/endorsements"];
 const OPEN_ENCLAVE_DEBUG: &[&str] = &[E, "dcap/openenclave/endorsements", "--allow-debug"];
 const ASK_MILAN: &[&str] = &[E, "snp/roots/ask_ark_milan.pem"];
+const DICE: &[&str] = &["--format", "dice"];
+const DICE_ROOT: &[&str] = &["--format", "dice", "--trust-root", "dice={given}/nvidia-root.pem"];
 const RIM: &[&str] = &[E, "gpu/NV_GPU_DRIVER_GH100_550.144.03.xml"];
 const RIM_SIGNATURE: &[&str] = &[E, "gpu/incorrect_signature_driver_rim.xml"];
 const RIM_SIGNER: &[&str] = &[E, "gpu/incorrect_cert_chain_driver_rim.xml"];
@@ -185,8 +187,19 @@ const ROWS: &[Row] = &[
     Row("{given}/hopperAttestationReport.json", &[], "2026-11-22", Authentic(&[("driver-version", "535.86.09")])),
     Row("{given}/hopperAttestationReportExpired.json", &[], "2026-11-22", Refused("gpu-signature")),
     Row("{given}/hopperAttestationReportInvalidSignature.json", &[], "2026-11-22", Refused("gpu-signature")),
-    // A device's identity in DICE certificates, whose root is not known as a DICE maker's.
-    Row("gpu/hopperCertChain.txt", &[], "2026-11-22", Refused("dice-chain")),
+    // A device's identity in DICE certificates: judged as such if it is said to be, below a root that is given.
+    Row("gpu/hopperCertChain.txt", &[], "2026-11-22", NotUnderstood("an NVIDIA GPU's certificates, without its report")),
+    Row("gpu/hopperCertChain.txt", DICE, "2026-11-22", Refused("dice-chain")),
+    Row("gpu/hopperCertChain.txt", DICE_ROOT, "2026-11-22", Refused("dice-tcb-info")),
+
+    // Quotes in certificates: the key's binding holds, and their platforms' collateral is not among the recordings.
+    Row("ratls/gramine-cert.pem", PHALA_SGX, "2025-06-20", Refused("dcap-pck-chain")),
+    Row("ratls/gramine-cert.pem", &[], "2025-06-20", Refused("dcap-pck-chain")),
+    Row("ratls/gramine-cert.pem", PHALA_SGX, "2031-01-01", Refused("ratls-certificate")),
+    Row("ratls/intel-sgxsdk-cert.pem", PHALA_SGX, "2025-06-20", Refused("dcap-fmspc")),
+    Row("ratls/intel-sgxsdk-cert.pem", PHALA_SGX, "2021-03-31", Refused("ratls-certificate")),
+    Row("ratls/rats-tls-cert.pem", &[], "2023-12-01", Refused("dcap-pck-chain")),
+    Row("ratls/rats-tls-cert.pem", PHALA_SGX, "2025-06-20", Refused("ratls-certificate")),
 
     Row("tpm/gce/gce-cos-85-nonce9009.pb", GCE, "2022-01-01", Authentic(&[("isolation", "vm"), ("report-data", "9009")])),
     Row("tpm/gce/gce-cos-85-nonce9009.pb", &[], "2022-01-01", Refused("tpm-ak-chain")),
@@ -236,8 +249,6 @@ const NO_EVIDENCE: &[(&str, Is)] = &[
     ("nitro/root.pem", Endorsement("1 certificate")),
     ("policies/certifier/data-policy_cert_file.bin", Endorsement("1 certificate")),
     ("policies/certifier/*", NOTHING),
-    // Certificates of RA-TLS: quotes inside are judged by `dcap`'s own tests.
-    ("ratls/*.pem", Endorsement("1 certificate")),
 ];
 
 #[test]
@@ -322,7 +333,10 @@ fn given(vectors: &Path) -> Folder {
         let anchor = json(&format!("psa/{name}.json"));
         folder.write(&format!("{name}.pem"), anchor["attributes"]["iak-pub"].as_str().unwrap()).unwrap();
     }
-    let chain = STANDARD.encode(read("gpu/hopperCertChain.txt"));
+    let chain = String::from_utf8(read("gpu/hopperCertChain.txt")).unwrap();
+    let root = chain.rfind("-----BEGIN").unwrap();
+    folder.write("nvidia-root.pem", &chain[root..]).unwrap();
+    let chain = STANDARD.encode(chain);
     for name in ["hopperAttestationReport", "hopperAttestationReportExpired", "hopperAttestationReportInvalidSignature"]
     {
         let report = hex::decode(String::from_utf8(read(&format!("gpu/{name}.txt"))).unwrap().trim()).unwrap();

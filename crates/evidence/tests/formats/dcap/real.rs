@@ -17,17 +17,17 @@ use super::{
 
 const DAY_S: u64 = 86_400;
 /// 2022-05-10.
-const MAY_2022: UnixTime = UnixTime(1_652_140_800);
+pub(super) const MAY_2022: UnixTime = UnixTime(1_652_140_800);
 /// 2023-07-01.
 const JULY_2023: UnixTime = UnixTime(1_688_169_600);
 /// 2025-06-20.
-const JUNE_2025: UnixTime = UnixTime(1_750_377_600);
+pub(super) const JUNE_2025: UnixTime = UnixTime(1_750_377_600);
 /// 2026-03-01.
-const MARCH_2026: UnixTime = UnixTime(1_772_323_200);
+pub(super) const MARCH_2026: UnixTime = UnixTime(1_772_323_200);
 /// 2026-03-20.
-const LATER_2026: UnixTime = UnixTime(1_773_964_800);
+pub(super) const LATER_2026: UnixTime = UnixTime(1_773_964_800);
 
-fn phala(vectors: &Path, name: &str) -> Endorsements {
+pub(super) fn phala(vectors: &Path, name: &str) -> Endorsements {
     let text = String::from_utf8(read(vectors, &format!("dcap/phala/{name}_collateral.json"))).unwrap();
     Endorsements::of_vendors().with_all(collateral::of_json(&text).unwrap())
 }
@@ -57,7 +57,7 @@ fn unbase64(text: &str) -> Vec<u8> {
 }
 
 /// `collateral-a` with the TCB info of one FMSPC.
-fn collateral_a(vectors: &Path, fmspc: &str) -> Endorsements {
+pub(super) fn collateral_a(vectors: &Path, fmspc: &str) -> Endorsements {
     let file = |name: &str| read(vectors, &format!("dcap/collateral-a/{name}"));
     Endorsements::of_vendors()
         .with_all(certificates(vectors, "dcap/collateral-a/tcb_signing_chain.pem"))

@@ -9,7 +9,7 @@ use casemate_testkit::{
     DAY_S, NOW,
     pki::{Algorithm, Authority, Certificate},
     vendor::{
-        eventlog::{Event, Log, SHA1, SHA256, SHA384, kind},
+        eventlog::{Event, Log, SHA1, SHA256, SHA384, SHA512, kind},
         tpm::{AK_ATTRIBUTES, COMMAND_LINE, ECDSA, Evidence, Quote, RSAPSS, RSASSA, Tpm, sized},
     },
 };
@@ -64,7 +64,9 @@ fn anchored(tpm: &Tpm, vendor: Vendor) -> Endorsements {
 
 #[test]
 fn honest_quotes_are_accepted() {
-    for algorithm in [Algorithm::P256, Algorithm::P384, Algorithm::RsaPkcs1Sha256, Algorithm::RsaPssSha384] {
+    for algorithm in
+        [Algorithm::P256, Algorithm::P384, Algorithm::P521, Algorithm::RsaPkcs1Sha256, Algorithm::RsaPssSha384]
+    {
         let case = Case::of(algorithm);
         let authentic = case.judge(&case.evidence()).unwrap();
         let claims = authentic.claims();
@@ -212,6 +214,16 @@ fn crimes_on_the_signature() {
         assert_refused(crime, case.judge(&Evidence { signature, ..half.clone() }), rule);
     }
     // Where the key's own scheme is not told, the wrong one still fails.
+    let evidence = Evidence { public: vec![], signature: header(ECDSA, SHA512), ..half.clone() };
+    assert_refused("sha512_by_a_p256_key", case.judge(&evidence), "tpm-signature-scheme");
+    let large = Case::of(Algorithm::P521);
+    let mut evidence = Evidence { public: vec![], ..large.evidence() };
+    evidence.signature[2..4].copy_from_slice(&SHA384.to_be_bytes());
+    assert_refused("sha384_by_a_p521_key", large.judge(&evidence), "tpm-signature-scheme");
+    let mut evidence = large.evidence();
+    let last = evidence.signature.len() - 1;
+    evidence.signature[last] ^= 1;
+    assert_refused("p521_signature_changed", large.judge(&evidence), "tpm-signature");
     let evidence = Evidence { public: vec![], signature: header(ECDSA, SHA384), ..half };
     assert_refused("hash_confused_without_a_public_area", case.judge(&evidence), "tpm-signature");
     let rsa = Case::of(Algorithm::RsaPkcs1Sha256);
