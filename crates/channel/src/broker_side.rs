@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use casemate_cose::{Digest, PublicKey, SigningKey, UnixTime};
-use casemate_evidence::{Binding, Bound, Role};
+use casemate_cose::{PublicKey, SigningKey, UnixTime};
+use casemate_evidence::Bound;
 use casemate_ledger::{DurableReceipt, OfPermit, OfRelease};
 use casemate_trust::{Accepted, Reason};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -16,9 +16,10 @@ use crate::{
     ChannelError,
     mail::Mailbox,
     message::{
-        ATTEST_BYTES_MAX, Attest, DECISIONS_BYTES_MAX, DatasetKey, FromBroker, Named as _, PERMIT_REQUEST_BYTES_MAX,
-        Permit, PermitRequest, Release, ToBroker,
+        ATTEST_BYTES_MAX, Attest, DECISIONS_BYTES_MAX, DatasetKey, FromBroker, PERMIT_REQUEST_BYTES_MAX, PermitRequest,
+        ToBroker,
     },
+    protocol,
     session::Session,
     tls::Purpose,
 };
@@ -64,8 +65,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Arrived<S> {
     /// # Errors
     /// The connection's failures.
     pub async fn challenge(mut self, statement: Vec<u8>, nonce: [u8; 32]) -> Result<Challenging<S>, ChannelError> {
-        self.session.send("challenge", &FromBroker::Challenge { statement }).await?;
-        Ok(Challenging { session: self.session, nonce })
+        let (message, step) = protocol::broker::Arrived::new(self.session.ends()).challenge(statement, nonce);
+        self.session.send("challenge", &message).await?;
+        Ok(Challenging { session: self.session, step })
     }
 
     /// Refuses and closes.
@@ -81,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Arrived<S> {
 #[derive(Debug)]
 pub struct Challenging<S> {
     session: Session<S>,
-    nonce: [u8; 32],
+    step: protocol::broker::Challenging,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Challenging<S> {
@@ -90,13 +92,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Challenging<S> {
     /// # Errors
     /// [`ChannelError::Abandoned`]; the connection's failures.
     pub async fn claimed(mut self, time_max: Duration) -> Result<Claimed<S>, ChannelError> {
-        match receive(&mut self.session, "attest", ATTEST_BYTES_MAX, time_max).await? {
-            ToBroker::Attest(claim) => {
-                let binding = self.session.peer_binding(Role::Keep, self.nonce, Digest::of(&claim.manifest));
-                Ok(Claimed { session: self.session, claim, binding })
-            }
-            other => Err(unexpected("attest", &other)),
-        }
+        let message: ToBroker = self.session.receive("attest", ATTEST_BYTES_MAX, time_max).await?;
+        Ok(Claimed { session: self.session, step: self.step.claimed(message)? })
     }
 }
 
@@ -132,24 +129,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Challenging<S> {
 #[derive(Debug)]
 pub struct Claimed<S> {
     session: Session<S>,
-    claim: Attest,
-    binding: Binding,
+    step: protocol::broker::Claimed,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Claimed<S> {
     /// What the keep showed, as received.
     pub const fn claim(&self) -> &Attest {
-        &self.claim
+        self.step.claim()
     }
 
     /// The key that the keep proved to hold.
     pub const fn keep(&self) -> PublicKey {
-        self.session.peer()
+        self.step.keep()
     }
 
     /// What the evidence must be bound to: this nonce, this session, both keys, the manifest as received.
     pub fn expectation(&self) -> Bound {
-        Bound::new(self.binding.clone())
+        self.step.expectation()
     }
 
     /// Lets the keep in on a verdict over *this* session's evidence, which is used up by it.
@@ -157,15 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Claimed<S> {
     /// # Errors
     /// [`ChannelError::VerdictOfOtherSession`] and [`ChannelError::VerdictExpired`]; the connection is dropped.
     pub fn admit(self, verdict: Accepted<Bound>, at: UnixTime) -> Result<Admitted<S>, ChannelError> {
-        let other = |field| Err(ChannelError::VerdictOfOtherSession { field });
-        if verdict.evidence_digest() != Digest::of(&self.claim.evidence) {
-            return other("evidence");
-        }
-        if let Some(field) = differing_field(verdict.binding().binding(), &self.binding) {
-            return other(field);
-        }
-        unexpired(&verdict, at)?;
-        Ok(Admitted { session: self.session, claim: self.claim, verdict })
+        Ok(Admitted { session: self.session, step: self.step.admit(verdict, at)? })
     }
 
     /// Refuses and closes.
@@ -181,24 +169,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Claimed<S> {
 #[derive(Debug)]
 pub struct Admitted<S> {
     session: Session<S>,
-    claim: Attest,
-    verdict: Accepted<Bound>,
+    step: protocol::broker::Admitted,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Admitted<S> {
     /// What the keep showed, as received.
     pub const fn claim(&self) -> &Attest {
-        &self.claim
+        self.step.believed().claim()
     }
 
     /// The key that the keep proved to hold.
     pub const fn keep(&self) -> PublicKey {
-        self.session.peer()
+        self.step.believed().keep()
     }
 
     /// The verdict that this session was admitted on.
     pub const fn verdict(&self) -> &Accepted<Bound> {
-        &self.verdict
+        self.step.believed().verdict()
     }
 
     /// Sends this broker's signed decision for the run.
@@ -206,8 +193,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Admitted<S> {
     /// # Errors
     /// The connection's failures.
     pub async fn decide(mut self, statement: Vec<u8>) -> Result<Decided<S>, ChannelError> {
-        self.session.send("decision", &FromBroker::Decision { statement }).await?;
-        Ok(Decided { session: self.session, claim: self.claim, verdict: self.verdict })
+        let (message, step) = self.step.decide(statement);
+        self.session.send("decision", &message).await?;
+        Ok(Decided { session: self.session, step })
     }
 
     /// Refuses and closes.
@@ -223,8 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Admitted<S> {
 #[derive(Debug)]
 pub struct Decided<S> {
     session: Session<S>,
-    claim: Attest,
-    verdict: Accepted<Bound>,
+    step: protocol::broker::Decided,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Decided<S> {
@@ -233,13 +220,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Decided<S> {
     /// # Errors
     /// [`ChannelError::Abandoned`], as when another broker refused; the connection's failures.
     pub async fn assembled(mut self, time_max: Duration) -> Result<Assembled<S>, ChannelError> {
-        match receive(&mut self.session, "decisions", DECISIONS_BYTES_MAX, time_max).await? {
-            ToBroker::Decisions { all } => {
-                let decisions = all.into_iter().map(Vec::from).collect();
-                Ok(Assembled { session: self.session, claim: self.claim, verdict: self.verdict, decisions })
-            }
-            other => Err(unexpected("decisions", &other)),
-        }
+        let message: ToBroker = self.session.receive("decisions", DECISIONS_BYTES_MAX, time_max).await?;
+        Ok(Assembled { session: self.session, step: self.step.assembled(message)? })
     }
 }
 
@@ -285,30 +267,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Decided<S> {
 #[derive(Debug)]
 pub struct Assembled<S> {
     session: Session<S>,
-    claim: Attest,
-    verdict: Accepted<Bound>,
-    decisions: Vec<Vec<u8>>,
+    step: protocol::broker::Assembled,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Assembled<S> {
     /// What the keep showed, as received.
     pub const fn claim(&self) -> &Attest {
-        &self.claim
+        self.step.believed().claim()
     }
 
     /// The signed decisions, unchecked.
     pub fn decisions(&self) -> &[Vec<u8>] {
-        &self.decisions
+        self.step.decisions()
     }
 
     /// The key that the keep proved to hold.
     pub const fn keep(&self) -> PublicKey {
-        self.session.peer()
+        self.step.believed().keep()
     }
 
     /// The verdict that this session was admitted on.
     pub const fn verdict(&self) -> &Accepted<Bound> {
-        &self.verdict
+        self.step.believed().verdict()
     }
 
     /// Sends the keys with the durable receipt of their release, which must be of this session: of the broker's own log,
@@ -323,13 +303,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Assembled<S> {
         keys: Vec<DatasetKey>,
         at: UnixTime,
     ) -> Result<Released<S>, ChannelError> {
-        let manifest = receipt.body().manifest == Some(Digest::of(&self.claim.manifest));
-        let datasets = keys.iter().all(|key| receipt.body().datasets.contains(&key.dataset));
-        of_session(&self.session, &self.verdict, &receipt, &[("manifest", manifest), ("datasets", datasets)])?;
-        unexpired(&self.verdict, at)?;
-        let receipt = receipt.receipt().to_bytes();
-        self.session.send("release", &FromBroker::Release(Release { receipt, keys })).await?;
-        Ok(Released { session: self.session, verdict: self.verdict })
+        let (message, step) = self.step.release(receipt, keys, at)?;
+        self.session.send("release", &message).await?;
+        Ok(Released { session: self.session, step })
     }
 
     /// Refuses and closes.
@@ -345,7 +321,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Assembled<S> {
 #[derive(Debug)]
 pub struct Released<S> {
     session: Session<S>,
-    verdict: Accepted<Bound>,
+    step: protocol::broker::Released,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Released<S> {
@@ -354,12 +330,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Released<S> {
     /// # Errors
     /// [`ChannelError::Abandoned`], as when the program failed; the connection's failures.
     pub async fn permit_asked(mut self, time_max: Duration) -> Result<PermitAsked<S>, ChannelError> {
-        match receive(&mut self.session, "permit request", PERMIT_REQUEST_BYTES_MAX, time_max).await? {
-            ToBroker::PermitRequest(request) => {
-                Ok(PermitAsked { session: self.session, verdict: self.verdict, request })
-            }
-            other => Err(unexpected("permit request", &other)),
-        }
+        let message: ToBroker = self.session.receive("permit request", PERMIT_REQUEST_BYTES_MAX, time_max).await?;
+        Ok(PermitAsked { session: self.session, step: self.step.permit_asked(message)? })
     }
 }
 
@@ -388,24 +360,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Released<S> {
 #[derive(Debug)]
 pub struct PermitAsked<S> {
     session: Session<S>,
-    verdict: Accepted<Bound>,
-    request: PermitRequest,
+    step: protocol::broker::PermitAsked,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> PermitAsked<S> {
     /// What the keep asks for.
     pub const fn request(&self) -> &PermitRequest {
-        &self.request
+        self.step.request()
     }
 
     /// The key that the keep proved to hold.
     pub const fn keep(&self) -> PublicKey {
-        self.session.peer()
+        self.step.keep()
     }
 
     /// The verdict that this session was admitted on. A permit may come long after it expired: no key follows from one.
     pub const fn verdict(&self) -> &Accepted<Bound> {
-        &self.verdict
+        self.step.verdict()
     }
 
     /// Sends the signed permit with its durable receipt, which must be of this session and of the result asked for, and
@@ -414,10 +385,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PermitAsked<S> {
     /// # Errors
     /// [`ChannelError::ReceiptOfOtherSession`]; the connection's failures.
     pub async fn permit(mut self, statement: Vec<u8>, receipt: DurableReceipt<OfPermit>) -> Result<(), ChannelError> {
-        let result = receipt.body().result == Some(self.request.result);
-        of_session(&self.session, &self.verdict, &receipt, &[("result", result)])?;
-        let receipt = receipt.receipt().to_bytes();
-        self.session.send("permit", &FromBroker::Permit(Permit { statement, receipt })).await?;
+        let message = self.step.permit(statement, receipt)?;
+        self.session.send("permit", &message).await?;
         self.session.close().await;
         Ok(())
     }
@@ -429,63 +398,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PermitAsked<S> {
     pub async fn refuse(self, reasons: Vec<Reason>) -> Result<(), ChannelError> {
         refuse(self.session, reasons).await
     }
-}
-
-/// The first field in which two bindings differ. All fields are public values; comparing them leaks nothing.
-fn differing_field(verdict: &Binding, session: &Binding) -> Option<&'static str> {
-    let Binding { role, nonce, manifest, exporter, own_key, peer_key } = session;
-    [
-        ("role", verdict.role == *role),
-        ("nonce", verdict.nonce == *nonce),
-        ("manifest", verdict.manifest == *manifest),
-        ("exporter value", verdict.exporter == *exporter),
-        ("keep's key", verdict.own_key == *own_key),
-        ("broker's key", verdict.peer_key == *peer_key),
-    ]
-    .into_iter()
-    .find_map(|(field, same)| (!same).then_some(field))
-}
-
-/// The receipt is of this broker's log and tells of this session, `besides` included.
-fn of_session<S, K>(
-    session: &Session<S>,
-    verdict: &Accepted<Bound>,
-    receipt: &DurableReceipt<K>,
-    besides: &[(&'static str, bool)],
-) -> Result<(), ChannelError> {
-    let body = receipt.body();
-    let checks = [
-        ("log", receipt.log() == session.own()),
-        ("keep's key", body.keep_key == Some(session.peer().spki_digest())),
-        ("evidence", body.evidence == Some(verdict.evidence_digest())),
-        ("domain", body.domain == Some(verdict.domain_digest())),
-    ];
-    match checks.iter().chain(besides).find(|(_, same)| !same) {
-        None => Ok(()),
-        Some((field, _)) => Err(ChannelError::ReceiptOfOtherSession { field }),
-    }
-}
-
-fn unexpired(verdict: &Accepted<Bound>, at: UnixTime) -> Result<(), ChannelError> {
-    let expired = verdict.expires();
-    if at > expired { Err(ChannelError::VerdictExpired { expired, at }) } else { Ok(()) }
-}
-
-/// The next message; the keep's giving up, which may come in any state, is an error.
-async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
-    session: &mut Session<S>,
-    expected: &'static str,
-    bytes_max: usize,
-    time_max: Duration,
-) -> Result<ToBroker, ChannelError> {
-    match session.receive(expected, bytes_max, time_max).await? {
-        ToBroker::Abandon { reason } => Err(ChannelError::Abandoned(reason)),
-        message => Ok(message),
-    }
-}
-
-fn unexpected(expected: &'static str, message: &ToBroker) -> ChannelError {
-    ChannelError::Unexpected { expected, actual: message.name() }
 }
 
 async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(

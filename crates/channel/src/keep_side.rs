@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use casemate_cose::{Digest, Kind, PublicKey, SigningKey, verify};
-use casemate_evidence::{Binding, Role};
-use minicbor::bytes::ByteVec;
+use casemate_cose::{Digest, PublicKey, SigningKey};
+use casemate_evidence::Binding;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     ChannelError,
-    message::{
-        AbandonReason, Attest, DatasetKey, FromBroker, Named as _, Permit, PermitRequest, RELEASE_BYTES_MAX,
-        STATEMENT_BYTES_MAX, ToBroker,
-    },
+    message::{AbandonReason, DatasetKey, FromBroker, Permit, RELEASE_BYTES_MAX, STATEMENT_BYTES_MAX, ToBroker},
+    protocol,
     session::Session,
     tls::Purpose,
 };
@@ -61,12 +58,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
     /// # Errors
     /// [`ChannelError`], in particular [`ChannelError::Challenge`] and [`ChannelError::Refused`].
     pub async fn challenged(mut self, time_max: Duration) -> Result<Challenged<S>, ChannelError> {
-        let statement = match receive(&mut self.session, "challenge", STATEMENT_BYTES_MAX, time_max).await? {
-            FromBroker::Challenge { statement } => statement,
-            other => return Err(unexpected("challenge", &other)),
-        };
-        let verified = verify(Kind::Challenge, &statement, &self.session.peer()).map_err(ChannelError::Challenge)?;
-        Ok(Challenged { session: self.session, payload: verified.payload().to_vec(), statement })
+        let message: FromBroker = self.session.receive("challenge", STATEMENT_BYTES_MAX, time_max).await?;
+        let step = protocol::keep::Connected::new(self.session.ends()).challenged(message)?;
+        Ok(Challenged { session: self.session, step })
     }
 }
 
@@ -74,24 +68,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
 #[derive(Debug)]
 pub struct Challenged<S> {
     session: Session<S>,
-    payload: Vec<u8>,
-    statement: Vec<u8>,
+    step: protocol::keep::Challenged,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Challenged<S> {
     /// The challenge as received: a COSE_Sign1 object.
     pub fn statement(&self) -> &[u8] {
-        &self.statement
+        self.step.statement()
     }
 
     /// What the broker signed, its signature verified. The caller reads the nonce out of it.
     pub fn payload(&self) -> &[u8] {
-        &self.payload
+        self.step.payload()
     }
 
     /// What this keep's evidence will be bound to.
     pub fn binding(&self, nonce: [u8; 32], manifest: Digest) -> Binding {
-        self.session.own_binding(Role::Keep, nonce, manifest)
+        self.step.binding(nonce, manifest)
     }
 
     /// Gets evidence for this session and `nonce` from `source` and shows it with the `manifest` that it measures and the
@@ -107,9 +100,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Challenged<S> {
         contract: &[u8],
     ) -> Result<Attested<S>, ChannelError> {
         let evidence = source.evidence(self.binding(nonce, Digest::of(manifest)).report_data()).await?;
-        let claim = Attest { evidence: evidence.clone(), manifest: manifest.to_vec(), contract: contract.to_vec() };
-        self.session.send("attest", &ToBroker::Attest(claim)).await?;
-        Ok(Attested { session: self.session, evidence })
+        let (message, step) = self.step.attest(evidence, manifest.to_vec(), contract.to_vec());
+        self.session.send("attest", &message).await?;
+        Ok(Attested { session: self.session, step })
     }
 }
 
@@ -117,13 +110,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Challenged<S> {
 #[derive(Debug)]
 pub struct Attested<S> {
     session: Session<S>,
-    evidence: Vec<u8>,
+    step: protocol::keep::Attested,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Attested<S> {
     /// The evidence that was shown.
     pub fn evidence(&self) -> &[u8] {
-        &self.evidence
+        self.step.evidence()
     }
 
     /// Waits for the broker's decision.
@@ -131,10 +124,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Attested<S> {
     /// # Errors
     /// [`ChannelError::Refused`] with all reasons; the connection's failures.
     pub async fn decision(mut self, time_max: Duration) -> Result<Decided<S>, ChannelError> {
-        match receive(&mut self.session, "decision", STATEMENT_BYTES_MAX, time_max).await? {
-            FromBroker::Decision { statement } => Ok(Decided { session: self.session, statement }),
-            other => Err(unexpected("decision", &other)),
-        }
+        let message: FromBroker = self.session.receive("decision", STATEMENT_BYTES_MAX, time_max).await?;
+        Ok(Decided { session: self.session, step: self.step.decision(message)? })
     }
 
     /// Gives the run up.
@@ -150,13 +141,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Attested<S> {
 #[derive(Debug)]
 pub struct Decided<S> {
     session: Session<S>,
-    statement: Vec<u8>,
+    step: protocol::keep::Decided,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Decided<S> {
     /// The broker's signed decision.
     pub fn statement(&self) -> &[u8] {
-        &self.statement
+        self.step.statement()
     }
 
     /// Shows this broker the decisions of `all` brokers, its own among them, and waits for the keys.
@@ -164,14 +155,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Decided<S> {
     /// # Errors
     /// [`ChannelError::Refused`] with all reasons; the connection's failures.
     pub async fn release(mut self, all: &[Vec<u8>], time_max: Duration) -> Result<Released<S>, ChannelError> {
-        let all = all.iter().cloned().map(ByteVec::from).collect();
-        self.session.send("decisions", &ToBroker::Decisions { all }).await?;
-        match receive(&mut self.session, "release", RELEASE_BYTES_MAX, time_max).await? {
-            FromBroker::Release(release) => {
-                Ok(Released { session: self.session, keys: release.keys, receipt: release.receipt })
-            }
-            other => Err(unexpected("release", &other)),
-        }
+        let (message, step) = self.step.assemble(all);
+        self.session.send("decisions", &message).await?;
+        let message: FromBroker = self.session.receive("release", RELEASE_BYTES_MAX, time_max).await?;
+        Ok(Released { session: self.session, step: step.released(message)? })
     }
 
     /// Gives the run up.
@@ -187,19 +174,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Decided<S> {
 #[derive(Debug)]
 pub struct Released<S> {
     session: Session<S>,
-    keys: Vec<DatasetKey>,
-    receipt: Vec<u8>,
+    step: protocol::keep::Released,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Released<S> {
     /// The receipt of the release.
     pub fn receipt(&self) -> &[u8] {
-        &self.receipt
+        self.step.receipt()
     }
 
     /// Moves the keys out, once.
     pub fn take_keys(&mut self) -> Vec<DatasetKey> {
-        std::mem::take(&mut self.keys)
+        self.step.take_keys()
     }
 
     /// Asks the owner to let the result with the digest `result` leave; `gates` says what each gate decided.
@@ -207,15 +193,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Released<S> {
     /// # Errors
     /// [`ChannelError::Refused`] with all reasons; the connection's failures.
     pub async fn permit(mut self, result: Digest, gates: Vec<u8>, time_max: Duration) -> Result<Permit, ChannelError> {
-        let request = ToBroker::PermitRequest(PermitRequest { result, gates });
-        self.session.send("permit request", &request).await?;
-        match receive(&mut self.session, "permit", RELEASE_BYTES_MAX, time_max).await? {
-            FromBroker::Permit(permit) => {
-                self.session.close().await;
-                Ok(permit)
-            }
-            other => Err(unexpected("permit", &other)),
-        }
+        let (message, step) = self.step.ask(result, gates);
+        self.session.send("permit request", &message).await?;
+        let message: FromBroker = self.session.receive("permit", RELEASE_BYTES_MAX, time_max).await?;
+        let permit = step.permitted(message)?;
+        self.session.close().await;
+        Ok(permit)
     }
 
     /// Gives the run up.
@@ -225,23 +208,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Released<S> {
     pub async fn abandon(self, reason: AbandonReason) -> Result<(), ChannelError> {
         abandon(self.session, reason).await
     }
-}
-
-/// The next message; a refusal, which may come in any state, is an error.
-async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
-    session: &mut Session<S>,
-    expected: &'static str,
-    bytes_max: usize,
-    time_max: Duration,
-) -> Result<FromBroker, ChannelError> {
-    match session.receive(expected, bytes_max, time_max).await? {
-        FromBroker::Refused { reasons } => Err(ChannelError::Refused(reasons)),
-        message => Ok(message),
-    }
-}
-
-fn unexpected(expected: &'static str, message: &FromBroker) -> ChannelError {
-    ChannelError::Unexpected { expected, actual: message.name() }
 }
 
 async fn abandon<S: AsyncRead + AsyncWrite + Unpin>(

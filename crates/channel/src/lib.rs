@@ -18,6 +18,9 @@
 //! Each state is a type, each step takes the state before by value, and a step that fails drops the connection. Only
 //! [`broker_side::Claimed::admit`] leads to a state that can send a key, and it takes by value a verdict that names this
 //! session. Keys and permits leave with a [`casemate_ledger::DurableReceipt`] of this session, taken by value too.
+//!
+//! The steps themselves are in `protocol`, without a connection: [`keep_side`] and [`broker_side`] carry their messages, and an
+//! exhaustive model of the handshake tries attacks on them. [docs/handshake.md]
 
 #![forbid(unsafe_code)]
 
@@ -27,11 +30,14 @@ mod error;
 pub mod keep_side;
 pub mod mail;
 pub mod message;
+mod protocol;
 mod session;
 mod tls;
 
 pub use error::{CertificateFault, ChannelError};
 pub use session::{ACCEPT_S_MAX, EXPORTER_LABEL, HANDSHAKE_S_MAX, SEND_S_MAX};
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,6 @@
 use std::{io, sync::Arc, time::Duration};
 
 use casemate_cose::{Digest, PublicKey, SigningKey, decode, encode};
-use casemate_evidence::{Binding, Role};
 use minicbor::{Decode, Encode};
 use rustls::{CertificateError, CommonState, HandshakeKind, NamedGroup, ProtocolVersion, pki_types::ServerName};
 use tokio::{
@@ -22,6 +21,7 @@ use zeroize::Zeroizing;
 use crate::{
     CertificateFault, ChannelError, certificate,
     message::MESSAGE_BYTES_MAX,
+    protocol::Ends,
     tls::{self, Purpose, SERVER_NAME},
 };
 
@@ -38,9 +38,7 @@ pub const SEND_S_MAX: u64 = 60;
 #[derive(Debug)]
 pub(crate) struct Session<S> {
     stream: TlsStream<S>,
-    exporter: [u8; 32],
-    own: PublicKey,
-    peer: PublicKey,
+    ends: Ends,
     purpose: Purpose,
 }
 
@@ -81,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             TlsStream::Server(stream) => stream.get_ref().1.export_keying_material([0; 32], label, None),
         };
         let exporter = exporter.map_err(ChannelError::Tls)?;
-        Ok(Self { stream, exporter, own, peer, purpose })
+        Ok(Self { stream, ends: Ends { exporter, own, peer }, purpose })
     }
 
     /// Sends one message of at most 16 MiB.
@@ -142,31 +140,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 }
 
 impl<S> Session<S> {
-    /// This end's key.
-    pub(crate) const fn own(&self) -> PublicKey {
-        self.own
+    /// What this end knows of the TLS session.
+    pub(crate) const fn ends(&self) -> Ends {
+        self.ends
     }
 
     /// The other end's key, whose private half took part in the handshake.
     pub(crate) const fn peer(&self) -> PublicKey {
-        self.peer
+        self.ends.peer
     }
 
     /// What the session is for, as both ends agreed.
     pub(crate) const fn purpose(&self) -> Purpose {
         self.purpose
-    }
-
-    /// What evidence made at this end must be bound to.
-    pub(crate) fn own_binding(&self, role: Role, nonce: [u8; 32], manifest: Digest) -> Binding {
-        let (own_key, peer_key) = (self.own.spki_digest(), self.peer.spki_digest());
-        Binding { role, nonce, manifest, exporter: self.exporter, own_key, peer_key }
-    }
-
-    /// What evidence made at the other end must be bound to: the same session, seen from there.
-    pub(crate) fn peer_binding(&self, role: Role, nonce: [u8; 32], manifest: Digest) -> Binding {
-        let (own_key, peer_key) = (self.peer.spki_digest(), self.own.spki_digest());
-        Binding { role, nonce, manifest, exporter: self.exporter, own_key, peer_key }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::future::pending;
 
 use casemate_cose::CborError;
+use casemate_evidence::Role;
 use tokio::io::{DuplexStream, duplex};
 
 use super::*;
@@ -44,18 +45,21 @@ fn framed(message: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn both_ends_see_one_session() {
     let (keep, broker) = pair().await;
-    assert_eq!(keep.exporter, broker.exporter);
-    assert_eq!((keep.own, keep.peer), (broker.peer, broker.own));
-    assert_eq!((keep.own, keep.peer), (key(2).public(), key(1).public()));
+    assert_eq!(keep.ends.exporter, broker.ends.exporter);
+    assert_eq!((keep.ends.own, keep.ends.peer), (broker.ends.peer, broker.ends.own));
+    assert_eq!((keep.ends.own, keep.ends.peer), (key(2).public(), key(1).public()));
     let manifest = Digest::of(b"manifest");
-    assert_eq!(keep.own_binding(Role::Keep, [7; 32], manifest), broker.peer_binding(Role::Keep, [7; 32], manifest));
+    assert_eq!(
+        keep.ends.own_binding(Role::Keep, [7; 32], manifest),
+        broker.ends.peer_binding(Role::Keep, [7; 32], manifest)
+    );
 }
 
 #[tokio::test]
 async fn two_sessions_of_the_same_keys_differ() {
     let ((one, _far_one), (two, _far_two)) = (pair().await, pair().await);
-    assert_eq!((one.own, one.peer), (two.own, two.peer));
-    assert_ne!(one.exporter, two.exporter);
+    assert_eq!((one.ends.own, one.ends.peer), (two.ends.own, two.ends.peer));
+    assert_ne!(one.ends.exporter, two.ends.exporter);
 }
 
 #[tokio::test]

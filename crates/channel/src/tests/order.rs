@@ -41,7 +41,7 @@ async fn raw_keep(stream: DuplexStream) -> Session<DuplexStream> {
 async fn walk_broker(session: &mut Session<DuplexStream>, steps: usize) {
     let _: FromBroker = session.receive("challenge", 1 << 16, TIME).await.unwrap();
     if steps > 0 {
-        let binding = session.own_binding(casemate_evidence::Role::Keep, NONCE, Digest::of(MANIFEST));
+        let binding = session.ends().own_binding(casemate_evidence::Role::Keep, NONCE, Digest::of(MANIFEST));
         let evidence = Host.evidence(binding.report_data()).await.unwrap();
         let claim = Attest { evidence, manifest: MANIFEST.to_vec(), contract: CONTRACT.to_vec() };
         session.send("attest", &ToBroker::Attest(claim)).await.unwrap();
@@ -123,7 +123,7 @@ async fn claims_sent_ahead_of_the_challenge_gain_nothing() {
     let keep_end = async {
         let mut session = raw_keep(near).await;
         // It can't know the nonce yet; it guesses.
-        let binding = session.own_binding(casemate_evidence::Role::Keep, [0; 32], Digest::of(MANIFEST));
+        let binding = session.ends().own_binding(casemate_evidence::Role::Keep, [0; 32], Digest::of(MANIFEST));
         let evidence = Host.evidence(binding.report_data()).await.unwrap();
         let claim = Attest { evidence, manifest: MANIFEST.to_vec(), contract: CONTRACT.to_vec() };
         session.send("attest", &ToBroker::Attest(claim)).await.unwrap();
