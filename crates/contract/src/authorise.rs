@@ -132,6 +132,7 @@ pub fn authorise(
         contract: contract.digest(),
         isolation: keep.isolation,
         keep_key: run.keep_key,
+        language: computation.program.language(),
         lacks: keep.lacks.clone(),
         launcher: keep.launcher,
         program: keep.program,
@@ -217,9 +218,10 @@ fn check_measured(
             actual: fields.isolation.to_string(),
         });
     }
-    let expected = computation.program.digest();
-    if keep.program != expected {
-        reasons.push(DenyReason::Program { expected, actual: keep.program });
+    match contract.contract().program_digest(computation) {
+        Some(expected) if expected == keep.program => {}
+        Some(expected) => reasons.push(DenyReason::Program { expected, actual: keep.program }),
+        None => reasons.push(DenyReason::UnknownComputation { actual: computation.name.clone() }),
     }
 }
 

@@ -9,16 +9,18 @@
 //! 4. Parties: no key serves twice, be it a party's, its broker's or its launcher's.
 //! 5. Datasets: the owner is a party with a broker; no identifier, version or file serves twice; the gate bites.
 //! 6. Computations: names resolve; what is read exists; entities are read, so that they can be counted; recipients can
-//!    receive; runners have a launcher where an isolation needs one.
+//!    receive; runners have a launcher where an isolation needs one; no sealed program is read as data.
+//! 7. Wasm programs: [`crate::program::check`].
 
 use std::collections::BTreeMap;
 
 use casemate_cose::{Digest, PublicKey};
 
 use crate::{
-    contract::{Body, Computation, Content, Dataset, Party, Program, Study},
+    contract::{Body, Computation, Content, Dataset, Party, Study},
     name::{DatasetId, VersionId},
     problem::{Path, Problem},
+    program::{Program, check::check_wasm},
 };
 
 /// The text that starts every contract's bytes.
@@ -72,7 +74,9 @@ pub(crate) fn check(body: &Body) -> Vec<Finding> {
     findings.count(&Path::of(&["computations"]), &body.computations, 1, COMPUTATIONS_MAX, |computation| {
         computation.name.as_str().to_owned()
     });
-    let reads = body.computations.iter().map(|computation| computation.reads.len()).sum();
+    let opened =
+        |computation: &Computation| computation.reads.len() + usize::from(computation.program.sealed().is_some());
+    let reads = body.computations.iter().map(opened).sum();
     if reads > READS_MAX {
         findings.add(Path::of(&["computations"]), Problem::TooMany { actual: reads, max: READS_MAX });
     }
@@ -82,19 +86,19 @@ pub(crate) fn check(body: &Body) -> Vec<Finding> {
     findings.0
 }
 
-struct Findings(Vec<Finding>);
+pub(crate) struct Findings(Vec<Finding>);
 
 impl Findings {
-    fn add(&mut self, path: Path, problem: Problem) {
+    pub(crate) fn add(&mut self, path: Path, problem: Problem) {
         self.0.push(Finding { path, because: None, problem });
     }
 
-    fn add_because(&mut self, path: Path, because: Path, problem: Problem) {
+    pub(crate) fn add_because(&mut self, path: Path, because: Path, problem: Problem) {
         self.0.push(Finding { path, because: Some(because), problem });
     }
 
     /// Rules 1 and 2 for one set.
-    fn count<T>(&mut self, path: &Path, set: &[T], min: usize, max: usize, key: impl Fn(&T) -> String) {
+    pub(crate) fn count<T>(&mut self, path: &Path, set: &[T], min: usize, max: usize, key: impl Fn(&T) -> String) {
         let actual = set.len();
         if actual < min {
             self.add(path.clone(), Problem::Empty);
@@ -270,6 +274,9 @@ fn check_computation(body: &Body, computation: &Computation, findings: &mut Find
         }
     }
     check_reads(body, computation, &path.then("reads"), findings);
+    if let Program::Wasm(program) = &computation.program {
+        check_wasm(body, computation, program, &path, findings);
+    }
 }
 
 fn check_reads(body: &Body, computation: &Computation, path: &Path, findings: &mut Findings) {
@@ -284,12 +291,14 @@ fn check_reads(body: &Body, computation: &Computation, path: &Path, findings: &m
             continue;
         };
         let Content::Table { entity, columns } = &dataset.content else {
-            let Program::Sql { .. } = computation.program;
-            findings.add_because(
-                path,
-                dataset_path.then("format"),
-                Problem::SqlReadsBlob { name: read.dataset.clone() },
-            );
+            let program_of = body.computations.iter().find(|other| other.program.sealed() == Some(&read.dataset));
+            let problem = match program_of {
+                Some(Computation { name, .. }) => {
+                    Problem::ProgramReadAsData { name: read.dataset.clone(), computation: name.clone() }
+                }
+                None => Problem::SqlReadsBlob { name: read.dataset.clone() },
+            };
+            findings.add_because(path, dataset_path.then("format"), problem);
             continue;
         };
         findings.count(&path, &read.columns, 1, COLUMNS_MAX, |column| column.as_str().to_owned());

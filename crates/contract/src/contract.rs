@@ -9,9 +9,12 @@ use casemate_cose::{Digest, PublicKey, UnixTime};
 use casemate_evidence::{Isolation, Lack};
 use minicbor::{Decode, Encode};
 
-use crate::name::{
-    Address, ColumnName, ComputationName, DatasetId, DatasetName, PartyName, Prose, Recipient, Region, SqlText,
-    StudyId, VersionId,
+use crate::{
+    name::{
+        Address, ColumnName, ComputationName, DatasetId, DatasetName, PartyName, Prose, Recipient, Region, StudyId,
+        VersionId,
+    },
+    program::{Code, Program},
 };
 
 /// A contract that makes sense: every name in it resolves, every set is in order, nothing is missing.
@@ -264,6 +267,8 @@ pub struct Gate {
 pub enum GateRule {
     /// Only aggregates leave, never a row as it is stored.
     AggregateOnly,
+    /// A program that every signer trusts wrote what leaves; no gate read it.
+    FreeForm,
     /// At most so many bytes.
     MaxBytes(u64),
     /// At most so many rows.
@@ -276,6 +281,7 @@ impl fmt::Display for GateRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AggregateOnly => f.write_str("aggregates only"),
+            Self::FreeForm => f.write_str("free-form output of a program that every signer trusts"),
             Self::MaxBytes(max) => write!(f, "at most {max} bytes"),
             Self::MaxRows(max) => write!(f, "at most {max} rows"),
             Self::MinEntities(min) => write!(f, "at least {min} distinct entities behind every row"),
@@ -284,7 +290,16 @@ impl fmt::Display for GateRule {
 }
 
 impl Gate {
-    /// The rules of the gate, each of which a permit asks for.
+    /// The rules of the gate that the output of `program` has to pass, each of which a permit asks for.
+    #[must_use]
+    pub fn rules_for(&self, program: &Program) -> Vec<GateRule> {
+        match program {
+            Program::Sql { .. } => self.rules().to_vec(),
+            Program::Wasm(_) => vec![GateRule::FreeForm, GateRule::MaxBytes(self.max_bytes)],
+        }
+    }
+
+    /// The rules of the gate for a query's output.
     #[must_use]
     pub const fn rules(&self) -> [GateRule; 4] {
         [
@@ -312,37 +327,9 @@ pub struct Computation {
     /// Who gets the result, ascending.
     #[n(3)]
     pub recipients: Vec<PartyName>,
-    /// The view: only these columns exist for the program; ascending by dataset.
+    /// The view: only these columns exist for the program; ascending by dataset. A sealed program is not among them.
     #[n(4)]
     pub reads: Vec<Read>,
-}
-
-/// A program. More kinds follow (`wasm`, by the component's digest).
-#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
-pub enum Program {
-    /// One SQL query.
-    #[n(0)]
-    Sql {
-        /// Its text.
-        #[n(0)]
-        text: SqlText,
-    },
-}
-
-impl Program {
-    /// The bytes that the launcher hands to the keep.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Sql { text } => text.as_str().as_bytes(),
-        }
-    }
-
-    /// The digest that the manifest carries and the launcher measures: SHA-256 of [`bytes`](Self::bytes).
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        Digest::of(self.bytes())
-    }
 }
 
 /// The columns of one dataset that a computation sees.
@@ -352,7 +339,7 @@ pub struct Read {
     /// The dataset.
     #[n(0)]
     pub dataset: DatasetName,
-    /// Its columns that exist for the program, ascending; none where the dataset is a blob.
+    /// Its columns that exist for the program, ascending.
     #[n(1)]
     pub columns: Vec<ColumnName>,
 }
@@ -406,15 +393,31 @@ impl Contract {
         self.computations().iter().find(|computation| computation.name.as_str() == name)
     }
 
-    /// The datasets that `computation` reads with the columns that it sees, ascending by dataset.
+    /// The datasets that a keep opens for `computation`, with the columns that it sees, ascending by dataset. A sealed
+    /// program is one of them, without columns: its owner's broker decides, releases and permits as every other.
     pub fn reads<'a>(&'a self, computation: &'a Computation) -> impl Iterator<Item = (&'a Dataset, &'a [ColumnName])> {
-        computation
-            .reads
-            .iter()
-            .filter_map(|read| Some((self.dataset(read.dataset.as_str())?, read.columns.as_slice())))
+        let none: &'a [ColumnName] = &[];
+        let mut opened: Vec<_> =
+            computation.reads.iter().map(|read| (&read.dataset, read.columns.as_slice())).collect();
+        opened.extend(computation.program.sealed().map(|dataset| (dataset, none)));
+        opened.sort_by_key(|(dataset, _)| *dataset);
+        opened.into_iter().filter_map(|(dataset, columns)| Some((self.dataset(dataset.as_str())?, columns)))
     }
 
-    /// The owners of what `computation` reads, ascending: whose brokers decide on its runs.
+    /// The digest of the program of `computation`, which the manifest carries and evidence names: SHA-256 of the SQL text, of
+    /// an open program's bytes, or of the sealed file. None where `computation` is another contract's.
+    #[must_use]
+    pub fn program_digest(&self, computation: &Computation) -> Option<Digest> {
+        match &computation.program {
+            Program::Sql { text } => Some(Digest::of(text.as_str().as_bytes())),
+            Program::Wasm(program) => match &program.code {
+                Code::Open { digest } => Some(*digest),
+                Code::Sealed { dataset } => self.dataset(dataset.as_str()).map(|dataset| dataset.digest),
+            },
+        }
+    }
+
+    /// The owners of what a keep opens for `computation`, ascending: whose brokers decide on its runs.
     #[must_use]
     pub fn owners(&self, computation: &Computation) -> Vec<&Party> {
         let reads_of = |party: &Party| self.reads(computation).any(|(dataset, _)| dataset.owner == party.name);

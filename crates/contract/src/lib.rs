@@ -26,6 +26,7 @@ mod permit;
 mod place;
 mod policy;
 mod problem;
+mod program;
 mod read;
 mod result;
 mod show;
@@ -42,7 +43,7 @@ pub use check::{
 };
 pub use compiled::{CONTRACT_BYTES_MAX, Compiled};
 pub use contract::{
-    Broker, Column, ColumnType, Computation, Content, Contract, Dataset, Gate, GateRule, Party, Program, Read, Study,
+    Broker, Column, ColumnType, Computation, Content, Contract, Dataset, Gate, GateRule, Party, Read, Study,
 };
 pub use deny::DenyReason;
 pub use manifest::{
@@ -50,15 +51,23 @@ pub use manifest::{
     ManifestRecipient, Variable,
 };
 pub use name::{
-    ADDRESS_BYTES_MAX, Address, COLUMN_BYTES_MAX, ColumnName, ComputationName, DatasetId, DatasetName, NAME_BYTES_MAX,
-    NameError, PROSE_BYTES_MAX, PartyName, Prose, Recipient, Region, RunId, SQL_BYTES_MAX, SqlText, StudyId, VersionId,
+    ADDRESS_BYTES_MAX, ARGUMENT_BYTES_MAX, Address, Argument, COLUMN_BYTES_MAX, ColumnName, ComputationName, DatasetId,
+    DatasetName, FILE_NAME_BYTES_MAX, FileName, NAME_BYTES_MAX, NameError, PROSE_BYTES_MAX, PartyName, Prose,
+    Recipient, Region, RunId, SQL_BYTES_MAX, SqlText, StudyId, Target, VersionId, WasmtimeVersion,
 };
 pub use peers::{AllDecided, PEER_CLOCK_MAX_S, check_peers};
 pub use permit::{Permit, PermitDecision, PermitRequest, RunRecord, authorise_permit};
 pub use policy::CEDAR_SCHEMA;
 pub use problem::{CompiledError, ContractError, ContractErrors, Path, Problem};
+pub use program::{
+    Artifact, Code, FREE_FORM, InputFormat, OutputContent, Program, WasmInput, WasmLimits, WasmOutput, WasmProgram,
+    check::{
+        ARGUMENTS_BYTES_MAX, ARGUMENTS_MAX, CLOCK_ROUNDS_S_MAX, INPUTS_MAX, OUTPUTS_MAX, SEED_MAX, WASM_MEMORY_MIB_MAX,
+        WASM_SECONDS_MAX,
+    },
+};
 pub use read::TOML_BYTES_MAX;
-pub use result::{RESULT_BYTES_MAX, ResultBody};
+pub use result::{Output, OutputError, OutputFile, RESULT_BYTES_MAX, ResultBody};
 pub use signed::{FullySigned, SIGNED_CONTRACT_BYTES_MAX, SignatureError, SignedContract};
 pub use statement::{
     ChallengeStatement, DecisionStatement, GateOutcome, PermitStatement, STATEMENT_BYTES_MAX, StatementError,

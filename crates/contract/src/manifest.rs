@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::{
     deny::DenyReason,
     name::{ColumnName, ComputationName, DatasetId, DatasetName, PartyName, Recipient, RunId, StudyId, VersionId},
+    program::{Program, WasmLimits},
     signed::FullySigned,
 };
 
@@ -50,7 +51,7 @@ pub struct ManifestFields {
     /// The computation that is run.
     #[n(5)]
     pub computation: ComputationName,
-    /// The digest of its program.
+    /// The digest of its program, sealed where the program is: [`Contract::program_digest`](crate::Contract::program_digest).
     #[n(6)]
     pub program: Digest,
     /// The run's identifier, drawn at random by the runner.
@@ -71,10 +72,10 @@ pub struct ManifestFields {
     /// What the keep may use up.
     #[n(12)]
     pub limits: Limits,
-    /// The program's arguments: none for SQL.
+    /// The program's arguments after its name: none for SQL.
     #[n(13)]
     pub arguments: Vec<String>,
-    /// The program's environment: empty for SQL.
+    /// The program's environment: empty for SQL and for Wasm.
     #[n(14)]
     pub environment: Vec<Variable>,
 }
@@ -142,6 +143,20 @@ pub struct Limits {
 impl Limits {
     /// The limits of every SQL computation: 8 GiB, two hours of processor time, one hour.
     pub const SQL: Self = Self { memory_bytes: 8 << 30, cpu_s: 7200, wall_s: 3600 };
+
+    /// The limits of a computation: those of SQL, which also makes a Wasm program's inputs, and on top what the contract
+    /// gives the program itself.
+    #[must_use]
+    pub fn of(program: &Program) -> Self {
+        let Some(WasmLimits { memory_mib, seconds }) = program.wasm().map(|program| program.limits) else {
+            return Self::SQL;
+        };
+        Self {
+            memory_bytes: Self::SQL.memory_bytes.saturating_add(memory_mib.saturating_mul(1 << 20)),
+            cpu_s: Self::SQL.cpu_s.saturating_add(seconds),
+            wall_s: Self::SQL.wall_s.saturating_add(seconds),
+        }
+    }
 }
 
 /// One variable of a program's environment.
@@ -212,6 +227,10 @@ impl Manifest {
         if !study.isolations.contains(&isolation) {
             return Err(ManifestError::Isolation { actual: isolation });
         }
+        let program = contract
+            .program_digest(computation)
+            .ok_or_else(|| ManifestError::UnknownComputation(computation.name.clone()))?;
+        let arguments = computation.program.wasm().map(|program| program.arguments.as_slice()).unwrap_or_default();
         let brokers = contract.owners(computation).into_iter().filter_map(|owner| {
             let broker = owner.broker.as_ref()?;
             Some(ManifestBroker { owner: owner.name.clone(), key: broker.key.spki_digest() })
@@ -234,14 +253,14 @@ impl Manifest {
             study: study.id.clone(),
             sequence: study.sequence,
             computation: computation.name.clone(),
-            program: computation.program.digest(),
+            program,
             run,
             runner: runner.clone(),
             brokers: brokers.collect(),
             datasets: datasets.collect(),
             recipients: recipients.collect(),
-            limits: Limits::SQL,
-            arguments: Vec::new(),
+            limits: Limits::of(&computation.program),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
             environment: Vec::new(),
         }))
     }

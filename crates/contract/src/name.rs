@@ -18,6 +18,10 @@ pub const ADDRESS_BYTES_MAX: usize = 300;
 pub const PROSE_BYTES_MAX: usize = 4 << 10;
 /// The longest SQL text: 64 KiB.
 pub const SQL_BYTES_MAX: usize = 64 << 10;
+/// The longest argument of a program: 4 KiB.
+pub const ARGUMENT_BYTES_MAX: usize = 4 << 10;
+/// The longest name of a file: 64 bytes.
+pub const FILE_NAME_BYTES_MAX: usize = 64;
 /// An age X25519 recipient [age v1]: `age1` and 58 Bech32 characters.
 const RECIPIENT_BYTES: usize = 62;
 
@@ -136,6 +140,22 @@ text_type!(
     /// The text of an SQL query.
     SqlText, is_sql, "1 to 65536 bytes of SQL, without control characters other than line breaks and tabs"
 );
+text_type!(
+    /// One argument of a program.
+    Argument, is_argument, "an argument: up to 4096 bytes of printable text on one line"
+);
+text_type!(
+    /// The name of a file that a program reads or writes, without a folder. Lower-case, so that no two differ by case alone.
+    FileName, is_file_name, "a file name: a lower-case letter or digit, then up to 63 lower-case letters, digits or `_-.`, no `.` last"
+);
+text_type!(
+    /// A version of Wasmtime: `48.0.8`.
+    WasmtimeVersion, is_version, "a version of Wasmtime: three numbers with points, like `48.0.8`"
+);
+text_type!(
+    /// What code was compiled for: `x86_64-unknown-linux-gnu`.
+    Target, is_target, "a compiler target: 1 to 64 lower-case letters, digits, `_` or `-`, like `x86_64-unknown-linux-gnu`"
+);
 
 fn refuse(text: &str, expected: &'static str) -> NameError {
     let shown = text.chars().map(|c| if is_shown(c) || c == ' ' { c } else { '\u{fffd}' }).take(80).collect();
@@ -180,6 +200,28 @@ fn is_sql(text: &str) -> bool {
     (1..=SQL_BYTES_MAX).contains(&text.len())
         && !text.trim().is_empty()
         && text.chars().all(|c| is_shown(c) || matches!(c, ' ' | '\n' | '\t'))
+}
+
+fn is_argument(text: &str) -> bool {
+    text.len() <= ARGUMENT_BYTES_MAX && text.chars().all(|c| is_shown(c) || c == ' ')
+}
+
+fn is_file_name(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    text.len() <= FILE_NAME_BYTES_MAX
+        && text.bytes().next().is_some_and(is_plain)
+        && !text.ends_with('.')
+        && text.bytes().all(|b| is_plain(b) || matches!(b, b'_' | b'-' | b'.'))
+}
+
+fn is_version(text: &str) -> bool {
+    let is_number = |part: &str| part.parse::<u32>().is_ok_and(|number| number.to_string() == part);
+    text.split('.').count() == 3 && text.split('.').all(is_number)
+}
+
+fn is_target(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
 }
 
 /// A character that a reader sees where it stands: no control character, no other space, none of the invisible or
@@ -312,6 +354,53 @@ mod tests {
         for name in ["mean radius", "Größe (cm)", "HH_ID", "a.b", "年龄"] {
             assert!(name.parse::<ColumnName>().is_ok(), "{name}");
         }
+    }
+
+    #[test]
+    fn file_names_lead_nowhere_else() {
+        for crime in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "/a",
+            "a\\b",
+            "a\0",
+            "a\0.csv",
+            ".a",
+            "-a",
+            "a.",
+            "A.csv",
+            "a b",
+            "a\n",
+            "ä",
+            "a:b",
+            "a*",
+            "~a",
+            "a\u{202e}b",
+            &"a".repeat(65),
+        ] {
+            assert!(crime.parse::<FileName>().is_err(), "{crime:?}");
+        }
+        for name in ["a", "model.csv", "a..b", "3-fold_auc.txt", &"a".repeat(64)] {
+            assert!(name.parse::<FileName>().is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn arguments_versions_and_targets_refuse_each_crime() {
+        for crime in ["a\0", "a\nb", "\x1b[2J", "a\u{202e}b", "\u{200b}", "a\tb", &"a".repeat(4097)] {
+            assert!(crime.parse::<Argument>().is_err(), "{crime:?}");
+        }
+        assert!("--name=Größe 3".parse::<Argument>().is_ok() && "".parse::<Argument>().is_ok());
+        for crime in ["", "48", "48.0", "48.0.8.1", "48.0.08", "48.0.+8", "48.0.x", " 48.0.8", "48.0.8-rc"] {
+            assert!(crime.parse::<WasmtimeVersion>().is_err(), "{crime:?}");
+        }
+        for crime in ["", "X86", "a b", "a/b", &"a".repeat(65)] {
+            assert!(crime.parse::<Target>().is_err(), "{crime:?}");
+        }
+        assert!("48.0.8".parse::<WasmtimeVersion>().is_ok() && "x86_64-unknown-linux-gnu".parse::<Target>().is_ok());
     }
 
     #[test]

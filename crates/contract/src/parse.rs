@@ -4,24 +4,23 @@ use casemate_cose::{Digest, PublicKey, UnixTime};
 
 use crate::{
     check::{FORMAT, check},
-    contract::{
-        Body, Broker, Column, ColumnType, Computation, Content, Contract, Dataset, Gate, Party, Program, Read, Study,
-    },
+    contract::{Body, Broker, Column, ColumnType, Computation, Content, Contract, Dataset, Gate, Party, Read, Study},
     name::{
         Address, ColumnName, ComputationName, DatasetId, DatasetName, PartyName, Prose, Recipient, Region, SqlText,
         StudyId, VersionId,
     },
     policy,
     problem::{ContractErrors, Path, Problem},
+    program::{Program, parse::read_wasm},
     read::{Reader, Table},
 };
 
 const KEY: &str = "`ed25519:` and 64 lower-case hex digits";
-const DIGEST: &str = "`sha256:` and 64 lower-case hex digits";
+pub(crate) const DIGEST: &str = "`sha256:` and 64 lower-case hex digits";
 const ISOLATION: &str = "one of `process`, `vm`, `snp`, `tdx`, `sgx`, `cca`, `nitro`";
 const LACK: &str = "a lack that `casemate doctor` names, like `secret-plaintext`";
 const FORMATS: &str = "`parquet` or `age`";
-const COLUMN_TYPE: &str = "one of `boolean`, `date32`, `float64`, `int64`, `timestamp`, `utf8`";
+pub(crate) const COLUMN_TYPE: &str = "one of `boolean`, `date32`, `float64`, `int64`, `timestamp`, `utf8`";
 
 impl Contract {
     /// Reads a contract from TOML, as of the time `at`.
@@ -180,12 +179,19 @@ fn read_gate(reader: &mut Reader, table: &Table) -> Gate {
     }
 }
 
+/// The keys that computations of every language have.
+pub(crate) const COMPUTATION_KEYS: [&str; 3] = ["runners", "recipients", "reads"];
+
 fn read_computation(reader: &mut Reader, name: ComputationName, table: &Table) -> Computation {
-    reader.only(table, &["sql", "runners", "recipients", "reads"]);
-    let text: SqlText = reader.text(table, "sql", SqlText::EXPECTED).unwrap_or_else(|| placeholder("x"));
+    let program = if table.entries.contains_key("wasm") {
+        Program::Wasm(read_wasm(reader, table))
+    } else {
+        reader.only(table, &[["sql"].as_slice(), &COMPUTATION_KEYS].concat());
+        Program::Sql { text: reader.text(table, "sql", SqlText::EXPECTED).unwrap_or_else(|| placeholder("x")) }
+    };
     Computation {
         name,
-        program: Program::Sql { text },
+        program,
         runners: reader.set(table, "runners", PartyName::EXPECTED),
         recipients: reader.set(table, "recipients", PartyName::EXPECTED),
         reads: read_reads(reader, table),
@@ -230,8 +236,8 @@ impl std::str::FromStr for ColumnType {
     }
 }
 
-/// Stands where a value could not be read. Never leaves this module: a problem was recorded with it.
-fn placeholder<T: std::str::FromStr>(valid: &str) -> T {
+/// Stands where a value could not be read. Never leaves the parser: a problem was recorded with it.
+pub(crate) fn placeholder<T: std::str::FromStr>(valid: &str) -> T {
     match valid.parse() {
         Ok(value) => value,
         Err(_) => unreachable!("`{valid}` is a valid placeholder"),

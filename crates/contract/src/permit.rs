@@ -12,7 +12,7 @@ use casemate_cose::{Digest, UnixTime};
 
 use crate::{
     authorise::{Allow, Standing, check_policies, check_revoked, check_standing},
-    contract::{Computation, Contract, Dataset},
+    contract::{Computation, Contract},
     deny::DenyReason,
     name::{DatasetName, PartyName},
     policy::Action,
@@ -120,12 +120,9 @@ fn check_gates(
         reasons.push(DenyReason::GateFailed { dataset, gate });
     }
     for (dataset, _) in contract.reads(computation).filter(|(dataset, _)| dataset.owner == *owner) {
-        let missing = rules(dataset)
+        let wanted = dataset.gate.rules_for(&computation.program).into_iter().map(|rule| rule.to_string());
+        let missing = wanted
             .filter(|rule| !outcomes.iter().any(|outcome| outcome.dataset == dataset.name && outcome.gate == *rule));
         reasons.extend(missing.map(|gate| DenyReason::GateMissing { dataset: dataset.name.clone(), gate }));
     }
-}
-
-fn rules(dataset: &Dataset) -> impl Iterator<Item = String> {
-    dataset.gate.rules().into_iter().map(|rule| rule.to_string())
 }

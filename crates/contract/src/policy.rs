@@ -52,6 +52,8 @@ pub(crate) struct Facts {
     pub(crate) contract: Digest,
     pub(crate) isolation: Isolation,
     pub(crate) keep_key: Digest,
+    /// `sql` or `wasm`.
+    pub(crate) language: &'static str,
     pub(crate) lacks: Vec<Lack>,
     pub(crate) launcher: PublicKey,
     pub(crate) program: Digest,
@@ -163,6 +165,7 @@ permit (
 when {{
   context.contract == "{digest}" &&
   context.computation == "{computation}" &&
+  context.language == "{language}" &&
   [{runners}].contains(context.runner) &&
   {launcher} &&
   context.now < {expires} &&
@@ -179,7 +182,9 @@ when {{
         launcher = vouched(contract, computation),
         expires = study.expires.0,
         isolations = quoted(&study.isolations),
-        program = computation.program.digest(),
+        language = computation.program.language(),
+        // No program has no digest; where a computation is not this contract's, nothing is allowed.
+        program = contract.program_digest(computation).map_or_else(String::new, |digest| digest.to_string()),
         owner = dataset.owner,
         version = dataset.version,
     );
@@ -227,6 +232,7 @@ fn ask(
     let context = Context::from_pairs([
         ("computation".to_owned(), string(&facts.computation)),
         ("contract".to_owned(), string(&facts.contract)),
+        ("language".to_owned(), string(&facts.language)),
         ("now".to_owned(), RestrictedExpression::new_long(now)),
         ("runner".to_owned(), RestrictedExpression::new_entity_uid(runner.clone())),
     ])
@@ -300,6 +306,7 @@ mod tests {
             contract: Digest::of(b"contract"),
             isolation: Isolation::Process,
             keep_key: Digest::of(b"keep"),
+            language: "sql",
             lacks: vec![Lack::SecretPlaintext],
             launcher: PublicKey::from_bytes([3; 32]),
             program: Digest::of(b"program"),

@@ -6,7 +6,7 @@ use casemate_cose::{CborError, UnixTime};
 use casemate_evidence::Isolation;
 use thiserror::Error;
 
-use crate::name::{ColumnName, DatasetName, PartyName, Region};
+use crate::name::{ColumnName, ComputationName, DatasetName, FileName, PartyName, Region};
 
 /// The way to a field: `datasets.measurements.gate.max_rows`.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -93,6 +93,12 @@ pub enum CompiledError {
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum Problem {
+    /// Compiled code beside a sealed program, which it would give away.
+    #[error("an artifact would show the code that `{dataset}` seals")]
+    ArtifactOfSealed {
+        /// The sealed program.
+        dataset: DatasetName,
+    },
     /// A value that its field can't hold.
     #[error("`{text}` is not {expected}")]
     BadValue {
@@ -123,6 +129,17 @@ pub enum Problem {
         /// The time of the check.
         now: UnixTime,
     },
+    /// A Wasm program of which the contract does not say that its code is trusted.
+    #[error(
+        "no gate reads what a Wasm program writes, and the contract does not say that every signer trusts its code"
+    )]
+    FreeFormUnsaid,
+    /// An input whose name says no format.
+    #[error("the name of the input `{name}` ends neither in `.csv` nor in `.arrow`")]
+    InputFormat {
+        /// The input.
+        name: FileName,
+    },
     /// A field that must be there.
     #[error("`{key}` is missing")]
     Missing {
@@ -132,6 +149,16 @@ pub enum Problem {
     /// A set in CBOR that is not ascending.
     #[error("not in ascending order")]
     OutOfOrder,
+    /// A program that could write more than a gate lets out.
+    #[error("{actual} bytes of output, where the gate of `{dataset}` lets out {max}")]
+    OutputAboveGate {
+        /// What was given.
+        actual: u64,
+        /// The dataset with the smallest gate.
+        dataset: DatasetName,
+        /// What its gate accepts.
+        max: u64,
+    },
     /// An owner that nobody could ask for a key.
     #[error("`{owner}` owns `{dataset}` but has no broker")]
     OwnerWithoutBroker {
@@ -147,6 +174,20 @@ pub enum Problem {
         owner: PartyName,
         /// What Cedar says.
         why: String,
+    },
+    /// A program sealed as a table.
+    #[error("`{name}` is a table, and no program")]
+    ProgramIsTable {
+        /// The dataset.
+        name: DatasetName,
+    },
+    /// A sealed program that some computation would read as data.
+    #[error("`{name}` is the sealed program of `{computation}`, and nobody's data")]
+    ProgramReadAsData {
+        /// The dataset.
+        name: DatasetName,
+        /// A computation whose program it is.
+        computation: ComputationName,
     },
     /// A recipient that nothing can be encrypted to.
     #[error("`{party}` is to receive results but has no `recipient`")]
@@ -277,6 +318,7 @@ impl Problem {
     #[must_use]
     pub fn help(&self) -> String {
         match self {
+            Self::ArtifactOfSealed { .. } => "leave `artifact` away: the keep compiles a sealed program itself".into(),
             Self::BadValue { .. } => "write it as said, or look for a typing error".into(),
             Self::DuplicateKey => "give one of the two another name, or remove it".into(),
             Self::Empty => "name at least one".into(),
@@ -286,12 +328,22 @@ impl Problem {
             Self::Expired { .. } => {
                 "set `expires` to a later time; if the contract is signed, write its successor".into()
             }
+            Self::FreeFormUnsaid => {
+                "read the program's source or trust who wrote it, then write `free_form = true`; receipts repeat it"
+                    .into()
+            }
+            Self::InputFormat { .. } => "name it `….csv`, or `….arrow` for an Arrow IPC stream".into(),
             Self::Missing { key } => format!("add `{key} = …`"),
             Self::OutOfOrder => "the bytes were not made by `casemate contract`; ask for the contract again".into(),
+            Self::OutputAboveGate { max, .. } => format!("write `max_output_bytes` of at most {max}"),
             Self::OwnerWithoutBroker { owner, .. } => {
                 format!("add `broker = {{ key = \"ed25519:…\", address = \"host:port\" }}` to `parties.{owner}`")
             }
             Self::Policy { .. } => "this is a defect of Casemate; please report it with the contract".into(),
+            Self::ProgramIsTable { .. } => {
+                "seal the program's file with `casemate dataset seal`, which gives it the format `age`".into()
+            }
+            Self::ProgramReadAsData { .. } => "remove it from `reads`; `wasm = { dataset = … }` says all".into(),
             Self::RecipientWithoutKey { party } => {
                 format!("add `recipient = \"age1…\"` to `parties.{party}`; `casemate init` printed it")
             }

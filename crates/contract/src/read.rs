@@ -238,6 +238,31 @@ impl Reader {
         set
     }
 
+    /// `value` as a list of texts that are `T`s, in the order of the text.
+    pub(crate) fn as_list<T: FromStr>(&mut self, path: Path, value: &DeValue, expected: &str) -> Vec<T> {
+        let DeValue::Array(items) = value else {
+            self.broke(path, wrong_type(value, "a list"));
+            return Vec::new();
+        };
+        let mut list = Vec::new();
+        for (place, item) in items.iter().enumerate() {
+            let item_path = path.then(&place.to_string());
+            self.mark(item_path.clone(), item.span());
+            list.extend(self.as_text(item_path, item.get_ref(), expected));
+        }
+        list
+    }
+
+    /// The `true` or `false` at `key`, if it is there.
+    pub(crate) fn flag(&mut self, table: &Table, key: &str) -> Option<bool> {
+        let value = self.optional(table, key)?;
+        let flag = value.as_bool();
+        if flag.is_none() {
+            self.broke(table.path.then(key), wrong_type(value, "`true` or `false`"));
+        }
+        flag
+    }
+
     /// The whole number at `key`.
     pub(crate) fn number(&mut self, table: &Table, key: &str) -> Option<u64> {
         let value = self.required(table, key)?;

@@ -5,7 +5,11 @@ use std::fmt::{Display, Write};
 
 use crate::{
     compiled::Compiled,
-    contract::{Computation, Content, Contract, Dataset, Party, Program, Study},
+    contract::{Computation, Content, Contract, Dataset, Party, Study},
+    program::{
+        Program,
+        show::{show_wasm, toml_files, toml_wasm},
+    },
 };
 
 impl Compiled {
@@ -49,15 +53,15 @@ impl Compiled {
 }
 
 #[derive(Default)]
-struct Page(String);
+pub(crate) struct Page(String);
 
 impl Page {
-    fn line(&mut self, line: impl Display) {
+    pub(crate) fn line(&mut self, line: impl Display) {
         let written = writeln!(self.0, "{line}");
         debug_assert!(written.is_ok(), "writing to a string can't fail");
     }
 
-    fn field(&mut self, name: &str, value: impl Display) {
+    pub(crate) fn field(&mut self, name: &str, value: impl Display) {
         let text = value.to_string();
         let mut lines = text.lines();
         self.line(format_args!("  {name:<14} {}", lines.next().unwrap_or_default()));
@@ -66,7 +70,7 @@ impl Page {
         }
     }
 
-    fn key(&mut self, name: &str, value: impl Display) {
+    pub(crate) fn key(&mut self, name: &str, value: impl Display) {
         self.line(format_args!("{name} = {value}"));
     }
 }
@@ -127,12 +131,14 @@ fn show_computation(page: &mut Page, contract: &Contract, computation: &Computat
     page.line(format_args!("\nComputation `{}`", computation.name));
     page.field("run by", comma(&computation.runners));
     page.field("result for", comma(&computation.recipients));
-    for (dataset, columns) in contract.reads(computation) {
-        page.field("reads", format_args!("{} of `{}`: {}", dataset.name, dataset.owner, comma(columns)));
+    for read in &computation.reads {
+        let owner = contract.dataset(read.dataset.as_str()).map(|dataset| dataset.owner.as_str()).unwrap_or_default();
+        page.field("reads", format_args!("{} of `{owner}`: {}", read.dataset, comma(&read.columns)));
     }
-    page.field("program", computation.program.digest());
+    page.field("program", contract.program_digest(computation).map_or_else(String::new, |digest| digest.to_string()));
     match &computation.program {
         Program::Sql { text } => page.field("SQL", text.as_str().trim_matches('\n')),
+        Program::Wasm(program) => show_wasm(page, contract, program),
     }
 }
 
@@ -201,9 +207,13 @@ fn toml_computation(page: &mut Page, computation: &Computation) {
     page.line(format_args!("\n[computations.{}]", computation.name));
     match &computation.program {
         Program::Sql { text } => page.key("sql", text_value(text.as_str())),
+        Program::Wasm(program) => toml_wasm(page, program),
     }
     page.key("runners", list(&computation.runners));
     page.key("recipients", list(&computation.recipients));
+    if let Program::Wasm(program) = &computation.program {
+        toml_files(page, computation.name.as_str(), program);
+    }
     page.line(format_args!("\n[computations.{}.reads]", computation.name));
     for read in &computation.reads {
         page.key(read.dataset.as_str(), list(&read.columns));

@@ -260,7 +260,11 @@ fn pick<'a>(tables: &[Table<'a>], kinds: &[ColumnType], max: usize) -> Vec<(usiz
 
 fn computation(text: &mut String, runner: &PartyCard, tables: &[Table], sql: &str) {
     put(text, "\n[computations.example]");
-    put(text, "# One query. Only aggregates leave, and only of the columns under `reads`.");
+    put(
+        text,
+        "# One query. Only aggregates leave, and only of the columns under `reads`. In its place, a Wasm program, whose output",
+    );
+    put(text, "# no gate reads: `wasm = \"sha256:…\"`, `inputs`, `outputs` and more; see docs/formats/contract.md.");
     put(text, format_args!("sql = '''\n{sql}'''"));
     put(text, "# Who may run it, and who gets the result.");
     put(text, format_args!("runners = [\"{}\"]", runner.name));

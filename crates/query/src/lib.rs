@@ -17,6 +17,7 @@
 mod distinct;
 mod gate_check;
 mod gated;
+mod input;
 mod inspect;
 mod output;
 mod physical;
@@ -28,6 +29,7 @@ mod session;
 pub mod table;
 mod view;
 
+pub use input::{Form, Input, check_input, prepare_inputs};
 pub use output::{GateOutcome, Output, OutputError, to_csv, to_pretty};
 pub use refusal::{QueryRefusal, SealedFault};
 pub use run::{Explanation, Limits, check, run};

@@ -14,6 +14,7 @@ use datafusion::{
         physical_plan::{FileScanConfig, ParquetSource},
         source::DataSourceExec,
     },
+    logical_expr::Volatility,
     physical_expr::{
         PhysicalExpr, ScalarFunctionExpr,
         expressions::{
@@ -32,6 +33,7 @@ use datafusion::{
         projection::ProjectionExec,
         repartition::RepartitionExec,
         sorts::{sort::SortExec, sort_preserving_merge::SortPreservingMergeExec},
+        union::UnionExec,
     },
 };
 
@@ -43,7 +45,7 @@ use crate::{
 
 /// Judges the plan that will run. `minima` are the gates that the rewrite put in.
 pub(crate) fn inspect(plan: &Arc<dyn ExecutionPlan>, minima: &[Minimum]) -> Result<(), QueryRefusal> {
-    listed(plan)?;
+    GATED.check(plan)?;
     let missing = |why: &str| QueryRefusal::PhysicalGateMissing { why: why.to_owned() };
     let mut checks: Vec<&GateCheckExec> = Vec::new();
     collect(plan, &mut checks);
@@ -75,6 +77,15 @@ pub(crate) fn inspect(plan: &Arc<dyn ExecutionPlan>, minima: &[Minimum]) -> Resu
     }
 }
 
+/// Judges the plan of a program's view, which no gate sits on: listed nodes over sealed scans, pure functions.
+pub(crate) fn inspect_view(plan: &Arc<dyn ExecutionPlan>) -> Result<(), QueryRefusal> {
+    let rules = Rules {
+        node: |plan| is_listed_node(plan) || plan.is::<UnionExec>() || sealed_scan(plan).is_some(),
+        function: |call| call.fun().signature().volatility == Volatility::Immutable,
+    };
+    rules.check(plan)
+}
+
 /// Every node of type `T`, top down.
 fn collect<'a, T: ExecutionPlan>(plan: &'a Arc<dyn ExecutionPlan>, found: &mut Vec<&'a T>) {
     found.extend(plan.downcast_ref::<T>());
@@ -104,13 +115,56 @@ fn threshold(function: &dyn datafusion::logical_expr::AggregateUDFImpl) -> Optio
     (function as &dyn std::any::Any).downcast_ref::<AtLeastDistinct>().map(AtLeastDistinct::k)
 }
 
-fn listed(plan: &Arc<dyn ExecutionPlan>) -> Result<(), QueryRefusal> {
-    let refuse = |node: &str| QueryRefusal::PhysicalNotListed { node: node.to_owned() };
-    let is_listed = plan.is::<AggregateExec>()
+/// What may stand in a plan.
+#[derive(Clone, Copy)]
+struct Rules {
+    node: fn(&Arc<dyn ExecutionPlan>) -> bool,
+    function: fn(&ScalarFunctionExpr) -> bool,
+}
+
+/// Under a gate. Which function may stand where, the logical plan's inspection decided; here no other can have come in.
+const GATED: Rules = Rules {
+    node: |plan| {
+        let is_whole_scan = sealed_scan(plan).is_some_and(|config| config.limit.is_none());
+        is_listed_node(plan) || plan.is::<GateCheckExec>() || is_whole_scan
+    },
+    function: |call| ["coalesce", "date_part", "greatest", "least", "nullif"].contains(&call.name()),
+};
+
+impl Rules {
+    fn check(self, plan: &Arc<dyn ExecutionPlan>) -> Result<(), QueryRefusal> {
+        let refuse = |node: &str| QueryRefusal::PhysicalNotListed { node: node.to_owned() };
+        if !(self.node)(plan) {
+            return Err(refuse(plan.name()));
+        }
+        let mut unlisted = None;
+        let walked = plan.apply_expressions(&mut |expression| {
+            unlisted = unlisted.take().or_else(|| self.first_unlisted(expression));
+            Ok(TreeNodeRecursion::Continue)
+        });
+        if walked.is_err() {
+            return Err(refuse(plan.name()));
+        }
+        if let Some(expression) = unlisted {
+            return Err(refuse(&expression));
+        }
+        plan.children().into_iter().try_for_each(|child| self.check(child))
+    }
+
+    fn first_unlisted(self, expression: &Arc<dyn PhysicalExpr>) -> Option<String> {
+        let call = expression.downcast_ref::<ScalarFunctionExpr>();
+        if !is_listed_expression(expression) && !call.is_some_and(self.function) {
+            return Some(expression.to_string());
+        }
+        expression.children().into_iter().find_map(|child| self.first_unlisted(child))
+    }
+}
+
+fn is_listed_node(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.is::<AggregateExec>()
         || plan.is::<CoalescePartitionsExec>()
         || plan.is::<CooperativeExec>()
         || plan.is::<FilterExec>()
-        || plan.is::<GateCheckExec>()
         || plan.is::<GlobalLimitExec>()
         || plan.is::<HashJoinExec>()
         || plan.is::<LocalLimitExec>()
@@ -118,34 +172,17 @@ fn listed(plan: &Arc<dyn ExecutionPlan>) -> Result<(), QueryRefusal> {
         || plan.is::<RepartitionExec>()
         || plan.is::<SortExec>()
         || plan.is::<SortPreservingMergeExec>()
-        || is_sealed_scan(plan);
-    if !is_listed {
-        return Err(refuse(plan.name()));
-    }
-    let mut unlisted = None;
-    let walked = plan.apply_expressions(&mut |expression| {
-        unlisted = unlisted.take().or_else(|| first_unlisted(expression));
-        Ok(TreeNodeRecursion::Continue)
-    });
-    if walked.is_err() {
-        return Err(refuse(plan.name()));
-    }
-    if let Some(expression) = unlisted {
-        return Err(refuse(&expression));
-    }
-    plan.children().into_iter().try_for_each(listed)
 }
 
-fn is_sealed_scan(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    plan.downcast_ref::<DataSourceExec>().is_some_and(|scan| {
-        scan.downcast_to_file_source::<ParquetSource>().is_some_and(|(config, source): (&FileScanConfig, _)| {
-            config.limit.is_none() && source.parquet_file_reader_factory().is_some()
-        })
-    })
+/// The configuration of a scan whose bytes come from sealed files.
+fn sealed_scan(plan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
+    let scan = plan.downcast_ref::<DataSourceExec>()?;
+    let (config, source) = scan.downcast_to_file_source::<ParquetSource>()?;
+    source.parquet_file_reader_factory().is_some().then_some(config)
 }
 
-fn first_unlisted(expression: &Arc<dyn PhysicalExpr>) -> Option<String> {
-    let is_listed = expression.is::<BinaryExpr>()
+fn is_listed_expression(expression: &Arc<dyn PhysicalExpr>) -> bool {
+    expression.is::<BinaryExpr>()
         || expression.is::<CaseExpr>()
         || expression.is::<CastExpr>()
         || expression.is::<Column>()
@@ -157,16 +194,6 @@ fn first_unlisted(expression: &Arc<dyn PhysicalExpr>) -> Option<String> {
         || expression.is::<Literal>()
         || expression.is::<NegativeExpr>()
         || expression.is::<NotExpr>()
-        || expression.downcast_ref::<ScalarFunctionExpr>().is_some_and(|call| is_listed_function(call.name()));
-    if !is_listed {
-        return Some(expression.to_string());
-    }
-    expression.children().into_iter().find_map(first_unlisted)
-}
-
-/// Which function may stand where, the logical plan's inspection decided; here no other can have come in.
-fn is_listed_function(name: &str) -> bool {
-    ["coalesce", "date_part", "greatest", "least", "nullif"].contains(&name)
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub struct Limits {
 }
 
 /// What a query is planned with when it doesn't run.
-const PLANNING_LIMITS: Limits = Limits { memory_bytes: 1 << 20, threads: 2 };
+pub(crate) const PLANNING_LIMITS: Limits = Limits { memory_bytes: 1 << 20, threads: 2 };
 
 /// Judges a query against the view, without data.
 ///
@@ -119,7 +119,7 @@ async fn prepare(sql: &str, tables: &[(Table, Option<Opened>)], limits: Limits) 
     Ok(Prepared { state, gated, minima, physical })
 }
 
-fn validate<'a>(tables: impl Iterator<Item = &'a Table>) -> Result<(), Vec<QueryRefusal>> {
+pub(crate) fn validate<'a>(tables: impl Iterator<Item = &'a Table>) -> Result<(), Vec<QueryRefusal>> {
     let mut refusals = Vec::new();
     let mut names = BTreeSet::new();
     for table in tables {
@@ -132,7 +132,7 @@ fn validate<'a>(tables: impl Iterator<Item = &'a Table>) -> Result<(), Vec<Query
     if refusals.is_empty() { Ok(()) } else { Err(refusals) }
 }
 
-fn first(refusals: Vec<QueryRefusal>) -> QueryRefusal {
+pub(crate) fn first(refusals: Vec<QueryRefusal>) -> QueryRefusal {
     refusals.into_iter().next().unwrap_or(QueryRefusal::Execution)
 }
 
@@ -223,7 +223,7 @@ fn reads(plan: &LogicalPlan) -> Vec<(String, Vec<String>)> {
 }
 
 /// An error while data was read. Only Casemate's own refusals keep their text: any other may quote values.
-fn execution(error: &DataFusionError, limits: Limits) -> QueryRefusal {
+pub(crate) fn execution(error: &DataFusionError, limits: Limits) -> QueryRefusal {
     let root = error.find_root();
     match root {
         DataFusionError::External(source) => match source.downcast_ref::<QueryRefusal>() {
@@ -243,13 +243,13 @@ fn canonical_type(kind: &DataType) -> DataType {
     }
 }
 
-fn canonical_schema(schema: &Schema) -> SchemaRef {
+pub(crate) fn canonical_schema(schema: &Schema) -> SchemaRef {
     let fields: Vec<Field> =
         schema.fields().iter().map(|f| Field::new(f.name(), canonical_type(f.data_type()), f.is_nullable())).collect();
     Arc::new(Schema::new(fields))
 }
 
-fn canonical(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, QueryRefusal> {
+pub(crate) fn canonical(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, QueryRefusal> {
     let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| cast(column, field.data_type()));
     columns
         .collect::<Result<Vec<_>, _>>()

@@ -22,3 +22,7 @@ mod statement;
 mod study;
 #[cfg(test)]
 mod template;
+#[cfg(test)]
+mod wasm;
+#[cfg(test)]
+mod wasm_run;

@@ -238,7 +238,7 @@ const CRIMES: &[Crime] = &[
         "` ` is not 1 to 65536 bytes of SQL",
         "\" \"",
     ),
-    Crime("computation_of_another_kind", "sql = ", "wasm = ", "unknown key `wasm`", "wasm"),
+    Crime("computation_of_another_kind", "sql = ", "wasm = ", "is not `sha256:`", "\"\"\"SELECT"),
     Crime("not_toml", "[study]", "[study", "not TOML", ""),
 ];
 

@@ -1,8 +1,8 @@
 //! Signed statements: each of its kind, by its signer, as it was signed.
 
 use casemate_contract::{
-    Broker, BrokerRecord, CardError, ChallengeStatement, DecisionStatement, PartyCard, PermitDecision, PermitRequest,
-    PermitStatement, ResultBody, RunBundle, RunId, RunRecord, StatementError, authorise_permit,
+    Broker, BrokerRecord, CardError, ChallengeStatement, DecisionStatement, Output, PartyCard, PermitDecision,
+    PermitRequest, PermitStatement, ResultBody, RunBundle, RunId, RunRecord, StatementError, authorise_permit,
 };
 use casemate_cose::{Digest, Kind, encode, sign};
 
@@ -35,7 +35,7 @@ fn body() -> ResultBody {
         contract: contract.digest(),
         computation: "by-diagnosis".parse().unwrap(),
         run: RUN,
-        table: b"ARROW1".to_vec(),
+        output: Output::Table(b"ARROW1".to_vec()),
         gates: passed(contract.contract()),
         at: AT,
     }

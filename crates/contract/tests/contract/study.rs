@@ -41,6 +41,7 @@ pub(crate) fn broker_of(owner: &str) -> SigningKey {
     match owner {
         "clinic" => key(11),
         "registry" => key(12),
+        "author" => key(13),
         _ => key(99),
     }
 }

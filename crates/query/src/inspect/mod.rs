@@ -16,7 +16,10 @@ mod written;
 
 use datafusion::common::Column;
 
-pub(crate) use self::{output::optimised, written::as_written};
+pub(crate) use self::{
+    output::optimised,
+    written::{as_written, node_name},
+};
 
 /// What inspection found out about an allowed plan.
 #[derive(Clone, Debug, Default)]

@@ -60,7 +60,7 @@ fn inspect_node(node: &LogicalPlan, refusals: &mut Vec<QueryRefusal>) {
 }
 
 /// The node's name without its contents.
-pub(super) fn node_name(node: &LogicalPlan) -> String {
+pub(crate) fn node_name(node: &LogicalPlan) -> String {
     let text = node.display().to_string();
     text.split([':', ' ', '(']).next().unwrap_or("node").to_owned()
 }

@@ -8,5 +8,6 @@
 
 mod attacks;
 mod fixture;
+mod inputs;
 mod results;
 mod sealed_files;
