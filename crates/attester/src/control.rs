@@ -35,6 +35,14 @@ pub const FRAME_BYTES_MAX: usize = 64 << 20;
 pub const DESCRIPTORS_MAX: usize = 128;
 /// The keep's descriptor of this socket.
 pub const CONTROL_FD: RawFd = 3;
+/// How many seccomp filters a keep adds to those of its launcher before it says that it is hardened.
+pub const SECCOMP_FILTERS: usize = 4;
+/// The most threads of a keep: `RLIMIT_NPROC`, and the limit of its control group.
+pub const THREADS_MAX: u64 = 1024;
+/// The exit code of a keep that was ended for a system call which no honest keep makes.
+pub const TRESPASSED: i32 = 71;
+/// The exit code of a keep that was ended because it had used up its secret memory, and nothing of it may lie elsewhere.
+pub const EXHAUSTED: i32 = 72;
 /// The name by which a re-executed binary knows that it is to be a keep.
 pub const KEEP_NAME: &str = "casemate-keep";
 
@@ -117,6 +125,9 @@ pub struct Harden {
     /// Whether it stays open to debuggers; its evidence then says so, and no broker gives it a key.
     #[n(1)]
     pub debug: bool,
+    /// Whether the contract accepts the lack `secret-plaintext`: that what does not fit into secret memory lies elsewhere.
+    #[n(2)]
+    pub may_spill: bool,
 }
 
 /// What a keep may use. Zero means that the kernel's own limit stays.
@@ -147,7 +158,7 @@ pub struct Start {
     /// The manifest.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub manifest: Vec<u8>,
-    /// The program: for SQL, its UTF-8 text.
+    /// The program: for SQL, its UTF-8 text; for Wasm, its bytes; empty where it is one of the sealed files.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub program: Vec<u8>,
     /// Names of the datasets whose sealed files come as the first descriptors.
@@ -156,6 +167,9 @@ pub struct Start {
     /// Owners whose brokers are at the other end of the sockets that come as the next descriptors.
     #[n(4)]
     pub brokers: Vec<String>,
+    /// Code compiled ahead of time; empty where the contract pins none or the runner has it not.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub artifact: Vec<u8>,
 }
 
 /// What the keep could not do in step one. The launcher looks for itself and adds what it finds.
@@ -234,6 +248,9 @@ pub struct Done {
     /// Everything that is needed to verify the run offline; no data.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub bundle: Vec<u8>,
+    /// The most bytes of ordinary memory that the run used at once because secret memory was full; zero where all fitted.
+    #[n(2)]
+    pub ordinary_bytes: u64,
 }
 
 /// One recipient's result.

@@ -1,5 +1,7 @@
 //! How a keep ends, seen from outside.
 
+use casemate_attester::control::{EXHAUSTED, TRESPASSED};
+
 /// The closed list of exit codes: they tell no more than the last message on the control socket does.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exit {
@@ -7,8 +9,12 @@ pub enum Exit {
     Broken,
     /// A result was handed over.
     Done,
+    /// It needed more secret memory than its limit, and may use no other.
+    Exhausted,
     /// Nothing was handed over.
     Refused,
+    /// The kernel ended it for a system call that its sandbox does not admit.
+    Trespassed,
 }
 
 impl Exit {
@@ -18,7 +24,9 @@ impl Exit {
         match self {
             Self::Broken => 70,
             Self::Done => 0,
+            Self::Exhausted => EXHAUSTED,
             Self::Refused => 10,
+            Self::Trespassed => TRESPASSED,
         }
     }
 }

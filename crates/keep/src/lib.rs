@@ -10,6 +10,7 @@ mod entry;
 mod exit;
 mod harden;
 mod isolate;
+pub mod sandbox;
 pub mod secret;
 mod study;
 

@@ -1,13 +1,32 @@
-//! Memory for keys: `memfd_secret` pages, which the kernel itself does not map and no other process can read.
+//! Secret memory: `memfd_secret` pages, which the kernel itself does not map and no other process can read.
 //!
-//! Where the kernel does not give any, the same amount of locked, undumpable memory is used, and the keep reports that
-//! its keys are not secret. What libraries copy out of it while they use a key (cipher key schedules, TLS) lies in ordinary
-//! memory: `secret-plaintext` says so. Source: memfd_secret(2).
+//! ```text
+//! one mapping:  keys │ stacks of threads │ heap, from below ──>      <── memories of Wasm programs, from above
+//! ```
+//! 1. [`Claim::make`], before the process isolates itself: the address space, as much as the machine lets it have.
+//! 2. [`switch_on`], before anything secret arrives: [`SecretPool`] for keys, [`stacks`] for every thread made from then
+//!    on, [`heap`] for everything that Rust or C allocates from then on ([`malloc`]), [`memories`] for Wasm programs.
+//! 3. Where all of it is as large as the run's memory limit, nothing else is used: who needs more gets none. Where it is
+//!    smaller, that depends on the contract. If it accepts the lack `secret-plaintext`, keys come first, the rest goes as far
+//!    as it does, what is more lies in ordinary memory, and the keep reports the lack before it is given anything. If it does
+//!    not, the run has that much memory and no more, or is refused by the lack's name where that is next to nothing.
+//!
+//! A page costs 25 to 85 microseconds when it is first touched (the kernel takes it out of its own map and flushes that from
+//! every processor), so pages are taken when they are needed, used again, and never given back. The kernel wipes them when
+//! the keep ends. Freed blocks are not wiped before: only this process could read them, and nothing of it that reads memory
+//! which it did not write is trusted with another's plaintext; keys are wiped by their owners ([`SecretBytes`]).
+//! Source: memfd_secret(2).
 #![allow(unsafe_code, reason = "`memfd_secret` and its mapping, which no library wraps")]
+
+mod arena;
+mod cache;
+mod heap;
+mod malloc;
+mod memories;
+mod stacks;
 
 use std::{
     fmt, io,
-    os::fd::{AsFd as _, FromRawFd as _, OwnedFd},
     ptr::NonNull,
     slice,
     sync::{
@@ -16,11 +35,14 @@ use std::{
     },
 };
 
-use nix::{
-    sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mlock, mmap, mmap_anonymous, munmap},
-    unistd::ftruncate,
-};
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mlock, mmap_anonymous, munmap};
 use zeroize::Zeroize as _;
+
+pub use arena::dangerously_use_ordinary_memory;
+pub(crate) use arena::{Claim, Secrecy, let_go, switch_on};
+pub use heap::ordinary_bytes_max;
+pub(crate) use heap::{bytes_of, warm};
+pub use memories::SecretMemories;
 
 /// A stretch of memory that secrets are cut from.
 #[derive(Clone, Debug)]
@@ -31,7 +53,18 @@ struct Mapping {
     base: NonNull<u8>,
     bytes: usize,
     taken: AtomicUsize,
-    secret: bool,
+    kind: Kind,
+}
+
+/// Whose a mapping is, and of what it is made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    /// Part of the keep's one secret mapping, which stays until the process ends.
+    Carved,
+    /// Its own, locked and undumpable.
+    Locked,
+    /// Its own, secret.
+    Secret,
 }
 
 // SAFETY: the mapping is shared memory that lives until the last owner is dropped; each byte of it is handed to one
@@ -59,17 +92,25 @@ impl SecretPool {
     /// # Errors
     /// The kernel's, when it gives neither.
     pub fn reserve(bytes: usize) -> io::Result<Self> {
-        let mapping = match map_secret(bytes) {
-            Ok(base) => Mapping { base, bytes, taken: AtomicUsize::new(0), secret: true },
-            Err(_) => Mapping { base: map_locked(bytes)?, bytes, taken: AtomicUsize::new(0), secret: false },
-        };
-        Ok(Self(Arc::new(mapping)))
+        match if arena::is_ordinary() { None } else { arena::map_secret(bytes).ok() } {
+            Some(base) => Ok(Self::over(base, bytes, Kind::Secret)),
+            None => Ok(Self::over(map_locked(bytes)?, bytes, Kind::Locked)),
+        }
+    }
+
+    /// The pool over `bytes` at `base`: a part of the keep's mapping that nothing else uses.
+    fn carve(base: NonNull<u8>, bytes: usize) -> Self {
+        Self::over(base, bytes, Kind::Carved)
+    }
+
+    fn over(base: NonNull<u8>, bytes: usize, kind: Kind) -> Self {
+        Self(Arc::new(Mapping { base, bytes, taken: AtomicUsize::new(0), kind }))
     }
 
     /// How many bytes of the pool are secret memory: all or none.
     #[must_use]
     pub fn secret_bytes(&self) -> u64 {
-        if self.0.secret { u64::try_from(self.0.bytes).unwrap_or(u64::MAX) } else { 0 }
+        if self.0.kind != Kind::Locked { u64::try_from(self.0.bytes).unwrap_or(u64::MAX) } else { 0 }
     }
 
     /// Cuts `bytes` zero bytes; `None` when the pool is used up. Dropped bytes are wiped but not used again.
@@ -96,6 +137,9 @@ impl SecretPool {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        if self.kind == Kind::Carved {
+            return;
+        }
         // SAFETY: the last owner is gone, so nothing points here any more; this is what `mmap` gave.
         let _unmapped = unsafe { munmap(self.base.cast(), self.bytes) };
     }
@@ -125,26 +169,6 @@ impl fmt::Debug for SecretBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecretBytes({} bytes)", self.bytes)
     }
-}
-
-fn map_secret(bytes: usize) -> io::Result<NonNull<u8>> {
-    let length = bytes.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
-    // SAFETY: takes a number; a non-negative answer is a new descriptor that nothing else owns.
-    let file = unsafe {
-        let descriptor = libc::syscall(libc::SYS_memfd_secret, libc::O_CLOEXEC);
-        let descriptor = i32::try_from(descriptor).map_err(|_| io::ErrorKind::InvalidData)?;
-        if descriptor < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        OwnedFd::from_raw_fd(descriptor)
-    };
-    ftruncate(&file, i64::try_from(bytes).map_err(|_| io::ErrorKind::InvalidInput)?)?;
-    // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
-    let base = unsafe {
-        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        mmap(None, length, protection, MapFlags::MAP_SHARED, file.as_fd(), 0)?
-    };
-    Ok(base.cast())
 }
 
 fn map_locked(bytes: usize) -> io::Result<NonNull<u8>> {

@@ -1,11 +1,11 @@
 //! One run of one study, from the keep's side.
 //!
 //! 1. Contract, manifest and program agree: [`terms`]. Nothing of them was believed before.
-//! 2. Each sealed file has the digest that the contract names: [`data`].
+//! 2. Each sealed file has the digest that the contract names: [`data`]. A Wasm program is compiled: [`program`].
 //! 3. TLS to each owner's broker, all at once, by the key that the contract names; evidence for each: [`brokers`].
 //! 4. All brokers decided, for this run and this keep; their clocks agree within ten minutes.
 //! 5. Each broker sees all decisions and releases its keys, into secret memory.
-//! 6. The query runs under every owner's gate: [`data`].
+//! 6. The query runs under every owner's gate, or the program over its views: [`data`], [`program`].
 //! 7. Each broker permits this one result.
 //! 8. The result, signed by the keep's key and encrypted to each recipient, is handed to the launcher: [`deliver`].
 //!
@@ -14,6 +14,7 @@
 mod brokers;
 mod data;
 mod deliver;
+mod program;
 mod refusal;
 mod terms;
 
@@ -32,6 +33,8 @@ pub use deliver::{RESULT_FILE_BYTES_MAX, ResultFile};
 
 use crate::{Exit, Inside, secret::SecretPool};
 use brokers::Party;
+use data::Opened;
+use program::Prepared;
 use refusal::{Refusal, Stop};
 use terms::Terms;
 
@@ -80,6 +83,7 @@ impl Run {
         let terms = Terms::check(&self.start)?;
         self.step(Step::Checked, None).await?;
         let files = data::check_files(&terms, datasets).await?;
+        let prepared = Prepared::before_keys(&terms, &self.start)?;
         self.step(Step::DataChecked, None).await?;
 
         let keep_key = self.keep_key()?;
@@ -93,8 +97,9 @@ impl Run {
         for party in &mut released {
             keys.append(&mut party.record.keys);
         }
-        let (released, output) = match data::compute(&terms, files, keys, threads()).await {
-            Ok(output) => (released, output),
+        let opened = Opened { files, keys };
+        let (released, computed) = match data::compute(&terms, prepared, opened, threads(), at.now()).await {
+            Ok(computed) => (released, computed),
             Err((reason, refusal)) => {
                 brokers::abandon_all(released, reason).await;
                 return Err(refusal.into());
@@ -102,7 +107,7 @@ impl Run {
         };
         self.step(Step::Computed, None).await?;
 
-        let body = self.body(&terms, output, at.now())?;
+        let body = self.body(&terms, computed, at.now())?;
         let permitted = self.all(released, |party| party.permit(self, &terms, &keep_key, &body)).await?;
         let done = deliver::deliver(&terms, &keep_key, &body, permitted)?;
         self.step(Step::Delivered, None).await?;
@@ -148,7 +153,12 @@ impl Run {
         Ok(SigningKey::from_seed(seed))
     }
 
-    fn body(&self, terms: &Terms, output: data::Computed, at: casemate_cose::UnixTime) -> Result<ResultBody, Refusal> {
+    fn body(
+        &self,
+        terms: &Terms,
+        computed: data::Computed,
+        at: casemate_cose::UnixTime,
+    ) -> Result<ResultBody, Refusal> {
         let mut salt = [0; 32];
         aws_lc_rs::rand::fill(&mut salt).map_err(|_| Refusal::machine())?;
         let fields = terms.manifest.fields();
@@ -158,8 +168,8 @@ impl Run {
             contract: fields.contract,
             computation: fields.computation.clone(),
             run: fields.run,
-            table: output.table,
-            gates: output.gates,
+            output: computed.output,
+            gates: computed.gates,
             at,
         })
     }

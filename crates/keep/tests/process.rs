@@ -6,6 +6,8 @@
     reason = "a test: failing loudly is its purpose"
 )]
 
+#[path = "process/cost.rs"]
+mod cost;
 #[path = "process/death.rs"]
 mod death;
 #[path = "process/inside.rs"]
@@ -16,7 +18,15 @@ mod launcher;
 mod memory;
 #[path = "process/owners.rs"]
 mod owners;
+#[path = "process/plaintext.rs"]
+mod plaintext;
+#[path = "process/reader.rs"]
+mod reader;
+#[path = "process/residue.rs"]
+mod residue;
 #[path = "process/runtime.rs"]
 mod runtime;
+#[path = "process/sandbox.rs"]
+mod sandbox;
 #[path = "process/study.rs"]
 mod study;

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use casemate_attester::control::ControlError;
+use casemate_attester::control::{ControlError, EXHAUSTED, TRESPASSED};
 use casemate_evidence::Lack;
 use thiserror::Error;
 
@@ -29,6 +29,9 @@ pub enum LaunchError {
         /// Its exit status, as the kernel words it.
         status: String,
     },
+    /// The keep had used up its secret memory, and nothing of it may lie elsewhere.
+    #[error("the keep needed more memory than its limit, all of which is secret memory, and was ended")]
+    Exhausted,
     /// What the launcher saw from outside is not a keep that it started.
     #[error("the keep is not as it should be: {0}")]
     Inspection(String),
@@ -40,6 +43,14 @@ pub enum LaunchError {
     Measure {
         /// The binary.
         path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The file of a sealed program could not be read.
+    #[error("the sealed program `{dataset}` could not be measured: {source}")]
+    MeasureProgram {
+        /// Its name in the contract.
+        dataset: String,
         /// What the kernel said.
         source: io::Error,
     },
@@ -55,9 +66,23 @@ pub enum LaunchError {
         /// The limit.
         wall_s: u64,
     },
+    /// The kernel ended the keep for a system call that its sandbox does not admit.
+    #[error("the keep did what its sandbox does not admit, and was ended by the kernel")]
+    Trespassed,
 }
 
 impl LaunchError {
+    /// How a keep ended that gave no outcome, by its exit status as the kernel words it.
+    pub(crate) fn died(status: String) -> Self {
+        use std::os::unix::process::ExitStatusExt as _;
+        let of = |code: i32| std::process::ExitStatus::from_raw(code << 8).to_string();
+        match () {
+            () if status == of(EXHAUSTED) => Self::Exhausted,
+            () if status == of(TRESPASSED) => Self::Trespassed,
+            () => Self::Died { status },
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> String {
@@ -65,6 +90,7 @@ impl LaunchError {
             Self::Broker { owner, .. } => {
                 format!("ask `{owner}` to start `casemate broker run`, and check the address in the contract")
             }
+            Self::Exhausted => "sign a successor of the contract with a higher memory limit, or a computation that needs less".into(),
             Self::Lacks(lacks) => {
                 let mut remedy =
                     String::from("use a machine that gives it, or list it under `accept_lacks` in the contract");
@@ -74,8 +100,12 @@ impl LaunchError {
                 remedy
             }
             Self::Measure { .. } => "the binary must be readable and the kernel must allow sealed memory files".into(),
+            Self::MeasureProgram { .. } => "give its sealed file, as its author sent it, with --data".into(),
             Self::Spawn(_) => "see `casemate doctor`: the kernel must allow memory files to be executed".into(),
             Self::TimedOut { .. } => "use a faster machine or a smaller computation".into(),
+            Self::Trespassed => "do not run it again before you know why: the program or the runtime was attacked, or needs \
+                                 a system call that keeps do not have; the kernel's log names it (`type=1326`, `syscall=`)"
+                .into(),
             Self::Control(_) | Self::Died { .. } | Self::Inspection(_) | Self::OutOfTurn => {
                 "run it again; if it stays, the machine kills processes (out of memory?) or the runtime was altered"
                     .into()

@@ -1,12 +1,13 @@
 //! Measures: the bytes that are digested are the bytes that are executed.
 //!
 //! The runtime is copied once into an anonymous memory file, sealed against every change, digested, and executed from
-//! that file. Replacing the binary on disk between the two has no effect.
+//! that file. Replacing the binary on disk between the two has no effect. A sealed program's file can change after it was
+//! digested; the keep digests it again, and opens it with a key that authenticates every byte.
 
 use std::{
     fs::File,
     io::{self, Read as _, Write as _},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::FileExt as _},
     path::Path,
 };
 
@@ -20,6 +21,8 @@ use crate::{LaunchError, Spec};
 
 /// The largest runtime: 2 GiB. A debug build with line tables is far below.
 const RUNTIME_BYTES_MAX: u64 = 2 << 30;
+/// The largest file of a sealed program: 64 MiB.
+const SEALED_PROGRAM_BYTES_MAX: u64 = 64 << 20;
 
 /// A specification whose runtime, program and manifest are fixed and digested.
 #[derive(Debug)]
@@ -39,8 +42,16 @@ impl Spec {
     pub fn measure(self) -> Result<Measured, LaunchError> {
         let refuse = |source| LaunchError::Measure { path: self.runtime.clone(), source };
         let (image, runtime) = seal_copy(&self.runtime).map_err(refuse)?;
-        let (program, manifest) = (Digest::of(&self.program), Digest::of(&self.manifest));
+        let (program, manifest) = (self.program_digest()?, Digest::of(&self.manifest));
         Ok(Measured { spec: self, image, runtime, program, manifest })
+    }
+
+    fn program_digest(&self) -> Result<Digest, LaunchError> {
+        let Some(name) = &self.sealed_program else { return Ok(Digest::of(&self.program)) };
+        let file = self.datasets.iter().find(|dataset| dataset.name == *name).map(|dataset| &dataset.file);
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "no sealed file of that name was given");
+        let digested = file.ok_or_else(missing).and_then(digest_file);
+        digested.map_err(|source| LaunchError::MeasureProgram { dataset: name.clone(), source })
     }
 }
 
@@ -62,6 +73,17 @@ impl Measured {
     pub const fn manifest(&self) -> Digest {
         self.manifest
     }
+}
+
+/// Reads from the start and leaves the file's position where it is.
+fn digest_file(file: &File) -> io::Result<Digest> {
+    let length = file.metadata()?.len();
+    if length > SEALED_PROGRAM_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 MiB"));
+    }
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(Digest::of(&bytes))
 }
 
 fn seal_copy(path: &Path) -> io::Result<(OwnedFd, Digest)> {

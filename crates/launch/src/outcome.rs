@@ -46,7 +46,7 @@ pub struct Report {
     pub isolation: Isolation,
     /// What it promises and this machine did not give.
     pub lacks: BTreeSet<Lack>,
-    /// Bytes of secret memory that the keep holds.
+    /// Bytes of secret memory that the keep has: for keys, stacks, its heap and the memories of programs.
     pub secret_bytes: u64,
     /// Digest of the runtime binary.
     pub runtime: Digest,
@@ -69,6 +69,8 @@ pub enum Outcome {
         bundle: Vec<u8>,
         /// How the keep was isolated.
         report: Report,
+        /// The most bytes of ordinary memory that it says it used at once because its secret memory was full.
+        ordinary_bytes: u64,
     },
     /// Nothing left the keep.
     Refused {

@@ -11,6 +11,7 @@ use nix::{
 
 mod trial;
 
+use crate::process::group;
 use trial::{Trial, succeeds};
 
 /// Every row, for `casemate doctor`.
@@ -32,17 +33,20 @@ pub(crate) fn process_rows() -> Vec<Row> {
         ("no new privileges", Lack::NoNewPrivileges, Trial::NoNewPrivileges),
         ("not dumpable", Lack::Undumpable, Trial::Undumpable),
         ("secret memory", Lack::SecretKeys, Trial::SecretMemory),
+        ("system call filters", Lack::Seccomp, Trial::Seccomp),
+        ("Landlock", Lack::Landlock, Trial::Landlock),
     ]
     .into_iter()
     .map(|(what, lack, trial)| tried(what, lack, trial))
     .collect();
-    rows.extend([executable_memory(), swap(), tracing(), control_groups()]);
+    rows.extend([sealed_code(), executable_memory(), swap(), tracing(), control_groups()]);
     rows
 }
 
 fn tried(what: &str, lack: Lack, trial: Trial) -> Row {
     let (presence, detail) = match succeeds(trial) {
         Some(true) if trial == Trial::SecretMemory => (Presence::Present, locked_memory()),
+        Some(true) if trial == Trial::Landlock => (Presence::Present, landlock_version()),
         Some(true) => (Presence::Present, "tried it".to_owned()),
         Some(false) => (Presence::Absent, format!("the kernel refused; runs lack `{lack}`")),
         None => (Presence::Unknown, "could not try it".to_owned()),
@@ -104,17 +108,47 @@ fn tracing() -> Row {
     )
 }
 
-fn control_groups() -> Row {
-    let (presence, detail) = match fs::read_to_string("/sys/fs/cgroup/cgroup.controllers") {
-        Ok(controllers) => (Presence::Present, controllers.trim().to_owned()),
-        Err(_) => (Presence::Absent, "no unified hierarchy".to_owned()),
+/// What of Landlock the kernel knows [landlock(7), VERSIONS].
+fn landlock_version() -> String {
+    match trial::landlock_abi() {
+        version @ ..4 => format!("version {version}: files, neither TCP (Linux 6.7) nor signals (6.12)"),
+        version @ 4..6 => format!("version {version}: files and TCP, no signals (Linux 6.12)"),
+        version => format!("version {version}: files, TCP, signals and abstract sockets"),
+    }
+}
+
+fn sealed_code() -> Row {
+    let (presence, detail) = if trial::knows_sealed_code() {
+        (Presence::Present, "the kernel knows `PR_SET_MDWE`".to_owned())
+    } else {
+        (Presence::Absent, "the kernel does not know `PR_SET_MDWE`".to_owned())
     };
     Row::new(
-        "control groups v2",
+        "no new executable memory",
         presence,
         detail,
-        "limits on a whole keep; without them, each process of it is limited by itself",
-        "boot with `systemd.unified_cgroup_hierarchy=1`",
+        "a second fence, behind the system call filters, against a program that makes its data executable",
+        "run Linux 6.3 or later; until then the filters alone forbid it",
+    )
+}
+
+fn control_groups() -> Row {
+    let places = group::places();
+    let working: Vec<String> =
+        places.iter().filter(|place| place.works()).map(|place| format!("`{}`", place.folder().display())).collect();
+    let (presence, detail) = if working.is_empty() {
+        (Presence::Absent, "this user may make none here; each keep's own limits hold".to_owned())
+    } else {
+        (Presence::Present, format!("made one in {}", working.join(" and ")))
+    };
+    Row::new(
+        "control group of a keep",
+        presence,
+        detail,
+        "one bound on all memory and threads of a keep, kernel's share included; without it, a keep's own limits bound \
+         its memory and threads",
+        "run it as root, or in a group that was delegated with the controllers `memory` and `pids`: \
+         `systemd-run --user --scope -p Delegate=yes casemate …`",
     )
 }
 

@@ -4,7 +4,8 @@
 //! 2. Execute the sealed image with nothing but a control socket: no arguments, environment or other descriptors.
 //! 3. The keep isolates itself and says so; the kernel tells which process spoke.
 //! 4. Look at that process from outside ([`inspect`]): what the keep says alone is not believed.
-//! 5. Send limits; the keep closes the last doors; look again.
+//! 5. Put it into a control group where one can be made ([`group`]), and send limits; the keep closes the last doors; look
+//!    again.
 //! 6. Any lack that is not accepted ends it. Only then does the keep get its contract, files and sockets.
 //!
 //! The keep dies with the launcher, however that dies: the kernel signals the keep when the thread that started it ends
@@ -12,6 +13,7 @@
 
 mod birth;
 mod disguise;
+pub(crate) mod group;
 mod guardian;
 mod inspect;
 mod relay;

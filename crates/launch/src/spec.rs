@@ -15,8 +15,12 @@ pub struct Spec {
     pub contract: Vec<u8>,
     /// The manifest.
     pub manifest: Vec<u8>,
-    /// The program: for SQL, its UTF-8 text.
+    /// The program: for SQL, its UTF-8 text; for Wasm, its bytes; empty where it is sealed.
     pub program: Vec<u8>,
+    /// The name of the dataset whose sealed file is the program, where it is: that file is measured.
+    pub sealed_program: Option<String>,
+    /// Code compiled ahead of time; empty where there is none.
+    pub artifact: Vec<u8>,
     /// What the keep may use: from the manifest.
     pub limits: Limits,
     /// The lacks that the contract accepts.

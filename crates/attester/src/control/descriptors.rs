@@ -11,6 +11,7 @@ use std::{
 
 use nix::{
     cmsg_space,
+    errno::Errno,
     sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg},
 };
 
@@ -35,7 +36,14 @@ pub(super) fn receive_accompanied(
     buffer: &mut [IoSliceMut<'_>],
 ) -> Result<Accompanied, ControlError> {
     let mut space = cmsg_space!([RawFd; DESCRIPTORS_MAX], UnixCredentials);
-    let message = recvmsg::<()>(socket.as_raw_fd(), buffer, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
+    // Where a time is set for it, the kernel does not go on with this call by itself after a signal, or after the process was
+    // stopped [signal(7)].
+    let message = loop {
+        match recvmsg::<()>(socket.as_raw_fd(), buffer, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC) {
+            Err(Errno::EINTR) => {}
+            received => break received?,
+        }
+    };
     let (mut descriptors, mut sender) = (Vec::new(), None);
     for part in message.cmsgs()? {
         match part {

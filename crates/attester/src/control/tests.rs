@@ -3,7 +3,9 @@
 use std::{
     fs::File,
     io::{Read as _, Write as _},
-    os::fd::AsFd as _,
+    os::{fd::AsFd as _, unix::thread::JoinHandleExt as _},
+    thread,
+    time::Duration,
 };
 
 use super::*;
@@ -15,6 +17,7 @@ fn start() -> Start {
         program: b"SELECT 1".to_vec(),
         datasets: vec!["a".into()],
         brokers: vec!["b".into()],
+        artifact: Vec::new(),
     }
 }
 
@@ -41,7 +44,11 @@ fn a_message_arrives_with_its_descriptors() {
 fn every_message_re_encodes_to_itself() {
     let reason = Reason::new("rule", "expected", "actual", "remedy");
     let messages = [
-        FromKeep::Done(Done { results: vec![PartyResult { party: "p".into(), file: vec![1] }], bundle: vec![2] }),
+        FromKeep::Done(Done {
+            results: vec![PartyResult { party: "p".into(), file: vec![1] }],
+            bundle: vec![2],
+            ordinary_bytes: 3,
+        }),
         FromKeep::EvidenceRequest([3; 64]),
         FromKeep::Hardened(Hardened { lacks: vec![Lack::SecretKeys], secret_bytes: 4 }),
         FromKeep::Isolated(Isolated { lacks: Lack::ALL.to_vec() }),
@@ -51,7 +58,8 @@ fn every_message_re_encodes_to_itself() {
     for message in messages {
         assert_eq!(decode::<FromKeep>(&encode(&message), FRAME_BYTES_MAX).unwrap(), message);
     }
-    let harden = ToKeep::Harden(Harden { limits: Limits { wall_s: 9, ..Limits::default() }, debug: true });
+    let harden =
+        ToKeep::Harden(Harden { limits: Limits { wall_s: 9, ..Limits::default() }, debug: true, may_spill: false });
     assert_eq!(decode::<ToKeep>(&encode(&harden), FRAME_BYTES_MAX).unwrap(), harden);
 }
 
@@ -90,10 +98,32 @@ fn the_kernel_names_the_sender_only_where_it_is_asked() {
     assert_eq!(receive::<FromKeep>(&launcher).unwrap().sender, Some(std::process::id().cast_signed()));
 }
 
+extern "C" fn nothing(_signal: libc::c_int) {}
+
+/// As when a person stops the program and lets it go on, or a child of it ends.
+#[test]
+#[expect(unsafe_code, reason = "a signal to one thread")]
+fn a_signal_is_no_end_of_the_conversation() {
+    let (launcher, keep) = UnixStream::pair().unwrap();
+    launcher.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let handler: extern "C" fn(libc::c_int) = nothing;
+    // SAFETY: the handler does nothing, and stays for as long as the process.
+    unsafe { libc::signal(libc::SIGUSR2, handler as libc::sighandler_t) };
+    let waiting = thread::spawn(move || receive::<FromKeep>(&launcher).map(|received| received.message));
+    for _ in 0..50 {
+        // SAFETY: the thread is joined below, so its handle is valid.
+        assert_eq!(unsafe { libc::pthread_kill(waiting.as_pthread_t(), libc::SIGUSR2) }, 0);
+        thread::sleep(Duration::from_millis(1));
+    }
+    let said = FromKeep::Isolated(Isolated::default());
+    send(&keep, &said, &[]).unwrap();
+    assert_eq!(waiting.join().unwrap().unwrap(), said);
+}
+
 #[test]
 fn a_message_beyond_the_limit_is_not_sent() {
     let (launcher, _keep) = UnixStream::pair().unwrap();
     let bundle = vec![0; FRAME_BYTES_MAX + 1];
-    let sent = send(&launcher, &FromKeep::Done(Done { results: Vec::new(), bundle }), &[]);
+    let sent = send(&launcher, &FromKeep::Done(Done { bundle, ..Done::default() }), &[]);
     assert!(matches!(sent, Err(ControlError::TooLong(_))));
 }

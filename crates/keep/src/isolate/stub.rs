@@ -71,6 +71,7 @@ pub(super) fn become_first(control: &UnixStream) -> Option<()> {
         }
         ForkResult::Parent { child } => {
             drop(alive);
+            crate::secret::let_go();
             exit(stand_by(child, control).unwrap_or(Exit::Broken.code()))
         }
     }
@@ -92,6 +93,7 @@ fn stand_by(child: Pid, control: &UnixStream) -> Option<i32> {
     }
     match waitpid(child, None).ok()? {
         WaitStatus::Exited(_, code) => Some(code),
+        WaitStatus::Signaled(_, Signal::SIGSYS, _) => Some(Exit::Trespassed.code()),
         _ => None,
     }
 }

@@ -6,13 +6,18 @@ use std::{
 };
 
 use casemate_channel::message::AbandonReason;
-use casemate_contract::{Dataset, GateOutcome};
+use casemate_contract::{Dataset, GateOutcome, Output, Program};
+use casemate_cose::UnixTime;
 use casemate_query::{Limits, Sealed, Table, views};
 use casemate_seal::{aad_prefix, fingerprint};
 use tokio::task::spawn_blocking;
 
-use super::{refusal::Refusal, terms::Terms};
-use crate::secret::SecretBytes;
+use super::{
+    program::{Execution, Prepared},
+    refusal::Refusal,
+    terms::Terms,
+};
+use crate::secret::{SecretBytes, bytes_of};
 
 /// The key of one dataset, in secret memory.
 #[derive(Debug)]
@@ -21,9 +26,9 @@ pub(super) struct Key {
     pub(super) key: SecretBytes,
 }
 
-/// What a query gave, all gates passed.
+/// What a computation gave, all gates passed.
 pub(super) struct Computed {
-    pub(super) table: Vec<u8>,
+    pub(super) output: Output,
     pub(super) gates: Vec<GateOutcome>,
 }
 
@@ -49,40 +54,99 @@ pub(super) async fn check_files(terms: &Terms, files: Vec<(String, File)>) -> Re
     Ok(checked)
 }
 
-/// Runs the query. The error says as well what the brokers are told.
+/// Runs the computation; `at` is what a program's clock shows. The error says as well what the brokers are told.
 pub(super) async fn compute(
     terms: &Terms,
-    files: Vec<(String, File)>,
-    keys: Vec<Key>,
+    prepared: Prepared,
+    opened: Opened,
     threads: usize,
+    at: UnixTime,
 ) -> Result<Computed, (AbandonReason, Refusal)> {
     let own = |refusal| (AbandonReason::ComputationFailed, refusal);
-    let tables = tables(terms, files, keys).map_err(own)?;
     // A quarter is left to what lies outside the query's own accounting: TLS, the result, the allocator.
-    let memory_bytes = terms.manifest.fields().limits.memory_bytes / 4 * 3;
+    let memory_bytes = bytes_of(casemate_contract::Limits::SQL.memory_bytes) / 4 * 3;
     let limits = Limits { memory_bytes, threads: u32::try_from(threads).unwrap_or(1) };
-    let output = casemate_query::run(&terms.sql, tables, limits)
-        .await
-        .map_err(|refusal| (AbandonReason::GateRefused, Refusal::query(&refusal)))?;
-    let gates = gates(terms, &output.gates).map_err(own)?;
-    Ok(Computed { table: output.ipc, gates })
+    match &terms.computation().map_err(own)?.program {
+        Program::Sql { text } => {
+            let tables = opened.tables(terms).map_err(own)?;
+            let output = casemate_query::run(text.as_str(), tables, limits).await;
+            let output = output.map_err(|refusal| (AbandonReason::GateRefused, Refusal::query(&refusal)))?;
+            let gates = gates(terms, &output.gates).map_err(own)?;
+            Ok(Computed { output: Output::Table(output.ipc), gates })
+        }
+        Program::Wasm(program) => {
+            let execution = Execution { terms, program, limits, at };
+            execute(execution, prepared, opened).await.map_err(own)
+        }
+    }
 }
 
-/// Joins each file with its key and its view.
-fn tables(terms: &Terms, files: Vec<(String, File)>, mut keys: Vec<Key>) -> Result<Vec<(Table, Sealed)>, Refusal> {
-    let mut tables = Vec::new();
-    let views = views(terms.contract.contract(), terms.computation()?);
-    for (name, file) in files {
-        let found = keys.iter().position(|key| key.dataset == name);
-        let key = found.map(|index| keys.swap_remove(index).key);
-        let key = key.ok_or_else(|| refused(&name, "its key, from its owner's broker", "none"))?;
-        let dataset = dataset(terms, &name)?;
-        let prefix = aad_prefix(dataset.id.as_bytes(), dataset.version.as_bytes());
-        let view = views.iter().find(|view| view.name == name).cloned();
-        let view = view.ok_or_else(|| refused(&name, "a table that the computation reads", "another file"))?;
-        tables.push((view, Sealed { file, key: Box::new(key), aad_prefix: prefix }));
+async fn execute(run: Execution<'_>, prepared: Prepared, mut opened: Opened) -> Result<Computed, Refusal> {
+    let code = match prepared {
+        Prepared::Wasm(code) => code,
+        Prepared::SealedWasm => {
+            let (file, key) = opened.program(run.terms)?;
+            run.open(file, key).await?
+        }
+        Prepared::Sql => return Err(Refusal::machine()),
+    };
+    let tables = opened.tables(run.terms)?;
+    let output = run.run(code, tables).await?;
+    // What no gate can read passes by the signers' word, and in no more bytes than each owner lets out.
+    let mut gates = Vec::new();
+    for (dataset, _) in run.terms.contract.contract().reads(run.terms.computation()?) {
+        if output.bytes() > dataset.gate.max_bytes {
+            let actual = format!("more, says the gate of `{}`", dataset.name);
+            let remedy = "write less";
+            return Err(Refusal::one(
+                "max-bytes",
+                &format!("at most {} bytes", dataset.gate.max_bytes),
+                &actual,
+                remedy,
+            ));
+        }
+        let rules = dataset.gate.rules_for(&run.terms.computation()?.program);
+        gates.extend(rules.into_iter().map(|rule| GateOutcome::passed(dataset.name.clone(), rule)));
     }
-    Ok(tables)
+    Ok(Computed { output, gates })
+}
+
+/// The sealed files and what opens them.
+pub(super) struct Opened {
+    pub(super) files: Vec<(String, File)>,
+    pub(super) keys: Vec<Key>,
+}
+
+impl Opened {
+    /// Takes out the sealed program.
+    fn program(&mut self, terms: &Terms) -> Result<(File, Key), Refusal> {
+        let name = terms.computation()?.program.sealed().map(ToString::to_string).unwrap_or_default();
+        let key = self.key(&name)?;
+        let found = self.files.iter().position(|(file, _)| *file == name);
+        let found = found.ok_or_else(|| refused(&name, "its sealed file", "none"))?;
+        Ok((self.files.swap_remove(found).1, key))
+    }
+
+    fn key(&mut self, name: &str) -> Result<Key, Refusal> {
+        let found = self.keys.iter().position(|key| key.dataset == name);
+        let found = found.ok_or_else(|| refused(name, "its key, from its owner's broker", "none"))?;
+        Ok(self.keys.swap_remove(found))
+    }
+
+    /// Joins each table's file with its key and its view.
+    fn tables(mut self, terms: &Terms) -> Result<Vec<(Table, Sealed)>, Refusal> {
+        let views = views(terms.contract.contract(), terms.computation()?);
+        let mut tables = Vec::new();
+        for (name, file) in std::mem::take(&mut self.files) {
+            let key = self.key(&name)?.key;
+            let dataset = dataset(terms, &name)?;
+            let prefix = aad_prefix(dataset.id.as_bytes(), dataset.version.as_bytes());
+            let view = views.iter().find(|view| view.name == name).cloned();
+            let view = view.ok_or_else(|| refused(&name, "a table that the computation reads", "another file"))?;
+            tables.push((view, Sealed { file, key: Box::new(key), aad_prefix: prefix }));
+        }
+        Ok(tables)
+    }
 }
 
 /// The query's outcomes in the contract's words: one for each rule of each gate, and every one passed.

@@ -7,6 +7,7 @@ use casemate_seal::blob::seal_to;
 use minicbor::{Decode, Encode};
 
 use super::{brokers::Party, refusal::Refusal, terms::Terms};
+use crate::secret::ordinary_bytes_max;
 
 /// The longest content of a result file.
 pub const RESULT_FILE_BYTES_MAX: usize = RESULT_BYTES_MAX + BUNDLE_BYTES_MAX + (1 << 16);
@@ -65,5 +66,5 @@ pub(super) fn deliver(
         })?;
         results.push(PartyResult { party: to.party.to_string(), file });
     }
-    Ok(Done { results, bundle })
+    Ok(Done { results, bundle, ordinary_bytes: ordinary_bytes_max() })
 }

@@ -6,7 +6,7 @@
 //! 4. Files and sockets are named as in the manifest: all of them, nothing else, each once.
 
 use casemate_attester::control::Start;
-use casemate_contract::{Computation, DenyReason, FullySigned, Manifest, Party, Program};
+use casemate_contract::{Computation, DenyReason, FullySigned, Manifest, Party};
 use casemate_cose::Digest;
 use casemate_evidence::Isolation;
 
@@ -18,7 +18,6 @@ pub(super) struct Terms {
     pub(super) contract_file: Vec<u8>,
     pub(super) contract: FullySigned,
     pub(super) manifest: Manifest,
-    pub(super) sql: String,
 }
 
 impl Terms {
@@ -32,16 +31,17 @@ impl Terms {
             let (expected, actual) = (Isolation::Process.to_string(), fields.isolation.to_string());
             return Err(Refusal::denied(&DenyReason::Manifest { field: "isolation", expected, actual }));
         }
-        let actual = Digest::of(&start.program);
-        if actual != fields.program {
-            return Err(Refusal::denied(&DenyReason::Program { expected: fields.program, actual }));
-        }
         same("datasets", fields.datasets.iter().map(|dataset| dataset.name.as_str()), &start.datasets)?;
         same("brokers", fields.brokers.iter().map(|broker| broker.owner.as_str()), &start.brokers)?;
-        let terms = Self { contract_file: start.contract.clone(), contract, manifest, sql: String::new() };
-        let Program::Sql { text } = &terms.computation()?.program;
-        let sql = text.as_str().to_owned();
-        Ok(Self { sql, ..terms })
+        let terms = Self { contract_file: start.contract.clone(), contract, manifest };
+        // A sealed program is not handed over: its file is among the datasets, and what is measured is that file's digest.
+        if terms.computation()?.program.sealed().is_none() {
+            let (expected, actual) = (terms.manifest.fields().program, Digest::of(&start.program));
+            if actual != expected {
+                return Err(Refusal::denied(&DenyReason::Program { expected, actual }));
+            }
+        }
+        Ok(terms)
     }
 
     /// The computation that is run.

@@ -17,7 +17,7 @@ use nix::{
 use crate::launcher::{CHILD, as_ordinary_user, is_child, run, spec};
 
 /// Every process of a session that has not ended.
-fn session(id: i32) -> Vec<i32> {
+pub(crate) fn session(id: i32) -> Vec<i32> {
     let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter(|pid: &i32| {
         let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
@@ -70,7 +70,7 @@ fn kill_and_watch(launcher: &mut Child) {
 }
 
 /// Waits for `what`, at most half a minute.
-fn comes_true(what: impl Fn() -> bool) -> bool {
+pub(crate) fn comes_true(what: impl Fn() -> bool) -> bool {
     (0..1500).any(|_| {
         let is_true = what();
         if !is_true {

@@ -1,70 +1,122 @@
 //! What a workload can see and do from inside.
 #![allow(unsafe_code, reason = "system calls that a keep must be refused")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_evidence::Lack;
-use casemate_launch::LaunchError;
+use casemate_launch::{LaunchError, Outcome, Report};
 
 use crate::launcher::{answer, as_ordinary_user, lacks, look, run, spec};
 
-#[test]
-fn sees_and_does_nothing() {
-    let (seen, report) = look(spec("look"));
-    for (name, expected, lack) in [
-        ("pid", "1", Some(Lack::PidNamespace)),
-        ("user", "0", Some(Lack::UserNamespace)),
-        ("arguments", "1", None),
-        ("environment", "0", None),
-        ("files", "0", Some(Lack::EmptyRoot)),
-        ("passwd", "false", Some(Lack::EmptyRoot)),
-        ("proc", "false", Some(Lack::EmptyRoot)),
-        ("write", "false", None),
-        ("mkdir", "false", Some(Lack::EmptyRoot)),
-        ("interfaces", "1", Some(Lack::NetworkNamespace)),
-        ("connect", "network unreachable", Some(Lack::NetworkNamespace)),
-        ("mount", "false", None),
-        ("signal", "false", Some(Lack::PidNamespace)),
-        ("dumpable", "false", Some(Lack::Undumpable)),
-        ("no_new_privs", "true", Some(Lack::NoNewPrivileges)),
-        ("core", "Ok((0, 0))", None),
-        ("unexpected_descriptors", "0", None),
-        ("dataset_writable", "false", None),
-    ] {
-        if !lack.is_some_and(|lack| lacks(&report, lack, name)) {
-            assert_eq!(seen.get(name).map(String::as_str), Some(expected), "{name}");
+/// What a keep sees and can do, and the lack with which it is otherwise.
+const NOTHING: [(&str, &str, Option<Lack>); 14] = [
+    ("pid", "1", Some(Lack::PidNamespace)),
+    ("user", "0", Some(Lack::UserNamespace)),
+    ("arguments", "1", None),
+    ("environment", "0", None),
+    ("passwd", "false", Some(Lack::EmptyRoot)),
+    ("proc", "false", Some(Lack::EmptyRoot)),
+    ("write", "false", None),
+    ("mkdir", "false", Some(Lack::EmptyRoot)),
+    ("signal", "false", Some(Lack::PidNamespace)),
+    ("dumpable", "false", Some(Lack::Undumpable)),
+    ("no_new_privs", "true", Some(Lack::NoNewPrivileges)),
+    ("core", "Ok((0, 0))", None),
+    ("unexpected_descriptors", "0", None),
+    ("dataset_writable", "false", None),
+];
+
+/// Asserts that what was `seen` is nothing, and is this besides.
+pub(crate) fn assert_nothing(seen: &BTreeMap<String, String>, report: &Report, more: &[(&str, &str, Option<Lack>)]) {
+    for (name, expected, lack) in NOTHING.iter().chain(more) {
+        if !lack.is_some_and(|lack| lacks(report, lack, name)) {
+            assert_eq!(seen.get(*name).map(String::as_str), Some(*expected), "{name}");
         }
     }
 }
 
 #[test]
-fn reports_exactly_what_this_kind_of_isolation_never_gives() {
-    let (_, report) = look(spec("look"));
-    assert!(report.lacks.contains(&Lack::SecretPlaintext));
-    assert_eq!(report.secret_bytes == 0, report.lacks.contains(&Lack::SecretKeys));
+fn sees_and_does_nothing() {
+    let (seen, report) = look(spec("look"));
+    assert_nothing(&seen, &report, &[("files", "entity not found", Some(Lack::Seccomp))]);
 }
 
 #[test]
-fn a_lack_that_is_not_accepted_refuses_the_run_by_name() {
+fn reports_exactly_what_this_kind_of_isolation_never_gives() {
+    let (_, report) = look(spec("look"));
+    let limit = spec("look").limits.memory_bytes;
+    assert_eq!(report.secret_bytes < limit, report.lacks.contains(&Lack::SecretPlaintext));
+    assert_eq!(report.secret_bytes == 0, report.lacks.contains(&Lack::SecretKeys));
+}
+
+/// Whether a keep of this user may lock as much memory as it likes: `CAP_IPC_LOCK`, capability 14, or no limit.
+fn may_lock() -> bool {
+    let (limit, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_MEMLOCK).unwrap();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+    limit > 4 << 30 || u64::from_str_radix(effective.trim(), 16).unwrap() & (1 << 14) != 0
+}
+
+#[test]
+fn a_contract_that_accepts_no_plaintext_outside_runs_where_all_fits_and_is_refused_by_name_where_not() {
     let mut strict = spec("look");
     strict.accept_lacks.retain(|lack| *lack != Lack::SecretPlaintext);
-    let error = run(strict).unwrap_err();
+    let outcome = run(strict);
+    if may_lock() {
+        let Ok(Outcome::Done { report, ordinary_bytes, .. }) = outcome else { panic!("{outcome:?}") };
+        assert!(
+            report.secret_bytes > spec("look").limits.memory_bytes && !report.lacks.contains(&Lack::SecretPlaintext)
+        );
+        assert_eq!(ordinary_bytes, 0);
+        return;
+    }
+    let error = outcome.unwrap_err();
     assert!(matches!(&error, LaunchError::Lacks(lacks) if *lacks == [Lack::SecretPlaintext]), "{error}");
     assert!(error.to_string().contains("`secret-plaintext`"));
 }
 
 #[test]
-fn only_secret_plaintext_is_lacking_where_namespaces_are_allowed() {
+fn nothing_is_lacking_where_namespaces_and_locked_memory_are_allowed() {
     let (_, report) = look(spec("look"));
-    if !lacks(&report, Lack::UserNamespace, "only_secret_plaintext_is_lacking") {
-        assert_eq!(report.lacks, BTreeSet::from([Lack::SecretPlaintext]));
+    if !lacks(&report, Lack::UserNamespace, "nothing_is_lacking") {
+        let expected = if may_lock() { BTreeSet::new() } else { BTreeSet::from([Lack::SecretPlaintext]) };
+        assert_eq!(report.lacks, expected);
     }
+}
+
+#[test]
+fn what_does_not_fit_lies_outside_only_where_the_contract_accepts_it() {
+    for (what, accepted) in [("accepted", true), ("not accepted", false)] {
+        let mut glut = spec("glut");
+        glut.accept_lacks.retain(|lack| accepted || *lack != Lack::SecretPlaintext);
+        match (run(glut), accepted) {
+            // More than the limit in either case: it is refused by the heap where all is secret, by the kernel where not.
+            (Err(LaunchError::Exhausted), _) if may_lock() => {}
+            (Err(LaunchError::Died { status }), true) if !may_lock() => assert!(status.contains("70"), "{status}"),
+            (Err(LaunchError::Lacks(found)), false) if !may_lock() => assert_eq!(found, [Lack::SecretPlaintext]),
+            (other, _) => panic!("{what}: {other:?}"),
+        }
+    }
+    let Ok(Outcome::Done { report, ordinary_bytes, .. }) = run(spec("half")) else { panic!("half of the limit") };
+    assert_eq!(ordinary_bytes > 200 << 20, report.lacks.contains(&Lack::SecretPlaintext), "{ordinary_bytes}");
+    assert_eq!(ordinary_bytes == 0, may_lock(), "{ordinary_bytes}");
+}
+
+#[test]
+fn memory_and_threads_do_what_they_should() {
+    let (said, _) = answer(spec("stress"));
+    assert_eq!(said, "ok");
 }
 
 #[test]
 fn an_ordinary_user_gets_the_same() {
     as_ordinary_user("inside::sees_and_does_nothing");
-    as_ordinary_user("inside::only_secret_plaintext_is_lacking_where_namespaces_are_allowed");
+    as_ordinary_user("inside::nothing_is_lacking_where_namespaces_and_locked_memory_are_allowed");
+    as_ordinary_user("inside::memory_and_threads_do_what_they_should");
+    as_ordinary_user("inside::what_does_not_fit_lies_outside_only_where_the_contract_accepts_it");
+    as_ordinary_user(
+        "inside::a_contract_that_accepts_no_plaintext_outside_runs_where_all_fits_and_is_refused_by_name_where_not",
+    );
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub(crate) fn spec(program: &str) -> Spec {
         contract: b"contract".to_vec(),
         manifest: b"manifest".to_vec(),
         program: program.as_bytes().to_vec(),
+        sealed_program: None,
+        artifact: Vec::new(),
         limits: Limits { cpu_s: 60, memory_bytes: 512 << 20, open_files: 64, wall_s: 60 },
         accept_lacks: Lack::ALL.to_vec(),
         datasets: vec![Dataset { name: "exe".into(), file: File::open("/proc/self/exe").unwrap() }],

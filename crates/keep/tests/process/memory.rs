@@ -12,7 +12,10 @@ use casemate_evidence::Lack;
 use casemate_launch::{Outcome, Report};
 use nix::{sys::ptrace, unistd::Pid};
 
-use crate::launcher::{as_ordinary_user, broker, is_child, lacks, run, spec};
+use crate::{
+    launcher::{as_ordinary_user, broker, is_child, lacks, run, spec},
+    reader::descendants,
+};
 
 /// A keep that holds its canary twice: in secret and in ordinary memory.
 struct Held {
@@ -20,6 +23,8 @@ struct Held {
     secret: u64,
     ordinary: u64,
     canary: Vec<u8>,
+    /// The other end of the keep's first broker socket.
+    stream: TcpStream,
 }
 
 /// Starts a keep, lets `attack` try while it holds its canaries, and ends it.
@@ -35,7 +40,8 @@ fn while_held(attack: impl FnOnce(&Held) + Send + 'static) -> Report {
         let mut line = String::new();
         BufReader::new(&stream).read_line(&mut line).unwrap();
         let places: Vec<u64> = line.split_whitespace().map(|number| number.parse().unwrap()).collect();
-        attack(&Held { processes: descendants(), secret: places[0], ordinary: places[1], canary });
+        let other = stream.try_clone().unwrap();
+        attack(&Held { processes: descendants(), secret: places[0], ordinary: places[1], canary, stream: other });
         (&stream).write_all(b"g").unwrap();
     });
     let outcome = run(held).unwrap();
@@ -45,17 +51,6 @@ fn while_held(attack: impl FnOnce(&Held) + Send + 'static) -> Report {
     report
 }
 
-/// Children of this process, and theirs.
-fn descendants() -> Vec<i32> {
-    let children = |parent: i32| -> Vec<i32> {
-        let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
-        let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-        lists.flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>()).collect()
-    };
-    let stubs = children(std::process::id().cast_signed());
-    stubs.iter().flat_map(|stub| children(*stub)).chain(stubs.iter().copied()).collect()
-}
-
 fn read(process: i32, at: u64, bytes: usize) -> std::io::Result<Vec<u8>> {
     let mut found = vec![0; bytes];
     File::open(format!("/proc/{process}/mem"))?.read_exact_at(&mut found, at)?;
@@ -63,7 +58,7 @@ fn read(process: i32, at: u64, bytes: usize) -> std::io::Result<Vec<u8>> {
 }
 
 /// `CAP_SYS_PTRACE`, capability 19.
-fn may_trace_everyone() -> bool {
+pub(crate) fn may_trace_everyone() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
     u64::from_str_radix(effective.trim(), 16).unwrap() & (1 << 19) != 0
@@ -113,4 +108,62 @@ fn an_attacker_of_the_same_user() {
             assert!(ptrace::attach(Pid::from_raw(*pid)).is_err(), "traced {pid}");
         }
     });
+}
+
+/// What `process` isolation does not stop, and says so: docs/threat-model.md.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn root_that_injects_code_has_the_keep_give_its_secret_away() {
+    if !may_trace_everyone() {
+        casemate_testkit::skip("root_that_injects_code", "no CAP_SYS_PTRACE", "run the tests as root as well");
+        return;
+    }
+    let taken = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let shared = std::sync::Arc::clone(&taken);
+    let _report = while_held(move |held| {
+        // Process 1 of the keep, of which the stub is the parent.
+        let keep = held.processes[0];
+        let socket = fs::read_dir(format!("/proc/{keep}/fd")).unwrap().flatten();
+        let socket = socket.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok()).max().unwrap();
+        assert!(read(keep, held.secret, held.canary.len()).is_err(), "there was nothing to circumvent");
+        assert_eq!(inject_write(keep, socket, held.secret, held.canary.len()), held.canary.len());
+        let mut bytes = vec![0; held.canary.len()];
+        std::io::Read::read_exact(&mut &held.stream, &mut bytes).unwrap();
+        shared.lock().unwrap().extend(bytes.iter().zip(&held.canary).map(|(got, canary)| got == canary));
+    });
+    let taken = taken.lock().unwrap();
+    assert!(!taken.is_empty() && taken.iter().all(|same| *same), "the injected call did not send the secret");
+}
+
+/// Has the first thread of `process` make the system call `write`, and puts it back where it was.
+#[cfg(target_arch = "x86_64")]
+fn inject_write(process: i32, descriptor: u64, from: u64, bytes: usize) -> usize {
+    use nix::sys::wait::waitpid;
+    let tracee = Pid::from_raw(process);
+    let before = loop {
+        ptrace::attach(tracee).unwrap();
+        waitpid(tracee, None).unwrap();
+        let registers = ptrace::getregs(tracee).unwrap();
+        let code =
+            ptrace::read(tracee, std::ptr::with_exposed_provenance_mut(usize::try_from(registers.rip - 2).unwrap()));
+        // Where it waits in a system call, the two bytes before its next instruction are `syscall`.
+        if code.unwrap() & 0xffff == 0x050f && registers.orig_rax != u64::MAX {
+            break registers;
+        }
+        ptrace::detach(tracee, None).unwrap();
+        thread::yield_now();
+    };
+    let mut call = before;
+    (call.rip, call.rax, call.orig_rax) = (before.rip - 2, libc::SYS_write.cast_unsigned(), u64::MAX);
+    (call.rdi, call.rsi, call.rdx) = (descriptor, from, u64::try_from(bytes).unwrap());
+    ptrace::setregs(tracee, call).unwrap();
+    ptrace::step(tracee, None).unwrap();
+    waitpid(tracee, None).unwrap();
+    let written = ptrace::getregs(tracee).unwrap().rax;
+    // Back before the call that it waited in, so that it waits again.
+    let (mut again, waited) = (before, before.orig_rax);
+    (again.rip, again.rax, again.orig_rax) = (before.rip - 2, waited, u64::MAX);
+    ptrace::setregs(tracee, again).unwrap();
+    ptrace::detach(tracee, None).unwrap();
+    usize::try_from(written).unwrap_or(0)
 }

@@ -57,7 +57,27 @@ pub(crate) enum Crime {
     WrongKey,
 }
 
+/// What is sealed, and what happens to it.
+#[derive(Clone)]
+pub(crate) struct Setting {
+    /// The values of the column that the query groups by.
+    pub(crate) diagnoses: [String; 2],
+    pub(crate) patients: usize,
+    /// What the probe's copy ends in.
+    pub(crate) runtime: &'static [u8],
+    /// Called while the keep holds a result that it asks the first owner to permit.
+    pub(crate) meanwhile: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        let diagnoses = ["healthy", "ill"].map(Into::into);
+        Self { diagnoses, patients: 40, runtime: b"\ncasemate-study\n", meanwhile: None }
+    }
+}
+
 pub(crate) struct Study {
+    meanwhile: Option<Arc<dyn Fn() + Send + Sync>>,
     signed: SignedContract,
     contract: FullySigned,
     manifest: Manifest,
@@ -74,14 +94,15 @@ fn broker_key(owner: usize) -> SigningKey {
     key(40 + u8::try_from(owner).unwrap())
 }
 
-fn dataset_key(owner: usize) -> [u8; 32] {
-    [60 + u8::try_from(owner).unwrap(); 32]
+pub(crate) fn dataset_key(owner: usize) -> [u8; 32] {
+    // No pattern that memory holds by itself: it is looked for.
+    std::array::from_fn(|index| u8::try_from(((owner + 1) * 101 + index * 57) & 0xff).unwrap() ^ 0xa7)
 }
 
-fn sealed(owner: usize) -> Vec<u8> {
+fn sealed(owner: usize, setting: &Setting) -> Vec<u8> {
     let mut csv = String::from(if owner == 0 { "patient,radius\n" } else { "patient,diagnosis\n" });
-    for patient in 0..40 {
-        let diagnosis = if patient % 2 == 0 { "healthy" } else { "ill" };
+    for patient in 0..setting.patients {
+        let diagnosis = &setting.diagnoses[patient % 2];
         match owner {
             0 => csv.push_str(&format!("{patient},{patient}.0\n")),
             _ => csv.push_str(&format!("{patient},{diagnosis}\n")),
@@ -128,7 +149,11 @@ fn toml(files: &[Vec<u8>], recipient: &str) -> String {
 
 impl Study {
     pub(crate) fn new() -> Self {
-        let files: Vec<Vec<u8>> = (0..OWNERS.len()).map(sealed).collect();
+        Self::with(Setting::default())
+    }
+
+    pub(crate) fn with(setting: Setting) -> Self {
+        let files: Vec<Vec<u8>> = (0..OWNERS.len()).map(|owner| sealed(owner, &setting)).collect();
         let recipient = blob::recipient(&[77; 32]).unwrap();
         let contract = Contract::parse(&toml(&files, &recipient), AT).unwrap();
         let mut signed = SignedContract::new(Compiled::new(contract));
@@ -138,7 +163,15 @@ impl Study {
         let run = RunId::from_bytes([5; 16]);
         let manifest = Manifest::derive(&contract, &computation, run, &runner, Isolation::Process).unwrap();
         let released = Arc::new(AtomicUsize::new(0));
-        Self { signed, contract, manifest, files, runtime: probe_with(b"\ncasemate-study\n"), released }
+        Self {
+            signed,
+            contract,
+            manifest,
+            files,
+            runtime: probe_with(setting.runtime),
+            released,
+            meanwhile: setting.meanwhile,
+        }
     }
 
     pub(crate) const fn recipient_secret(&self) -> [u8; 32] {
@@ -181,6 +214,7 @@ impl Study {
                 manifest: self.manifest.clone(),
                 runtime: Digest::of(&std::fs::read(&self.runtime.1).unwrap()),
                 released: Arc::clone(&self.released),
+                meanwhile: self.meanwhile.clone().filter(|_| owner == 0),
             };
             std::thread::spawn(move || desk.serve(listener));
         }
@@ -202,6 +236,7 @@ struct Desk {
     manifest: Manifest,
     runtime: Digest,
     released: Arc<AtomicUsize>,
+    meanwhile: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl Desk {
@@ -259,6 +294,9 @@ impl Desk {
         let released = assembled.release(receipt, self.keys(), AT).await.ok()?;
         self.released.fetch_add(usize::from(self.crime != Crime::NoKey), Ordering::SeqCst);
         let asked = released.permit_asked(WAIT).await.ok()?;
+        if let Some(meanwhile) = &self.meanwhile {
+            meanwhile();
+        }
         if self.crime == Crime::RefuseToPermit {
             return asked.refuse(refusal()).await.ok();
         }

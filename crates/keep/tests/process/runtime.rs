@@ -8,7 +8,7 @@ use casemate_cose::{Digest, SigningKey};
 use casemate_evidence::{AllowDebug, DangerouslyUnbound, Endorsements, Evidence, Lack, authenticate};
 use casemate_launch::{Debug, Isolation as _, LaunchError, Outcome, Process};
 
-use crate::launcher::{AT, answer, as_ordinary_user, broker, probe, probe_with, root_has_other_users, run, spec};
+use crate::launcher::{AT, answer, as_ordinary_user, broker, probe, probe_with, run, spec};
 
 #[test]
 fn one_more_byte_is_another_digest() {
@@ -43,8 +43,8 @@ fn a_runtime_that_lies_about_its_isolation_is_seen_through() {
     lying.runtime = runtime;
     lying.accept_lacks = vec![Lack::SecretPlaintext];
     let error = run(lying).unwrap_err();
-    if nix::unistd::geteuid().is_root() && !root_has_other_users() {
-        // It keeps root's capabilities, or looks undumpable as root's: refused all the same, for less.
+    if nix::unistd::geteuid().is_root() {
+        // It keeps root's capabilities, or the one to lock memory, or looks undumpable as root's: refused all the same.
         assert!(matches!(error, LaunchError::Inspection(_) | LaunchError::Lacks(_)), "{error}");
         return;
     }
@@ -57,6 +57,7 @@ fn a_runtime_that_lies_about_its_isolation_is_seen_through() {
         Lack::NetworkNamespace,
         Lack::PidNamespace,
         Lack::ResourceLimits,
+        Lack::Seccomp,
         Lack::Undumpable,
         Lack::UserNamespace,
     ] {
@@ -138,7 +139,9 @@ fn evidence_states_what_was_measured_once_for_each_broker() {
         assert_eq!(software.runtime, Digest::of(&fs::read(probe()).unwrap()));
         assert_eq!(software.program, Digest::of(b"evidence 3"));
         assert_eq!(claims.manifest, Some(Digest::of(b"manifest")));
-        assert!(!claims.debug && software.lacks.contains(&Lack::SecretPlaintext));
+        assert!(!claims.debug);
+        let fits = software.secret_bytes > spec("look").limits.memory_bytes;
+        assert_eq!(software.lacks.contains(&Lack::SecretPlaintext), !fits);
     }
     assert!(String::from_utf8_lossy(&answers[2]).contains("used up"));
 }

@@ -8,7 +8,7 @@ use crate::{
     launcher::run,
     owners::{Crime, Study},
 };
-use casemate_contract::{ResultBody, RunBundle};
+use casemate_contract::{Output, ResultBody, RunBundle};
 use casemate_cose::Digest;
 
 /// How a launcher commits its crime.
@@ -36,7 +36,8 @@ fn a_result_leaves_for_its_recipient_with_its_proofs() {
     let bundle = RunBundle::from_bytes(&bundle).unwrap();
     let body = ResultBody::verify(&file.result, &bundle.keep_key).unwrap();
     // 40 patients; every second one is ill; the measurement is the patient's number.
-    assert_eq!(to_csv(&body.table).unwrap(), "diagnosis,patients,mean\nhealthy,20,19.0\nill,20,20.0\n");
+    let Output::Table(table) = &body.output else { panic!("no table") };
+    assert_eq!(to_csv(table).unwrap(), "diagnosis,patients,mean\nhealthy,20,19.0\nill,20,20.0\n");
     assert_eq!(bundle.brokers.len(), 2);
     assert!(body.gates.iter().all(|gate| gate.passed));
     assert_eq!(study.released(), 2);

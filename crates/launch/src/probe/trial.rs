@@ -15,7 +15,9 @@ use nix::{
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Trial {
     EmptyRoot,
+    Landlock,
     NoNewPrivileges,
+    Seccomp,
     SecretMemory,
     Undumpable,
     Unshare(CloneFlags),
@@ -41,6 +43,8 @@ pub(super) fn succeeds(trial: Trial) -> Option<bool> {
 fn attempt(trial: Trial, user: &str, group: &str) -> Option<()> {
     match trial {
         Trial::NoNewPrivileges => prctl::set_no_new_privs().ok(),
+        Trial::Landlock => landlock(),
+        Trial::Seccomp => seccomp(),
         Trial::Undumpable => prctl::set_dumpable(false).ok(),
         Trial::SecretMemory => secret_memory(),
         Trial::Unshare(CloneFlags::CLONE_NEWUSER) => user_namespace(user, group),
@@ -86,4 +90,42 @@ fn secret_memory() -> Option<()> {
         let base = libc::mmap(std::ptr::null_mut(), BYTES, protection, libc::MAP_SHARED, file, 0);
         (base != libc::MAP_FAILED).then_some(())
     }
+}
+
+/// A filter that admits everything.
+fn seccomp() -> Option<()> {
+    prctl::set_no_new_privs().ok()?;
+    let mut all = libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW };
+    let program = libc::sock_fprog { len: 1, filter: &raw mut all };
+    // SAFETY: the kernel copies the one instruction that the program says it has; both outlive the call.
+    let set = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) };
+    (set == 0).then_some(())
+}
+
+/// `BPF_RET | BPF_K` [linux/bpf_common.h].
+const RETURN: u16 = 0x06;
+
+/// A ruleset that denies to execute files.
+fn landlock() -> Option<()> {
+    let execute: u64 = 1;
+    prctl::set_no_new_privs().ok()?;
+    // SAFETY: the attributes of version 1 are this one number of eight bytes, which outlives the call.
+    let ruleset = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, &raw const execute, size_of::<u64>(), 0) };
+    // SAFETY: takes numbers.
+    let set = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset, 0) };
+    (set == 0).then_some(())
+}
+
+/// The version of Landlock; below 1 where there is none.
+pub(super) fn landlock_abi() -> i64 {
+    /// `LANDLOCK_CREATE_RULESET_VERSION` [linux/landlock.h].
+    const VERSION: libc::c_uint = 1;
+    // SAFETY: with this flag the call reads no memory and makes no descriptor.
+    unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u64>(), 0, VERSION) }
+}
+
+/// Whether the kernel can forbid to make memory executable.
+pub(super) fn knows_sealed_code() -> bool {
+    // SAFETY: `prctl` with this operation takes numbers and changes nothing.
+    unsafe { libc::prctl(libc::PR_GET_MDWE, 0, 0, 0, 0) >= 0 }
 }

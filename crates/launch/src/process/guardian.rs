@@ -4,13 +4,15 @@
 
 use std::{
     collections::BTreeSet,
+    fs::File,
+    io,
     os::{
         fd::{AsFd as _, BorrowedFd, OwnedFd},
-        unix::{net::UnixStream, process::ExitStatusExt as _},
+        unix::{fs::MetadataExt as _, net::UnixStream, process::ExitStatusExt as _},
     },
     process::ExitStatus,
     sync::{Arc, Mutex, PoisonError},
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -27,7 +29,8 @@ use tokio::sync::oneshot;
 
 use super::{
     birth::{Born, control_pair, execute},
-    inspect::{self, Subject},
+    group::Group,
+    inspect::{self, Inode, Subject},
 };
 use crate::LaunchError;
 
@@ -49,80 +52,113 @@ pub(super) struct Prepared {
     pub(super) control: UnixStream,
     pub(super) lacks: BTreeSet<Lack>,
     pub(super) secret_bytes: u64,
+    pub(super) subject: Subject,
+    pub(super) given: BTreeSet<Inode>,
 }
 
-/// Ends the keep when it is dropped.
+/// Ends the keep when it is dropped, and waits until nothing of it is left: the guardian is done.
 #[derive(Debug)]
-pub(super) struct Leash(Arc<Mutex<Option<Pid>>>);
+pub(super) struct Leash {
+    child: Arc<Mutex<Child>>,
+    guardian: Option<JoinHandle<()>>,
+}
 
-impl Leash {
-    fn end(&self) {
-        let pid = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pid) = *pid {
-            // It is not reaped yet, so the number is still this child's. Gone already is as good.
-            let _gone = kill(pid, Signal::SIGKILL);
-        }
-    }
+/// The keep's process, as far as it may be signalled.
+#[derive(Clone, Copy, Debug)]
+enum Child {
+    Unborn,
+    /// Not reaped yet, so the number is still this child's.
+    Lives(Pid),
+    /// Reaped, or not wanted any more before it was born.
+    Over,
 }
 
 impl Drop for Leash {
     fn drop(&mut self) {
-        self.end();
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        match *child {
+            Child::Lives(pid) => {
+                // Gone already is as good.
+                let _gone = kill(pid, Signal::SIGKILL);
+            }
+            Child::Unborn => *child = Child::Over,
+            Child::Over => {}
+        }
+        drop(child);
+        if let Some(guardian) = self.guardian.take() {
+            drop(guardian.join());
+        }
     }
 }
 
 /// The two answers of the thread: the keep is prepared (or not), and how it ended.
-pub(super) type Prepares = oneshot::Receiver<Result<(Prepared, Leash), LaunchError>>;
+pub(super) type Prepares = oneshot::Receiver<Result<Prepared, LaunchError>>;
 pub(super) type Ends = oneshot::Receiver<String>;
 
 /// Starts the thread.
-pub(super) fn guard(order: Order) -> Result<(Prepares, Ends), LaunchError> {
+pub(super) fn guard(order: Order) -> Result<(Leash, Prepares, Ends), LaunchError> {
     let (prepared, prepares) = oneshot::channel();
     let (ended, ends) = oneshot::channel();
-    thread::Builder::new()
+    let child = Arc::new(Mutex::new(Child::Unborn));
+    let shared = Arc::clone(&child);
+    let guardian = thread::Builder::new()
         .name("keep-guardian".into())
         .spawn(move || {
-            let (launcher, keep) = match control_pair() {
-                Ok(pair) => pair,
-                Err(error) => return drop(prepared.send(Err(LaunchError::Spawn(error)))),
-            };
-            let born = match execute(order.image.as_fd(), &keep) {
+            let (born, launcher) = match bear(&order) {
                 Ok(born) => born,
                 Err(error) => return drop(prepared.send(Err(LaunchError::Spawn(error)))),
             };
-            drop(keep);
             let pid = Pid::from_raw(born.child.id().cast_signed());
-            let shared = Arc::new(Mutex::new(Some(pid)));
-            let leash = Leash(Arc::clone(&shared));
-            match prepare(&born, launcher, &order) {
-                // A caller that has gone drops the leash here, and the keep with it.
-                Ok(ready) => drop(prepared.send(Ok((ready, leash)))),
+            if !lives(&shared, pid) {
+                let _gone = kill(pid, Signal::SIGKILL);
+            }
+            let mut group = Group::make(order.limits);
+            match prepare(&born, launcher, &order, &mut group) {
+                // A caller that has gone has dropped the leash.
+                Ok(ready) => drop(prepared.send(Ok(ready))),
                 Err(error) => {
-                    drop(leash);
+                    let _gone = kill(pid, Signal::SIGKILL);
                     let status = reap(pid, &shared);
+                    drop(group);
                     drop(prepared.send(Err(explain(error, &status))));
                     return;
                 }
             }
             drop(order);
-            drop(ended.send(reap(pid, &shared)));
+            let status = reap(pid, &shared);
+            drop(group);
+            drop(ended.send(status));
         })
         .map_err(LaunchError::Spawn)?;
-    Ok((prepares, ends))
+    Ok((Leash { child, guardian: Some(guardian) }, prepares, ends))
+}
+
+/// The child, and the launcher's end of its control socket.
+fn bear(order: &Order) -> io::Result<(Born, UnixStream)> {
+    let (launcher, keep) = control_pair()?;
+    Ok((execute(order.image.as_fd(), &keep)?, launcher))
+}
+
+/// Lets the leash reach the child. `false` where the caller has gone already.
+fn lives(shared: &Mutex<Child>, pid: Pid) -> bool {
+    let mut child = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_wanted = matches!(*child, Child::Unborn);
+    *child = Child::Lives(pid);
+    is_wanted
 }
 
 /// A keep that closed its socket says nothing; how it ended says more.
 fn explain(error: LaunchError, status: &str) -> LaunchError {
     match error {
-        LaunchError::Control(ControlError::Closed) => LaunchError::Died { status: status.to_owned() },
+        LaunchError::Control(ControlError::Closed) => LaunchError::died(status.to_owned()),
         error => error,
     }
 }
 
 /// Waits for the end, and forgets the number before the kernel may give it to another process.
-fn reap(pid: Pid, shared: &Mutex<Option<Pid>>) -> String {
+fn reap(pid: Pid, shared: &Mutex<Child>) -> String {
     let _ended = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
-    *shared.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    *shared.lock().unwrap_or_else(PoisonError::into_inner) = Child::Over;
     match waitpid(pid, None) {
         Ok(status) => describe(status),
         Err(error) => error.to_string(),
@@ -138,21 +174,32 @@ fn describe(status: nix::sys::wait::WaitStatus) -> String {
 }
 
 /// Steps 3 to 6 of the back end.
-fn prepare(born: &Born, control: UnixStream, order: &Order) -> Result<Prepared, LaunchError> {
+fn prepare(born: &Born, control: UnixStream, order: &Order, group: &mut Group) -> Result<Prepared, LaunchError> {
     control.set_read_timeout(Some(Duration::from_secs(PREPARE_S_MAX))).map_err(ControlError::from)?;
     let Received { message, descriptors, sender } = receive::<FromKeep>(&control)?;
     let (FromKeep::Isolated(isolated), [], Some(pid)) = (message, descriptors.as_slice(), sender) else {
         return Err(LaunchError::OutOfTurn);
     };
     let subject = Subject { pid, user: born.user };
-    let mut lacks = BTreeSet::from([Lack::SecretPlaintext]);
-    lacks.extend(isolated.lacks);
-    lacks.extend(inspect::isolated(subject, order.image.as_fd())?);
-    send(&control, &ToKeep::Harden(Harden { limits: order.limits, debug: order.debug }), &[])?;
+    let mut lacks: BTreeSet<Lack> = isolated.lacks.into_iter().collect();
+    let (seen, secret_bytes) = inspect::isolated(subject, order.image.as_fd())?;
+    lacks.extend(seen);
+    group.admit(subject.pid);
+    let may_spill = order.accept_lacks.contains(&Lack::SecretPlaintext);
+    let harden = Harden { limits: order.limits, debug: order.debug, may_spill };
+    send(&control, &ToKeep::Harden(harden), &[])?;
     let Received { message, descriptors, .. } = receive::<FromKeep>(&control)?;
     let (FromKeep::Hardened(hardened), []) = (message, descriptors.as_slice()) else {
         return Err(LaunchError::OutOfTurn);
     };
+    // Whatever it says, no more than was seen.
+    let secret_bytes = hardened.secret_bytes.min(secret_bytes);
+    if secret_bytes == 0 {
+        lacks.insert(Lack::SecretKeys);
+    }
+    if secret_bytes == 0 || may_spill && secret_bytes < order.limits.memory_bytes {
+        lacks.insert(Lack::SecretPlaintext);
+    }
     lacks.extend(hardened.lacks);
     lacks.extend(inspect::hardened(subject, order.limits)?);
     let accepted = |lack: &Lack| order.accept_lacks.contains(lack) || (order.debug && *lack == Lack::Undumpable);
@@ -160,8 +207,14 @@ fn prepare(born: &Born, control: UnixStream, order: &Order) -> Result<Prepared, 
     if !refused.is_empty() {
         return Err(LaunchError::Lacks(refused));
     }
+    let given = order.descriptors.iter().map(inode).collect::<io::Result<_>>().map_err(LaunchError::Spawn)?;
     let descriptors: Vec<BorrowedFd<'_>> = order.descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
     send(&control, &ToKeep::Start(order.start.clone()), &descriptors)?;
     control.set_read_timeout(None).map_err(ControlError::from)?;
-    Ok(Prepared { control, lacks, secret_bytes: hardened.secret_bytes })
+    Ok(Prepared { control, lacks, secret_bytes, subject, given })
+}
+
+fn inode(descriptor: &OwnedFd) -> io::Result<Inode> {
+    let file = File::from(descriptor.try_clone()?).metadata()?;
+    Ok((file.dev(), file.ino()))
 }

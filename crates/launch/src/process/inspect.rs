@@ -12,11 +12,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use casemate_attester::control::{CONTROL_FD, Limits};
+use casemate_attester::control::{CONTROL_FD, Limits, THREADS_MAX};
 use casemate_evidence::Lack;
 
 use super::disguise::as_user;
 use crate::LaunchError;
+
+mod fence;
+
+pub(super) use fence::{Inode, descriptors};
 
 const NAMESPACES: [(&str, Lack); 5] = [
     ("ipc", Lack::IpcNamespace),
@@ -39,11 +43,11 @@ impl Subject {
     }
 }
 
-/// The first look: what it lacks of namespaces, empty root and renounced privileges.
+/// The first look: what it lacks of namespaces, empty root and renounced privileges, and how much secret memory it has.
 ///
 /// # Errors
 /// [`LaunchError::Inspection`] when the process is not the measured image, or holds what no keep holds.
-pub(super) fn isolated(subject: Subject, image: BorrowedFd<'_>) -> Result<BTreeSet<Lack>, LaunchError> {
+pub(super) fn isolated(subject: Subject, image: BorrowedFd<'_>) -> Result<(BTreeSet<Lack>, u64), LaunchError> {
     let image = fs::File::from(image.as_fd().try_clone_to_owned().map_err(LaunchError::Spawn)?);
     let image = image.metadata().map_err(LaunchError::Spawn)?;
     let own: Vec<Option<PathBuf>> =
@@ -58,6 +62,9 @@ pub(super) fn isolated(subject: Subject, image: BorrowedFd<'_>) -> Result<BTreeS
     }
     if seen.descriptors.iter().any(|descriptor| *descriptor > CONTROL_FD) {
         return Err(LaunchError::Inspection("it holds descriptors that it was not given".into()));
+    }
+    if fence::has_writable_code(&seen.maps) {
+        return Err(LaunchError::Inspection("it has memory that is writable and executable at once".into()));
     }
     let status = Status::of(subject)?;
     let renounced = status.field("NoNewPrivs") == Some("1");
@@ -77,10 +84,10 @@ pub(super) fn isolated(subject: Subject, image: BorrowedFd<'_>) -> Result<BTreeS
     if seen.root_entries != Some(0) {
         lacks.insert(Lack::EmptyRoot);
     }
-    Ok(lacks)
+    Ok((lacks, seen.secret_bytes))
 }
 
-/// The second look: that it can no longer be looked into, and that its limits hold.
+/// The second look: that it can no longer be looked into, that its limits hold, and that its system calls are filtered.
 ///
 /// # Errors
 /// [`LaunchError::Inspection`] when the process is gone.
@@ -97,11 +104,19 @@ pub(super) fn hardened(subject: Subject, limits: Limits) -> Result<BTreeSet<Lack
         ("Max cpu time", nonzero(limits.cpu_s)),
         ("Max data size", nonzero(limits.memory_bytes)),
         ("Max open files", nonzero(limits.open_files)),
+        ("Max processes", Some(THREADS_MAX)),
     ];
     for (name, most) in wanted {
         if most.is_some_and(|most| hard_limit(&table, name).is_none_or(|limit| limit > most)) {
             lacks.insert(Lack::ResourceLimits);
         }
+    }
+    if !fence::is_filtered(subject) {
+        lacks.insert(Lack::Seccomp);
+    }
+    // Few launchers can still see this of a process that cannot be dumped.
+    if fs::read_to_string(subject.path("maps")).is_ok_and(|maps| fence::has_writable_code(&maps)) {
+        return Err(LaunchError::Inspection("it has memory that is writable and executable at once".into()));
     }
     Ok(lacks)
 }
@@ -133,8 +148,10 @@ fn namespaces(subject: Subject, own: &[Option<PathBuf>]) -> BTreeSet<Lack> {
 struct Seen {
     image: fs::Metadata,
     environment: Vec<u8>,
+    maps: String,
     descriptors: Vec<i32>,
     root_entries: Option<usize>,
+    secret_bytes: u64,
 }
 
 fn look(subject: Subject) -> Option<Seen> {
@@ -142,9 +159,25 @@ fn look(subject: Subject) -> Option<Seen> {
     Some(Seen {
         image: fs::metadata(subject.path("exe")).ok()?,
         environment: fs::read(subject.path("environ")).ok()?,
+        maps: fs::read_to_string(subject.path("maps")).ok()?,
         descriptors: numbers.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect(),
         root_entries: fs::read_dir(subject.path("root")).ok().map(Iterator::count),
+        secret_bytes: fs::read_to_string(subject.path("maps")).map_or(0, |maps| secret_bytes(&maps)),
     })
+}
+
+/// Bytes of the shared, writable mappings of `memfd_secret` in lines like
+/// `7f5e8c000000-7f5e8d000000 rw-s 00000000 00:0e 1042  /secretmem (deleted)`.
+fn secret_bytes(maps: &str) -> u64 {
+    let of_line = |line: &str| {
+        let mut fields = line.split_whitespace();
+        let (first, last) = fields.next()?.split_once('-')?;
+        let (access, name) = (fields.next()?, fields.nth(3)?);
+        let number = |digits| u64::from_str_radix(digits, 16).ok();
+        let bytes = number(last)?.checked_sub(number(first)?)?;
+        (access == "rw-s" && name == "/secretmem").then_some(bytes)
+    };
+    maps.lines().filter_map(of_line).sum()
 }
 
 struct Status(String);
@@ -190,6 +223,16 @@ mod tests {
         assert_eq!(namespaces(own, &shared), NAMESPACES.iter().map(|(_, lack)| *lack).collect());
         let image = fs::File::open("/bin/sh").unwrap();
         assert!(matches!(isolated(own, image.as_fd()), Err(LaunchError::Inspection(_))));
+    }
+
+    #[test]
+    fn only_mappings_of_secret_memory_count() {
+        let maps = "7f0000000000-7f0000004000 rw-s 00000000 00:0e 1042       /secretmem (deleted)\n\
+                    7f0000004000-7f0000006000 r--s 00000000 00:0e 1042       /secretmem (deleted)\n\
+                    7f0000006000-7f0000008000 rw-s 00000000 00:01 7          /memfd:/secretmem (deleted)\n\
+                    7f0000008000-7f000000a000 rw-s 00000000 00:01 7          /tmp/secretmem\n\
+                    7f000000a000-7f000000c000 rw-p 00000000 00:00 0\n";
+        assert_eq!(secret_bytes(maps), 0x4000);
     }
 
     #[test]

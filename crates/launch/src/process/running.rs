@@ -1,6 +1,6 @@
 //! A keep that runs: its launcher answers requests for evidence, and waits.
 
-use std::{os::fd::OwnedFd, time::Duration};
+use std::{collections::BTreeSet, os::fd::OwnedFd, time::Duration};
 
 use casemate_attester::{
     control::{ControlError, Done, FromKeep, Refused, Start, ToKeep},
@@ -14,6 +14,7 @@ use tokio::{net::UnixStream, time::timeout};
 
 use super::{
     guardian::{Ends, Leash, Order, Prepared, guard},
+    inspect::{Inode, Subject, descriptors},
     relay::{Relay, connect},
 };
 use crate::{Debug as DebugMode, Event, LaunchError, Measured, Outcome, Report, Spec};
@@ -23,6 +24,8 @@ use crate::{Debug as DebugMode, Event, LaunchError, Measured, Outcome, Report, S
 pub struct Running {
     control: UnixStream,
     report: Report,
+    // The process, and the descriptors that it was given; until they were compared.
+    holds: Option<(Subject, BTreeSet<Inode>)>,
     spec: Terms,
     ends: Ends,
     // Held for their `Drop`.
@@ -49,14 +52,15 @@ impl Running {
         let (relays, brokers) = connect_all(&spec).await?;
         let launcher = spec.launcher_key.public();
         let (order, terms) = split(spec, image, brokers);
-        let (prepares, ends) = guard(order)?;
-        let (Prepared { control, lacks, secret_bytes }, leash) =
+        let (leash, prepares, ends) = guard(order)?;
+        let Prepared { control, lacks, secret_bytes, subject, given } =
             prepares.await.map_err(|_| LaunchError::Died { status: "unknown".into() })??;
         control.set_nonblocking(true).map_err(ControlError::from)?;
         let control = UnixStream::from_std(control).map_err(ControlError::from)?;
         let report =
             Report { isolation: Isolation::Process, lacks, secret_bytes, runtime, program, manifest, launcher };
-        Ok(Self { control, report, spec: terms, ends, _relays: relays, _leash: leash })
+        let holds = Some((subject, given));
+        Ok(Self { control, report, holds, spec: terms, ends, _relays: relays, _leash: leash })
     }
 
     /// How it is isolated.
@@ -75,7 +79,7 @@ impl Running {
         match timeout(limit, self.serve(&mut on_event)).await {
             Ok(Err(LaunchError::Control(ControlError::Closed))) => {
                 let status = self.ends.await.unwrap_or_else(|_| "unknown".into());
-                Err(LaunchError::Died { status })
+                Err(LaunchError::died(status))
             }
             Ok(ended) => ended,
             Err(_) => Err(LaunchError::TimedOut { wall_s }),
@@ -84,7 +88,12 @@ impl Running {
 
     async fn serve(&mut self, on_event: &mut impl FnMut(Event)) -> Result<Outcome, LaunchError> {
         loop {
-            match read(&mut self.control).await? {
+            let message = read(&mut self.control).await?;
+            // Its first words say that it has received everything.
+            if let Some((subject, given)) = self.holds.take() {
+                descriptors(subject, &given)?;
+            }
+            match message {
                 FromKeep::EvidenceRequest(report_data) => {
                     let evidence = self.evidence(report_data);
                     let signed = !evidence.is_empty();
@@ -96,8 +105,8 @@ impl Running {
                 FromKeep::Progress(progress) => {
                     on_event(Event::Step { step: progress.step, owner: self.owner(progress.broker)? });
                 }
-                FromKeep::Done(Done { results, bundle }) => {
-                    return Ok(Outcome::Done { results, bundle, report: self.report.clone() });
+                FromKeep::Done(Done { results, bundle, ordinary_bytes }) => {
+                    return Ok(Outcome::Done { results, bundle, report: self.report.clone(), ordinary_bytes });
                 }
                 FromKeep::Refused(Refused { broker, reasons }) => {
                     return Ok(Outcome::Refused { owner: self.owner(broker)?, reasons, report: self.report.clone() });
@@ -145,11 +154,13 @@ async fn connect_all(spec: &Spec) -> Result<(Vec<Relay>, Vec<OwnedFd>), LaunchEr
 }
 
 fn split(spec: Spec, image: OwnedFd, brokers: Vec<OwnedFd>) -> (Order, Terms) {
-    let Spec { contract, manifest, program, limits, accept_lacks, datasets, launcher_key, debug, clock, .. } = spec;
+    let Spec {
+        contract, manifest, program, artifact, limits, accept_lacks, datasets, launcher_key, debug, clock, ..
+    } = spec;
     let owners: Vec<String> = spec.brokers.into_iter().map(|broker| broker.owner).collect();
     let (names, files): (Vec<_>, Vec<_>) =
         datasets.into_iter().map(|dataset| (dataset.name, OwnedFd::from(dataset.file))).unzip();
-    let start = Start { contract, manifest, program, datasets: names, brokers: owners.clone() };
+    let start = Start { contract, manifest, program, datasets: names, brokers: owners.clone(), artifact };
     let descriptors = files.into_iter().chain(brokers).collect();
     let order = Order { image, limits, accept_lacks, debug: debug == DebugMode::Allowed, start, descriptors };
     (order, Terms { owners, launcher_key, debug, clock, wall_s: limits.wall_s, signed: 0 })
