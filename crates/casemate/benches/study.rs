@@ -12,12 +12,14 @@
     reason = "a bench that cannot measure has nothing better to do than to stop and say where"
 )]
 
+mod parties;
+
 use std::{
     env,
     fs::{self, File},
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -31,6 +33,8 @@ use parquet::{
     file::properties::{WriterProperties, WriterVersion},
 };
 use serde_json::Value;
+
+use parties::{Parties, descendants, text};
 
 const RUNS: usize = 7;
 const SQL: &str = "SELECT d.income, COUNT(*) AS purchases, SUM(t.sales_value) AS sales, AVG(t.sales_value) AS mean, \
@@ -124,97 +128,41 @@ fn measure_plain(dir: &Path) -> (f64, f64) {
 
 /// A study of two owners, their brokers running.
 struct Study {
-    dir: PathBuf,
-    brokers: Vec<Child>,
+    parties: Parties,
+    contract: PathBuf,
 }
 
 impl Study {
     fn prepare(dir: &Path) -> Self {
-        let mut study = Self { dir: dir.to_owned(), brokers: Vec::new() };
+        let mut parties = Parties::new(dir);
         for (party, table) in [("retailer", "transactions"), ("bank", "demographics")] {
-            let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-            study.become_party(party, &["--address", &address]);
+            parties.join(party, true);
             let sealed = dir.join(format!("{table}.sealed.parquet"));
             let plain = dir.join(format!("{table}.parquet"));
-            study.call(party, &["dataset", "seal", text(&plain), "--entity", "household_id", "--out", text(&sealed)]);
-            study.call(party, &["key", "card", text(&dir.join(format!("{party}.card")))]);
+            parties.call(party, &["dataset", "seal", text(&plain), "--entity", "household_id", "--out", text(&sealed)]);
         }
-        study.become_party("analyst", &[]);
-        study.call("analyst", &["key", "card", text(&dir.join("analyst.card"))]);
+        parties.join("analyst", false);
+        let lacks = parties.lacks("analyst");
         for party in ["retailer", "bank"] {
-            study.call(
-                party,
-                &["domain", "init", "--host", text(&dir.join("analyst.card")), "--accept-lack", "secret-plaintext"],
-            );
-            study.start_broker(party);
+            parties.believe(party, "analyst", &lacks);
+            parties.start_broker(party);
         }
-        study.agree();
-        study
-    }
-
-    fn agree(&self) {
-        let cards: Vec<_> = ["retailer", "bank", "analyst"].map(|party| self.dir.join(format!("{party}.card"))).into();
-        let study = self.dir.join("study.toml");
-        let mut arguments = vec!["contract", "new", "--study", "retail", "--out", text(&study)];
-        arguments.extend(["--purpose", "Measure.", "--legal-basis", "None needed: the data is public."]);
-        arguments.extend(cards.iter().map(|card| text(card)));
-        self.call("analyst", &arguments);
-        let template = fs::read_to_string(&study).unwrap();
-        let head = template.split("[computations.").next().unwrap();
         let reads = "reads = { transactions = [\"household_id\", \"quantity\", \"retail_disc\", \"sales_value\"], \
                      demographics = [\"household_id\", \"income\"] }";
-        let tail = format!(
+        let computation = format!(
             "[computations.by-income]\nsql = \"{SQL}\"\nrunners = [\"analyst\"]\nrecipients = [\"analyst\"]\n{reads}\n"
         );
-        fs::write(&study, format!("{head}{tail}")).unwrap();
-        let contract = self.dir.join("study.contract");
-        self.call("analyst", &["contract", "sign", text(&study), "--yes"]);
-        for party in ["retailer", "bank"] {
-            let mut arguments = vec!["party", "add"];
-            arguments.extend(cards.iter().map(|card| text(card)));
-            self.call(party, &arguments);
-            self.call(party, &["contract", "sign", text(&contract), "--yes"]);
-        }
-    }
-
-    fn become_party(&self, party: &str, more: &[&str]) {
-        fs::write(self.dir.join(format!("{party}.passphrase")), "a passphrase for a bench\n").unwrap();
-        self.call(party, &[&["init", "--name", party], more].concat());
-    }
-
-    fn start_broker(&mut self, party: &str) {
-        let mut child = self.command(party, &["broker", "run"]).stdout(Stdio::piped()).spawn().unwrap();
-        let mut reader = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        thread::spawn(move || for _ in reader.lines() {});
-        self.brokers.push(child);
-    }
-
-    fn command(&self, party: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_casemate"));
-        command
-            .args(arguments)
-            .arg("--json")
-            .env("CASEMATE_STATE", self.dir.join(party))
-            .env("CASEMATE_PASSPHRASE_FILE", self.dir.join(format!("{party}.passphrase")))
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn call(&self, party: &str, arguments: &[&str]) -> Value {
-        let output = self.command(party, arguments).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "casemate {arguments:?}: {text} {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_str(text.lines().last().unwrap_or("null")).unwrap()
+        let contract = parties.agree("analyst", &["retailer", "bank"], &lacks, &computation);
+        Self { parties, contract }
     }
 
     /// One run: seconds between the steps that count, and the keep's high-water mark.
     fn measure(&self) -> (f64, f64) {
-        let (contract, out) = (self.dir.join("study.contract"), self.dir.join("out"));
+        let out = self.parties.dir.join("out");
         let _ = fs::remove_dir_all(&out);
-        let arguments = ["run", text(&contract), "--data", text(&self.dir), "--out", text(&out)];
-        let child = self.command("analyst", &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let arguments = ["run", text(&self.contract), "--data", text(&self.parties.dir), "--out", text(&out)];
+        let child =
+            self.parties.command("analyst", &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let launcher = child.id();
         let watcher = thread::spawn(move || watch(launcher));
         let output = child.wait_with_output().unwrap();
@@ -222,15 +170,6 @@ impl Study {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         let value: Value = serde_json::from_slice(&output.stdout).unwrap();
         (in_the_keep(&value["steps"]), bytes)
-    }
-}
-
-impl Drop for Study {
-    fn drop(&mut self) {
-        for broker in &mut self.brokers {
-            let _ = broker.kill();
-            let _ = broker.wait();
-        }
     }
 }
 
@@ -264,20 +203,6 @@ fn is_alive(process: u32) -> bool {
     !matches!(stat.rsplit(") ").next().and_then(|rest| rest.chars().next()), None | Some('Z' | 'X'))
 }
 
-fn descendants(process: u32) -> Vec<u32> {
-    let mut found = vec![process];
-    let mut next = 0;
-    while let Some(parent) = found.get(next).copied() {
-        next += 1;
-        let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().filter_map(Result::ok);
-        for task in tasks {
-            let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-            found.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
-        }
-    }
-    found
-}
-
 fn high_water(process: u32) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
@@ -291,8 +216,4 @@ fn medians(measured: &mut [(f64, f64)]) -> (f64, f64) {
     let seconds = measured[middle].0;
     measured.sort_by(|a, b| a.1.total_cmp(&b.1));
     (seconds, measured[middle].1)
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }

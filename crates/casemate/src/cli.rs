@@ -1,10 +1,12 @@
 //! What a person types: every verb, its options and an example. Parsing only.
 
+pub(crate) mod program;
 pub(crate) mod verify;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
+use program::ProgramVerb;
 use verify::{EndorsementsVerb, VerifyArgs};
 
 /// Run programs on data that nobody else can see, and prove it.
@@ -69,6 +71,9 @@ pub(crate) enum Verb {
     /// Run a computation of a signed contract in a keep on this host.
     #[command(after_help = "Example:\n  casemate run study.contract --computation by-diagnosis --data sealed/")]
     Run(RunArgs),
+    /// Look at a Wasm program, try it on data that need no protection, compile it ahead of time.
+    #[command(subcommand)]
+    Program(ProgramVerb),
     /// Open a result: decrypt it, verify it, show its tables.
     #[command(subcommand)]
     Result(ResultVerb),
@@ -430,6 +435,10 @@ pub(crate) struct RunArgs {
     /// A sealed file, or a folder of them; each is recognised by its digest. The current folder otherwise.
     #[arg(long = "data", value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) data: Vec<PathBuf>,
+    /// The Wasm program, where the contract names one by its digest; otherwise a *.wasm file of that digest beside the contract,
+    /// in the current folder, or in a folder of the data.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) program: Option<PathBuf>,
     /// Where result and receipts of this run go; a folder that holds another run's is refused. Without it each run gets a
     /// folder of its own, `results/RUN` in the state folder.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -453,6 +462,9 @@ pub(crate) struct ResultOpenArgs {
     /// Also write the table as CSV.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) csv: Option<PathBuf>,
+    /// Where a program's files go; a folder beside the result that ends in `.files` otherwise. Nothing there is replaced.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// `casemate receipt …`.

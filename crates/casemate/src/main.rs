@@ -29,7 +29,8 @@ fn main() -> ExitCode {
             let code = failure.exit_code();
             if screen.is_json() {
                 if !failure.is_in_object() {
-                    screen.object(&failure.json());
+                    // The exit code tells of it too, and is not to get lost.
+                    screen.of_service().object(&failure.json());
                 }
             } else {
                 screen.step(format!("{:?}", miette::Report::new(failure)));
@@ -44,6 +45,7 @@ fn dispatch(cli: &Cli, screen: Screen) -> Outcome {
         Verb::Demo(args) => demo::demo(args, screen),
         Verb::Completions(args) => verbs::completions::completions(args),
         Verb::Explain(args) => verbs::explain::explain(args, screen),
+        Verb::Program(verb) => verbs::program::program(verb, screen),
         Verb::Receipt(verb) => verbs::receipt::receipt(verb, screen),
         Verb::Domain(verb) => verbs::domain::domain(verb, &cli.global, screen),
         Verb::Verify(args) => verbs::verify::verify(args, screen),
@@ -73,6 +75,7 @@ async fn dispatch_async(cli: &Cli, screen: Screen) -> Outcome {
         | Verb::Demo(_)
         | Verb::Domain(_)
         | Verb::Explain(_)
+        | Verb::Program(_)
         | Verb::Receipt(_)
         | Verb::Verify(_) => Ok(()),
     }

@@ -1,6 +1,6 @@
 //! What goes to the terminal: lines for people on standard output, or one JSON object; progress on standard error.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use serde_json::Value;
 
@@ -8,12 +8,28 @@ use serde_json::Value;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Screen {
     json: bool,
+    unread: Unread,
 }
+
+/// What becomes of a verb whose standard output takes nothing.
+#[derive(Clone, Copy, Debug)]
+enum Unread {
+    GoOn,
+    Stop,
+}
+
+/// The exit code of a failure of this machine.
+const MACHINE: i32 = 3;
 
 impl Screen {
     /// A screen that prints JSON, or text.
     pub(crate) const fn new(json: bool) -> Self {
-        Self { json }
+        Self { json, unread: Unread::Stop }
+    }
+
+    /// A screen for work that goes on whoever reads of it: what standard output doesn't take, standard error gets.
+    pub(crate) const fn of_service(self) -> Self {
+        Self { unread: Unread::GoOn, ..self }
     }
 
     /// Whether one JSON object is wanted.
@@ -24,14 +40,22 @@ impl Screen {
     /// A line for people. Nothing under `--json`.
     pub(crate) fn line(self, text: impl AsRef<str>) {
         if !self.json {
-            print_or_stop(text.as_ref());
+            self.print(text.as_ref());
         }
     }
 
     /// The verb's one JSON object. Nothing without `--json`.
     pub(crate) fn object(self, value: &Value) {
         if self.json {
-            print_or_stop(&value.to_string());
+            self.print(&value.to_string());
+        }
+    }
+
+    fn print(self, text: &str) {
+        match (writeln!(std::io::stdout(), "{text}"), self.unread) {
+            (Ok(()), _) => {}
+            (Err(_), Unread::GoOn) => drop(writeln!(std::io::stderr(), "{text}")),
+            (Err(error), Unread::Stop) => stop(&error),
         }
     }
 
@@ -56,9 +80,14 @@ impl Screen {
     }
 }
 
-/// A closed pipe (`casemate … | head`) ends the program quietly, as other tools do.
-fn print_or_stop(text: &str) {
-    if writeln!(std::io::stdout(), "{text}").is_err() {
+/// A closed pipe (`casemate … | head`) ends the program quietly, as other tools do. Anything else is a failure.
+fn stop(error: &std::io::Error) -> ! {
+    if error.kind() == ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
+    let _ = writeln!(
+        std::io::stderr(),
+        "cannot write to standard output: {error}\n  help: what the verb did is done; only its report is lost"
+    );
+    std::process::exit(MACHINE)
 }

@@ -92,6 +92,12 @@ pub(crate) fn body(
 ) -> ReceiptBody {
     let keep = verdict.keep();
     let fields = agreed.manifest().fields();
+    let mut reasons = vec![format!(
+        "computation `{}` of the contract, sequence {}, run by `{}`; the domain accepts the evidence; every owner agreed",
+        fields.computation, fields.sequence, fields.runner
+    )];
+    let computation = agreed.contract.contract().computation(fields.computation.as_str());
+    reasons.extend(computation.and_then(|computation| computation.program.free_form()).map(str::to_owned));
     ReceiptBody {
         study: Some(fields.study.to_string()),
         contract: Some(agreed.contract.digest()),
@@ -103,10 +109,7 @@ pub(crate) fn body(
         isolation: Some(keep.isolation.to_string()),
         lacks: keep.lacks.iter().map(ToString::to_string).collect(),
         datasets: agreed.dataset_names(),
-        reasons: vec![format!(
-            "computation `{}` of the contract, sequence {}, run by `{}`; the domain accepts the evidence; every owner agreed",
-            fields.computation, fields.sequence, fields.runner
-        )],
+        reasons,
         ..ReceiptBody::new(event, broker.owner.as_str(), at)
     }
 }

@@ -8,6 +8,9 @@
 //!    launcher that the contract names for the runner.
 //! 4. Both receipts: in the owner's ledger by its signed checkpoint, and about this run, evidence and result.
 //! 5. All owners permitted one result.
+//! 6. The result, where there is one: signed by that keep, the permitted one, and what the computation declares.
+//!
+//! A Wasm program's output passes no gate that reads it; [`VerifiedRun::free_form`] repeats what the signers said of that.
 //!
 //! Whether a launcher is to be believed is each owner's domain's word, which the receipts name by digest: here evidence is
 //! verified with the launcher key that it names, which [`VerifiedOwner::keep`] says, and which the contract must name too.
@@ -79,6 +82,15 @@ pub struct VerifiedRun {
     pub owners: Vec<VerifiedOwner>,
 }
 
+impl VerifiedRun {
+    /// What every signer accepted of the program's output, where no gate reads it.
+    #[must_use]
+    pub fn free_form(&self) -> Option<&'static str> {
+        let computation = self.contract.contract().computation(self.manifest.fields().computation.as_str())?;
+        computation.program.free_form()
+    }
+}
+
 /// What was verified of one owner.
 #[derive(Clone, Debug)]
 pub struct VerifiedOwner {
@@ -147,7 +159,13 @@ pub fn verify_result(object: &[u8], run: &VerifiedRun) -> Result<ResultBody, Ver
         && body.contract == fields.contract
         && body.computation == fields.computation
         && body.study == fields.study;
-    if agrees { Ok(body) } else { Err(VerifyError::Result("it is of another run".to_owned())) }
+    if !agrees {
+        return Err(VerifyError::Result("it is of another run".to_owned()));
+    }
+    let computation = run.contract.contract().computation(fields.computation.as_str());
+    let computation = computation.ok_or_else(|| VerifyError::Result("its computation is unknown".to_owned()))?;
+    body.output.check(&computation.program).map_err(|error| VerifyError::Result(error.to_string()))?;
+    Ok(body)
 }
 
 struct OwnerCheck<'a> {
@@ -253,8 +271,11 @@ impl OwnerCheck<'_> {
         let contract = self.contract.contract();
         let read = |name: &DatasetName| self.manifest.fields().datasets.iter().any(|dataset| dataset.name == *name);
         let own = contract.datasets().iter().filter(|dataset| dataset.owner == self.party.name && read(&dataset.name));
-        let mut wanted =
-            own.flat_map(|dataset| dataset.gate.rules().map(|rule| GateOutcome::passed(dataset.name.clone(), rule)));
+        let Some(computation) = contract.computation(self.manifest.fields().computation.as_str()) else { return false };
+        let mut wanted = own.flat_map(|dataset| {
+            let rules = dataset.gate.rules_for(&computation.program);
+            rules.into_iter().map(|rule| GateOutcome::passed(dataset.name.clone(), rule))
+        });
         outcomes.iter().all(|outcome| outcome.passed) && wanted.all(|rule| outcomes.contains(&rule))
     }
 

@@ -17,7 +17,7 @@ pub(super) struct Row {
     pub(super) siblings: &'static [&'static str],
 }
 
-pub(super) static ROWS: [Row; 16] = [
+pub(super) static ROWS: [Row; 17] = [
     plain(0, "cose", "what is signed: deterministic CBOR, typed COSE_Sign1, digests and keys"),
     plain(1, "evidence", "parse and authenticate any TEE's evidence"),
     plain(1, "ledger", "Merkle tile log, checkpoints, proofs, receipts"),
@@ -32,6 +32,7 @@ pub(super) static ROWS: [Row; 16] = [
     plain(3, "channel", "attested TLS; gets evidence through a trait"),
     plain(3, "store", "durable state, its format version and migrations"),
     plain(3, "query", "SQL over sealed tables, plan rules, gates at the sink"),
+    plain(3, "wasm", "Wasm programs over files in memory"),
     plain(4, "keep", "the runtime inside a keep"),
     plain(4, "launch", "isolation back ends behind one trait"),
     plain(5, "service", "use cases, one file each"),

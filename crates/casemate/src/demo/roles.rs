@@ -136,8 +136,8 @@ impl Roles {
         let written: Vec<_> =
             self.written.iter().map(|(path, what)| serde_json::json!({"path": path, "what": what})).collect();
         self.screen.object(&serde_json::json!({
-            "seconds": self.started.elapsed().as_secs_f64(), "run": run.object, "result": run.opened, "attacks": attacks,
-            "written": written, "by_hand": by_hand,
+            "seconds": self.started.elapsed().as_secs_f64(), "run": run.object, "result": run.opened, "model": run.trained,
+            "attacks": attacks, "written": written, "by_hand": by_hand,
         }));
     }
 

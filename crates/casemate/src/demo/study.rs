@@ -1,7 +1,11 @@
 //! The honest study: seal, agree, run, open, and what it all meant.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
+use casemate_cose::Digest;
 use serde_json::Value;
 
 use super::{DIAGNOSES, MEASUREMENTS, roles::Roles, table};
@@ -48,10 +52,18 @@ recipients = ["researcher"]
 reads = { measurements = ["patient_id", "mean_area"], diagnoses = ["patient_id", "diagnosis"] }
 "#;
 
-/// What the honest run left.
+/// The second computation, a program in Wasm; its source and how it is built: `examples/`.
+const TRAIN: &str = include_str!("../../demo/train.toml");
+const PROGRAM: &[u8] = include_bytes!("../../../../examples/logistic/logistic.wasm");
+const PROGRAM_NAME: &str = "logistic.wasm";
+/// Rows of the model that the screen shows.
+const MODEL_ROWS: usize = 6;
+
+/// What the honest runs left.
 pub(super) struct Run {
     pub(super) object: Value,
     pub(super) opened: Value,
+    pub(super) trained: Value,
     pub(super) contract: PathBuf,
     pub(super) receipt: PathBuf,
     result: PathBuf,
@@ -87,7 +99,28 @@ pub(super) fn run(roles: &mut Roles) -> Result<Run, Failure> {
     roles.say("researcher", "decrypted the result, verified its signature, receipts and permits");
     let verified = roles.expect("registry", &["receipt", "verify", &text(&receipt), "--contract", &text(&contract)])?;
     roles.say("registry", &format!("verified the receipts offline: {}", string(&verified, "summary")));
-    Ok(Run { object, opened, contract, receipt, result })
+    let trained = train(roles, &contract)?;
+    Ok(Run { object, opened, trained, contract, receipt, result })
+}
+
+/// The second run: a program that everybody signed, over rows that nobody sees.
+fn train(roles: &mut Roles, contract: &Path) -> Result<Value, Failure> {
+    let results = roles.folder("researcher").join("model");
+    let contract = text(contract);
+    let object = roles
+        .expect("researcher", &["run", &contract, "--computation", "train", "--data", ".", "--out", &text(&results)])?;
+    roles.say(
+        "researcher",
+        "ran a program in the keep: logistic regression in Wasm, trained on two thirds of the patients",
+    );
+    let result = results.join("researcher.result");
+    let files = results.join("opened");
+    let opened = roles.expect("researcher", &["result", "open", &text(&result), "--out", &text(&files)])?;
+    let receipt = PathBuf::from(string(&object, "receipt"));
+    roles.expect("clinic", &["receipt", "verify", &text(&receipt), "--contract", &contract])?;
+    roles.say("clinic", "verified the receipts of this run too, offline");
+    roles.wrote(&files, "the model and what it is worth, as the program wrote them");
+    Ok(opened)
 }
 
 fn join(roles: &mut Roles) -> Outcome {
@@ -175,7 +208,11 @@ fn agree(roles: &mut Roles, lacks: &[String]) -> Result<PathBuf, Failure> {
     roles.expect("researcher", &args)?;
     let template = fs::read_to_string(&study).map_err(|e| Failure::io("read", &study, &e))?;
     let head = template.split("[computations.").next().unwrap_or_default();
-    fs::write(&study, format!("{head}{COMPUTATIONS}")).map_err(|e| Failure::io("write", &study, &e))?;
+    let program = roles.folder("researcher").join(PROGRAM_NAME);
+    fs::write(&program, PROGRAM).map_err(|e| Failure::io("write", &program, &e))?;
+    roles.wrote(&program, "the program that everybody signs, by its digest");
+    let train = TRAIN.replace("{digest}", &Digest::of(PROGRAM).to_string());
+    fs::write(&study, format!("{head}{COMPUTATIONS}{train}")).map_err(|e| Failure::io("write", &study, &e))?;
     roles.expect("researcher", &["contract", "check", "study.toml"])?;
     roles.say("researcher", &format!("wrote and checked {}", shown(roles, &study)));
     roles.wrote(&study, "the contract as a person writes it");
@@ -206,6 +243,7 @@ pub(super) fn summary(roles: &Roles, run: &Run) -> Outcome {
     say("");
     say("Result");
     table::print(roles.screen, run.opened.get("table"));
+    model(roles, &run.trained);
     say("");
     say("Gates");
     for gate in run.opened.get("gates").and_then(Value::as_array).into_iter().flatten() {
@@ -223,6 +261,23 @@ pub(super) fn summary(roles: &Roles, run: &Run) -> Outcome {
         say(&format!("  {line}"));
     }
     Ok(())
+}
+
+/// The trained model's report, and its strongest features.
+fn model(roles: &Roles, trained: &Value) {
+    let say = |line: &str| roles.screen.line(line);
+    let file = |name: &str| {
+        let files = trained.get("files").and_then(Value::as_array);
+        let found = files.into_iter().flatten().find(|file| string(file, "name") == name);
+        found.map(|file| string(file, "text")).unwrap_or_default()
+    };
+    say("");
+    say(
+        "Model (a Wasm program over rows that nobody sees; no gate reads what it writes, every signer trusts its code)",
+    );
+    table::print_csv(roles.screen, &file("report.csv"), usize::MAX);
+    say("");
+    table::print_csv(roles.screen, &file("model.csv"), MODEL_ROWS);
 }
 
 /// The commands to go on with.
@@ -257,6 +312,7 @@ pub(super) fn commands(roles: &Roles, run: &Run) -> Vec<String> {
         format!("{casemate} receipt verify {receipt} --contract {contract}"),
         format!("{casemate} contract show {contract} --cedar"),
         format!("{casemate} explain {receipt}"),
+        format!("{casemate} program show {}", quoted(&roles.folder("researcher").join(PROGRAM_NAME))),
         format!("{casemate} doctor"),
         format!(
             "{} run {contract} --computation by-diagnosis --data {}",

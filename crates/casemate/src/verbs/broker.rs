@@ -22,6 +22,7 @@ pub(crate) async fn broker(verb: &BrokerVerb, global: &Global, screen: Screen) -
 }
 
 async fn run(args: &BrokerRunArgs, global: &Global, screen: Screen) -> Outcome {
+    let screen = screen.of_service();
     let state = State::open(global)?;
     let address = args.listen.clone().or_else(|| state.address.as_ref().map(ToString::to_string)).ok_or_else(|| {
         Failure::input(format!("{} has no address to listen on", state.name)).help("name one with --listen HOST:PORT")

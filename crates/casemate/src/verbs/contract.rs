@@ -202,5 +202,6 @@ fn not_in_order(path: &Path, text: &str, errors: &ContractErrors) -> Failure {
 }
 
 fn sql_span(document: Option<&Document<&str>>, computation: &str) -> Option<Range<usize>> {
-    document?.get("computations")?.get(computation)?.get("sql")?.span()
+    let computation = document?.get("computations")?.get(computation)?;
+    computation.get("sql").or_else(|| computation.get("inputs"))?.span()
 }

@@ -3,7 +3,8 @@
 //! 1. The contract is in order, says what it is for, and has not expired.
 //! 2. Every other party is known, and has the keys here that it is known by.
 //! 3. This party stands in it under its own name and keys, with its own datasets as they were sealed.
-//! 4. A person has read what is agreed and said yes; a script says `--yes`.
+//! 4. Compiled code that it pins is what this version's compiler makes of the program: [`contract_artifact`].
+//! 5. A person has read what is agreed and said yes; a script says `--yes`.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
@@ -24,8 +25,9 @@ use crate::{
 
 use super::{
     contract::{filled_in, load, still},
+    contract_artifact,
     contract_mail::{merge_failure, merged},
-    contract_terms, dataset,
+    contract_terms, dataset, run_program,
 };
 
 /// Signs a contract.
@@ -40,6 +42,10 @@ pub(crate) async fn sign(args: &ContractSignArgs, global: &Global, screen: Scree
     let (keys, store) = state.unlock().await?;
     let party = signed.sign(keys.identity()).map_err(|error| Failure::input(error.to_string()).help(error.help()))?;
     let known = agreeable(&state, &keys, &store, signed.compiled().contract()).await?;
+    let artifacts = contract_artifact::check(signed.compiled().contract(), &run_program::beside(&args.file))?;
+    if !artifacts.is_empty() {
+        return Err(Failure::refused(format!("{party} does not sign this contract"), artifacts));
+    }
     contract_terms::show(signed.compiled(), &party, &known, screen);
     if !args.yes && !is_confirmed(&format!("Sign this as {party}?"))? {
         return Err(Failure::refused("not signed", Vec::new()));

@@ -1,6 +1,8 @@
 //! What a signature agrees to, on one screen: who, over what, computing what, for whom, until when.
 
-use casemate_contract::{Compiled, Computation, Contract, Dataset, Party, PartyName, Program};
+use casemate_contract::{
+    Code, Compiled, Computation, Contract, Dataset, FREE_FORM, Party, PartyName, Program, WasmProgram,
+};
 use casemate_store::KnownParty;
 
 use crate::screen::Screen;
@@ -68,11 +70,35 @@ fn computation(contract: &Contract, computation: &Computation) -> Vec<String> {
         format!("  {:<12} run by {}", computation.name.as_str(), list(&computation.runners)),
         format!("    result for {}", list(&computation.recipients)),
     ];
-    for (dataset, columns) in contract.reads(computation) {
-        lines.push(format!("    reads      {} ({})", dataset.name, list(columns)));
+    for read in &computation.reads {
+        lines.push(format!("    reads      {} ({})", read.dataset, list(&read.columns)));
     }
-    let Program::Sql { text } = &computation.program;
-    lines.extend(text.as_str().trim().lines().map(|line| format!("      {line}")));
+    match &computation.program {
+        Program::Sql { text } => lines.extend(text.as_str().trim().lines().map(|line| format!("      {line}"))),
+        Program::Wasm(program) => lines.extend(wasm(contract, computation, program)),
+    }
+    lines
+}
+
+/// What a Wasm program may see and leave; the page of `contract show` has the rest.
+fn wasm(contract: &Contract, computation: &Computation, program: &WasmProgram) -> Vec<String> {
+    let digest = contract.program_digest(computation).map_or_else(String::new, |digest| digest.to_string());
+    let mut lines = vec![format!("    WARNING    {FREE_FORM}")];
+    lines.push(match &program.code {
+        Code::Open { .. } => format!("    program    {digest}, in WebAssembly"),
+        Code::Sealed { dataset } => {
+            format!("    program    sealed as {dataset}, {digest}: only its author knows its code")
+        }
+    });
+    if !program.arguments.is_empty() {
+        lines.push(format!("    arguments  {:?}", program.arguments));
+    }
+    for input in &program.inputs {
+        lines.push(format!("    input      {}, without a gate:", input.name));
+        lines.extend(input.sql.as_str().trim().lines().map(|line| format!("      {line}")));
+    }
+    let outputs: Vec<_> = program.outputs.iter().map(|output| &output.name).collect();
+    lines.push(format!("    leaves     {} of at most {} bytes together", list(&outputs), program.max_output_bytes));
     lines
 }
 

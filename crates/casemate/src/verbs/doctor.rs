@@ -52,6 +52,8 @@ async fn attempt() -> Result<Vec<Lack>, String> {
         contract: Vec::new(),
         manifest: Vec::new(),
         program: Vec::new(),
+        sealed_program: None,
+        artifact: Vec::new(),
         limits: Limits::default(),
         accept_lacks: Lack::ALL.to_vec(),
         datasets: Vec::new(),

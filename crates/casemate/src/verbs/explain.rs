@@ -1,7 +1,8 @@
 //! `casemate explain`: what a file is, in words. Nothing is believed of it that is not said to be verified.
 
 use casemate_contract::{
-    Compiled, Contract, DecisionStatement, ManifestFields, PartyCard, PermitStatement, RunBundle, SignedContract,
+    Compiled, Contract, DecisionStatement, FREE_FORM, ManifestFields, Output, PartyCard, PermitStatement, ResultBody,
+    RunBundle, SignedContract,
 };
 use casemate_cose::UnixTime;
 use casemate_evidence::{Evidence, software::Statement};
@@ -64,6 +65,10 @@ fn recognise(bytes: &[u8], screen: Screen) -> Option<&'static str> {
             decision(&found, signer, screen);
             return Some("decision");
         }
+        if let Ok(found) = ResultBody::verify(bytes, &signer) {
+            result(&found, signer, screen);
+            return Some("result");
+        }
         if let Ok(found) = PermitStatement::verify(bytes, &signer) {
             screen.line(format!("the permit of {}, signed by {signer}: believe it if that is its broker", found.owner));
             permit(&found, screen);
@@ -98,6 +103,22 @@ fn decision(found: &DecisionStatement, signer: casemate_cose::PublicKey, screen:
     screen.line(format!("  evidence   {}", found.evidence));
     screen.line(format!("  contract   {}", found.contract));
     screen.line(format!("  decision   at {} to release, counts until {}", found.at, found.expires));
+}
+
+/// A result outside its age file.
+fn result(found: &ResultBody, signer: casemate_cose::PublicKey, screen: Screen) {
+    screen.line(format!("a result, signed by {signer}: believe it if a run's record says that this is its keep"));
+    screen.line(format!("  run        {} of {} {}", found.run, found.study, found.computation));
+    screen.line(format!("  contract   {}", found.contract));
+    match &found.output {
+        Output::Table(table) => screen.line(format!("  table      {} bytes of Arrow IPC", table.len())),
+        Output::Files(outputs) => {
+            screen.line(format!("  program    {FREE_FORM}"));
+            for output in outputs {
+                screen.line(format!("  file       {} ({} bytes)", output.name, output.bytes.len()));
+            }
+        }
+    }
 }
 
 /// What a permit lets out.
@@ -149,6 +170,14 @@ pub(crate) fn bundle(record: &RunBundle, screen: Screen) {
     screen.line("the record of a run; nothing of it is verified here: see `casemate receipt verify`");
     if let Ok(fields) = ManifestFields::claimed(&record.manifest) {
         manifest(&fields, screen);
+        let contract = SignedContract::from_bytes(&record.contract);
+        let said = contract.as_ref().ok().and_then(|signed| {
+            let computation = signed.compiled().contract().computation(fields.computation.as_str())?;
+            computation.program.free_form()
+        });
+        if let Some(said) = said {
+            screen.line(format!("  program    {said}"));
+        }
     }
     screen.line(format!("  keep's key {}", record.keep_key));
     for broker in &record.brokers {
@@ -182,6 +211,17 @@ fn manifest(fields: &ManifestFields, screen: Screen) {
     screen.line(format!("  manifest   run {} of {} {}", fields.run, fields.study, fields.computation));
     screen.line(format!("             contract {} (sequence {})", fields.contract, fields.sequence));
     screen.line(format!("             isolation {}, run by {}", fields.isolation, fields.runner));
+    screen.line(format!("             program {}", fields.program));
+    if !fields.arguments.is_empty() {
+        screen.line(format!("             arguments {:?}", fields.arguments));
+    }
+    let limits = fields.limits;
+    screen.line(format!(
+        "             at most {} MiB of memory, {} s of processor time, {} s",
+        limits.memory_bytes >> 20,
+        limits.cpu_s,
+        limits.wall_s
+    ));
     for dataset in &fields.datasets {
         screen.line(format!("             reads {} {}", dataset.name, dataset.digest));
     }

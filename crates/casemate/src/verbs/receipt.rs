@@ -29,8 +29,9 @@ pub(crate) fn receipt(verb: &ReceiptVerb, screen: Screen) -> Outcome {
 pub(crate) fn summary(run: &VerifiedRun) -> String {
     let owners: Vec<_> = run.owners.iter().map(|owner| owner.owner.as_str()).collect();
     let witnessed = run.owners.first().map_or(String::new(), |owner| owner.permit.witnessing().to_string());
+    let free_form = run.free_form().map(|said| format!("; {said}")).unwrap_or_default();
     format!(
-        "the result's signature, {} receipts and {} permits of {} ({witnessed})",
+        "the result's signature, {} receipts and {} permits of {} ({witnessed}){free_form}",
         run.owners.len() * 2,
         run.owners.len(),
         owners.join(" and ")
@@ -105,9 +106,12 @@ fn verified(run: &VerifiedRun, expected: bool, screen: Screen) -> Outcome {
         }
     }
     screen.line(format!("  result     {}", run.result));
+    if let Some(said) = run.free_form() {
+        screen.line(format!("  program    {said}"));
+    }
     screen.object(&json!({
         "verified": true, "contract_expected": expected, "run": fields.run.to_string(), "contract": run.contract.digest().to_string(),
-        "result": run.result.to_string(), "summary": summary(run),
+        "result": run.result.to_string(), "summary": summary(run), "free_form": run.free_form(),
         "owners": run.owners.iter().map(|owner| json!({
             "owner": owner.owner, "release": owner.release.index(), "permit": owner.permit.index(),
             "launcher": owner.keep.launcher.to_string(), "witnessing": owner.permit.witnessing().to_string(),

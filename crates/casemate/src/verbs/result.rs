@@ -1,6 +1,8 @@
-//! `casemate result open`: decrypt a result, verify all that it rests on, show its table.
+//! `casemate result open`: decrypt a result, verify all that it rests on, show its table or write its files.
 
-use casemate_contract::ResultBody;
+use std::path::Path;
+
+use casemate_contract::{Output, OutputFile, ResultBody};
 use casemate_keep::ResultFile;
 use casemate_service::{VerifiedRun, verify_result, verify_run};
 use serde_json::{Value, json};
@@ -13,7 +15,7 @@ use crate::{
     state::{self, State},
 };
 
-use super::receipt;
+use super::{receipt, result_files};
 
 /// Dispatches `casemate result`.
 pub(crate) async fn result(verb: &ResultVerb, global: &Global, screen: Screen) -> Outcome {
@@ -34,21 +36,46 @@ async fn open(args: &ResultOpenArgs, global: &Global, screen: Screen) -> Outcome
     let run = verify_run(&file.bundle, None).map_err(|error| refused(&error))?;
     let body = verify_result(&file.result, &run).map_err(|error| refused(&error))?;
     let known = store.contract(&run.contract.digest()).await.map_err(state::store)?.is_some();
-    let pretty = casemate_query::to_pretty(&body.table).map_err(|error| refused(&error))?;
-    screen.line(pretty.trim_end());
-    screen.line("");
-    show(&run, &body, known, screen);
-    let csv = casemate_query::to_csv(&body.table).map_err(|error| refused(&error))?;
-    if let Some(path) = &args.csv {
-        files::write(path, csv.as_bytes())?;
-        screen.line(format!("table            {}", path.display()));
-    }
+    let (table, outputs) = match &body.output {
+        Output::Table(ipc) => {
+            let pretty = casemate_query::to_pretty(ipc).map_err(|error| refused(&error))?;
+            screen.line(pretty.trim_end());
+            screen.line("");
+            show(&run, &body, known, screen);
+            let csv = casemate_query::to_csv(ipc).map_err(|error| refused(&error))?;
+            if let Some(path) = &args.csv {
+                files::write(path, csv.as_bytes())?;
+                screen.line(format!("table            {}", path.display()));
+            }
+            (table(&csv), Value::Null)
+        }
+        Output::Files(outputs) => {
+            if args.csv.is_some() {
+                return Err(Failure::input("this result is files, and no table").help("leave --csv away; see --out"));
+            }
+            show(&run, &body, known, screen);
+            let folder = args.out.clone().unwrap_or_else(|| args.file.with_extension("files"));
+            (Value::Null, write(&folder, outputs, screen)?)
+        }
+    };
     screen.object(&json!({
         "study": body.study.as_str(), "computation": body.computation.as_str(), "run": body.run.to_string(),
-        "contract": body.contract.to_string(), "contract_known": known, "table": table(&csv), "gates": gates(&body),
-        "at": body.at.to_string(), "verified": receipt::summary(&run),
+        "contract": body.contract.to_string(), "contract_known": known, "table": table, "files": outputs,
+        "gates": gates(&body), "free_form": run.free_form(), "at": body.at.to_string(), "verified": receipt::summary(&run),
     }));
     Ok(())
+}
+
+/// Writes a program's files, and tells of each.
+fn write(folder: &Path, outputs: &[OutputFile], screen: Screen) -> Result<Value, Failure> {
+    let paths = result_files::write(folder, outputs)?;
+    let told = outputs.iter().zip(paths).map(|(output, path)| {
+        screen.line(format!("file             {} ({} bytes)", path.display(), output.bytes.len()));
+        // Verified to be UTF-8.
+        let text = String::from_utf8_lossy(&output.bytes);
+        json!({"name": output.name.as_str(), "path": path, "bytes": output.bytes.len(), "text": text})
+    });
+    Ok(told.collect())
 }
 
 fn show(run: &VerifiedRun, body: &ResultBody, known: bool, screen: Screen) {

@@ -1,7 +1,7 @@
 //! `casemate run`: one computation of a signed contract, in a keep on this host.
 //!
 //! 1. Read the contract, signed by all; choose the computation; see that it lets this party run it on this host; find the
-//!    sealed files by their digests.
+//!    program and the sealed files by their digests.
 //! 2. Draw a run id, derive the manifest, write the run down.
 //! 3. Launch; show each step.
 //! 4. Write the result and the receipts, whole or not at all; write down how it ended.
@@ -14,7 +14,7 @@ use std::{
 };
 
 use casemate_contract::{
-    Computation, ComputationName, DenyReason, FullySigned, Manifest, ManifestDataset, Program, RunId, check_launcher,
+    Computation, ComputationName, DenyReason, FullySigned, Manifest, ManifestDataset, RunId, check_launcher,
 };
 use casemate_cose::{Digest, PublicKey};
 use casemate_evidence::Isolation;
@@ -32,7 +32,11 @@ use crate::{
     state::{self, State},
 };
 
-use super::{contract::read_signed, run_report};
+use super::{
+    contract::read_signed,
+    run_program::{self, Handed},
+    run_report,
+};
 
 /// Descriptors that a keep may hold: its sockets, its files and what its runtime opens.
 const OPEN_FILES: u64 = 256;
@@ -46,6 +50,7 @@ struct Plan {
     computation: ComputationName,
     files: Vec<(ManifestDataset, PathBuf)>,
     manifest: Manifest,
+    program: Handed,
 }
 
 /// Runs a computation.
@@ -84,7 +89,7 @@ pub(crate) async fn run(args: &RunArgs, global: &Global, screen: Screen) -> Outc
         }
     };
     match launched {
-        Ok(Ended::Done { results, bundle, report }) => {
+        Ok(Ended::Done { results, bundle, report, ordinary_bytes }) => {
             // Where another run was faster, both are kept.
             let out = if holds_a_run(&out) { out.join(run.to_string()) } else { out };
             let written = results.iter().map(|result| {
@@ -99,6 +104,7 @@ pub(crate) async fn run(args: &RunArgs, global: &Global, screen: Screen) -> Outc
             let facts = run_report::Facts {
                 plan: (&plan.contract, &plan.manifest),
                 report: &report,
+                ordinary_bytes,
                 steps,
                 runner: state.name.as_str(),
             };
@@ -130,6 +136,7 @@ fn plan(args: &RunArgs, state: &State, contract: FullySigned, launcher: PublicKe
             "`casemate key card` shows this host's launcher; `casemate key rotate --launcher` would have changed it",
         )
     })?;
+    let program = run_program::find(args, &computation)?;
     let wanted = manifest.fields().datasets.clone();
     let here = [PathBuf::from(".")];
     let places = if args.data.is_empty() { here.as_slice() } else { &args.data };
@@ -144,7 +151,7 @@ fn plan(args: &RunArgs, state: &State, contract: FullySigned, launcher: PublicKe
             Ok((dataset, path))
         })
         .collect::<Result<Vec<_>, Failure>>()?;
-    Ok(Plan { computation: computation.name, contract, files, manifest })
+    Ok(Plan { computation: computation.name, contract, files, manifest, program })
 }
 
 /// Refuses a folder that holds an earlier run's result: nothing replaces one.
@@ -210,7 +217,6 @@ fn spec(plan: &Plan, launcher_key: casemate_cose::SigningKey) -> Result<Spec, Fa
     let limits = plan.manifest.fields().limits;
     let computation = contract.computation(plan.computation.as_str());
     let computation = computation.ok_or_else(|| Failure::machine("the computation vanished"))?;
-    let Program::Sql { text } = &computation.program;
     let datasets = plan.files.iter().map(|(dataset, path)| {
         let file = File::open(path).map_err(|error| Failure::io("read", path, &error))?;
         Ok(Dataset { name: dataset.name.to_string(), file })
@@ -223,7 +229,9 @@ fn spec(plan: &Plan, launcher_key: casemate_cose::SigningKey) -> Result<Spec, Fa
         runtime: runtime::path(),
         contract: plan.contract.signed().to_bytes(),
         manifest: plan.manifest.bytes().to_vec(),
-        program: text.as_str().as_bytes().to_vec(),
+        program: plan.program.program.clone(),
+        sealed_program: plan.program.sealed.clone(),
+        artifact: plan.program.artifact.clone(),
         limits: Limits {
             cpu_s: limits.cpu_s,
             memory_bytes: limits.memory_bytes,

@@ -17,6 +17,7 @@ use crate::{
 pub(crate) struct Facts<'a> {
     pub(crate) plan: (&'a FullySigned, &'a Manifest),
     pub(crate) report: &'a Report,
+    pub(crate) ordinary_bytes: u64,
     pub(crate) steps: Vec<Value>,
     pub(crate) runner: &'a str,
 }
@@ -76,7 +77,8 @@ pub(crate) fn done(
     }
     screen.line(format!("receipts for anyone    {}", receipt.display()));
     screen.line("");
-    let trust = trust(facts);
+    let mut trust = trust(facts);
+    trust.extend(verified.free_form().map(|said| format!("program          {said}")));
     for line in &trust {
         screen.line(line);
     }
@@ -90,6 +92,7 @@ pub(crate) fn done(
         "isolation": facts.report.isolation.to_string(),
         "lacks": facts.report.lacks.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "secret_bytes": facts.report.secret_bytes,
+        "ordinary_bytes": facts.ordinary_bytes,
         "launcher": facts.report.launcher.to_string(),
         "runtime": facts.report.runtime.to_string(),
         "trust": trust,
@@ -113,6 +116,15 @@ fn owners(verified: &VerifiedRun) -> Vec<Value> {
     owners.collect()
 }
 
+fn secret_memory(facts: &Facts<'_>) -> String {
+    let (secret, ordinary) = (facts.report.secret_bytes >> 10, facts.ordinary_bytes.div_ceil(1024));
+    match (secret, ordinary) {
+        (0, _) => "secret memory    none: keys and tables lay in ordinary memory".to_owned(),
+        (_, 0) => format!("secret memory    {secret} KiB, in which all keys and tables lay"),
+        _ => format!("secret memory    {secret} KiB held the keys first; up to {ordinary} KiB lay outside it"),
+    }
+}
+
 /// How far the isolation reaches, who could fake it, and what lay open.
 fn trust(facts: &Facts<'_>) -> Vec<String> {
     let isolation = facts.report.isolation;
@@ -126,7 +138,7 @@ fn trust(facts: &Facts<'_>) -> Vec<String> {
             facts.runner
         ),
         "                 the owners' domains accept that".to_owned(),
-        format!("secret memory    {} bytes held the keys", facts.report.secret_bytes),
+        secret_memory(facts),
     ];
     for lack in &facts.report.lacks {
         lines.push(format!("lack             {lack}: {}", lack.explain().means));

@@ -60,9 +60,23 @@ async fn the_demo_from_start_to_end() {
     assert_eq!(owners.iter().map(|owner| &owner["owner"]).collect::<Vec<_>>(), [&json!("clinic"), &json!("registry")]);
     assert!(answer.json["run"]["trust"].to_string().contains("not a TEE"));
 
+    the_model_is_worth_something(&answer.json["model"]);
+
     nothing_secret_outside_its_owner(&dir).await;
     numbers_of_another_engine(&answer.json["result"]["table"]["rows"], &dir);
     the_closing_commands_work_as_they_are_pasted(&answer.json["by_hand"], &folder);
+}
+
+/// How good exactly, beside another implementation: the tests of the examples.
+fn the_model_is_worth_something(model: &Value) {
+    let files = model["files"].as_array().unwrap();
+    let text = |name: &str| files.iter().find(|file| file["name"] == name).unwrap()["text"].as_str().unwrap();
+    let report: Vec<Vec<&str>> = text("report.csv").lines().map(|line| line.split(',').collect()).collect();
+    let cell = |name: &str| report[1][report[0].iter().position(|column| *column == name).unwrap()];
+    assert_eq!((cell("rows"), cell("held_back")), ("569", "189"));
+    assert!(cell("auc").parse::<f64>().unwrap() > 0.98, "{report:?}");
+    assert_eq!(text("model.csv").lines().count(), 32, "a header, thirty features, the intercept");
+    assert!(model["free_form"].as_str().unwrap().contains("every signer trusts"), "{model}");
 }
 
 /// All of them in one shell, as somebody would paste them, with no `casemate` on the path.
@@ -121,6 +135,9 @@ fn an_ordinary_user_sees_the_whole_story() {
         "sealed 569 rows",
         "Result\n",
         "malignant",
+        "Model (a Wasm program",
+        "auc",
+        "coefficient",
         "Gates\n",
         "at least 10 distinct entities",
         "Keys\n",
@@ -129,7 +146,7 @@ fn an_ordinary_user_sees_the_whole_story() {
         "not a TEE",
         "launcher's key",
         "could sign evidence for any program, and so fake this keep",
-        "lack             secret-plaintext",
+        "secret memory    ",
         "Attacks\n",
         "refused: contract-signatures",
         "refused: evidence-binding",

@@ -2,9 +2,10 @@
 
 use std::{
     fs::{self, Permissions},
+    io::{BufRead as _, BufReader},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use casemate_store::{RunState, Store};
@@ -70,6 +71,52 @@ fn two_of_one_role_on_one_state_folder() {
     assert!(first.wait().unwrap().success(), "the first run is not harmed by the second");
     assert!(study.researcher.join("first/researcher.result").exists());
     assert!(!study.researcher.join("second").exists());
+}
+
+/// A verb whose standard output is on a full disk.
+fn unread(mut command: Command) -> (Option<i32>, String) {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = command.stdin(Stdio::null()).stdout(full).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn what_cannot_be_printed_is_no_success() {
+    let folder = Folder::new("unprinted");
+    let party = Party::new(folder.path(), "clinic");
+    party.expect(&["init", "--name", "clinic", "--address", &free_address()]);
+    // Where nothing is wrong but that it can't be told.
+    for command in [party.command(&["dataset", "list"]), party.people(&["dataset", "list"])] {
+        let (code, said) = unread(command);
+        assert!(code == Some(3) && said.contains("cannot write to standard output"), "{code:?} {said}");
+    }
+    // A refusal stays one, and is told elsewhere.
+    let (code, said) = unread(party.command(&["dataset", "open", "gone", "--out", "gone.csv"]));
+    assert!(matches!(code, Some(1 | 2)) && said.contains("`gone`"), "{code:?} {said}");
+    // A reader who has had enough is no failure.
+    let mut tired = party.command(&["dataset", "list"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert!(tired.stdin(Stdio::null()).stdout(writer).status().unwrap().success());
+}
+
+#[test]
+fn a_broker_whose_log_is_full_goes_on() {
+    let study = Study::signed("full-log");
+    let _registry = study.registry.broker();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = study.clinic.command(&["broker", "run"]);
+    let mut broker = command.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    // What it can't write there it tells here.
+    let mut lines = BufReader::new(broker.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("listening")));
+    let run = study.run();
+    assert!(broker.try_wait().unwrap().is_none());
+    broker.kill().unwrap();
+    broker.wait().unwrap();
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let told: Vec<_> = lines.collect();
+    assert!(told.iter().any(|line| line.contains("permitted")), "{told:?}");
 }
 
 /// A small disk over a folder; unmounted when the test ends, however it ends.

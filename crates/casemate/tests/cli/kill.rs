@@ -3,10 +3,10 @@
 
 mod calls;
 mod choose;
-mod ledger;
+pub(crate) mod ledger;
 mod roles;
 mod together;
-mod trace;
+pub(crate) mod trace;
 mod verbs;
 
 use std::{

@@ -9,6 +9,10 @@ mod bad_study;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod hostile_machine;
 #[cfg(test)]
 mod keys;

@@ -7,7 +7,8 @@ use casemate_channel::{
     message::{DatasetKey, Permit},
 };
 use casemate_contract::{
-    BrokerRecord, ChallengeStatement, FullySigned, GateOutcome, ResultBody, RunBundle, RunId, STATEMENT_BYTES_MAX,
+    BrokerRecord, ChallengeStatement, FullySigned, GateOutcome, Output, ResultBody, RunBundle, RunId,
+    STATEMENT_BYTES_MAX,
 };
 use casemate_cose::{Digest, SigningKey, decode, encode};
 use casemate_evidence::{
@@ -213,7 +214,7 @@ pub(crate) fn result(contract: &FullySigned, run: RunId) -> ResultBody {
         contract: contract.digest(),
         computation: "by-diagnosis".parse().unwrap(),
         run,
-        table: b"a table".to_vec(),
+        output: Output::Table(b"a table".to_vec()),
         gates: Vec::<GateOutcome>::new(),
         at: now(),
     }

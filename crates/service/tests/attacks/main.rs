@@ -38,4 +38,6 @@ mod strangers;
 #[cfg(test)]
 mod study;
 #[cfg(test)]
+mod wasm;
+#[cfg(test)]
 mod world;

@@ -1,6 +1,8 @@
 //! The record of a run, offline: no byte of it can be changed, no part of another run put into it, nothing left out.
 
-use casemate_contract::{BrokerRecord, ChallengeStatement, DecisionStatement, PermitStatement, ResultBody, RunBundle};
+use casemate_contract::{
+    BrokerRecord, ChallengeStatement, DecisionStatement, Output, PermitStatement, ResultBody, RunBundle,
+};
 use casemate_cose::{Digest, Kind, SigningKey, sign};
 use casemate_evidence::{Binding, Lack, Role, software::Statement};
 use casemate_service::{VerifyError, verify_result, verify_run};
@@ -57,7 +59,7 @@ async fn a_result_is_the_one_that_was_permitted_by_the_keep_that_was_attested() 
     let (key, body) = (Script::honest(&world.contract, 1).key, result(&world.contract, run.manifest.fields().run));
     let stranger = SigningKey::from_seed(&[66; 32]);
     for (crime, object) in [
-        ("another_table", ResultBody { table: b"another".to_vec(), ..body.clone() }.sign(&key)),
+        ("another_table", ResultBody { output: Output::Table(b"another".to_vec()), ..body.clone() }.sign(&key)),
         ("another_salt", ResultBody { salt: [6; 32], ..body.clone() }.sign(&key)),
         ("another_keep", body.sign(&stranger)),
         ("another_kind", sign(Kind::Permit, &body.to_bytes(), &key)),

@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::FileExt as _};
 
 use nix::{
+    errno::Errno,
     libc::{self, c_long},
     sys::ptrace,
     unistd::Pid,
@@ -124,6 +125,32 @@ fn call(_thread: Pid) -> Option<(c_long, [u64; 6])> {
     None
 }
 
+/// Has a thread that stands at the entry of a call make another, which changes nothing, in its place. One that a keep's
+/// sandbox admits: no call at all (-1) would end it.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn skip(thread: Pid) -> bool {
+    let Ok(mut registers) = ptrace::getregs(thread) else { return false };
+    registers.orig_rax = libc::SYS_getpid.cast_unsigned();
+    ptrace::setregs(thread, registers).is_ok()
+}
+
+/// Has a call that is over have failed. A thread that is gone by now needs nothing more.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn answer(thread: Pid, errno: Errno) {
+    if let Ok(mut registers) = ptrace::getregs(thread) {
+        registers.rax = i64::from(-(errno as i32)).cast_unsigned();
+        let _ = ptrace::setregs(thread, registers);
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn skip(_thread: Pid) -> bool {
+    false
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn answer(_thread: Pid, _errno: Errno) {}
+
 /// What a descriptor is of. One that only wakes a thread of the same process is nothing.
 fn named(thread: Pid, descriptor: u64) -> Option<String> {
     let link = fs::read_link(format!("/proc/{thread}/fd/{descriptor}"));
@@ -145,7 +172,7 @@ fn path(thread: Pid, at: u64) -> String {
 }
 
 /// The last two parts of a path, without what is drawn at random in it.
-fn short(path: &str) -> String {
+pub(crate) fn short(path: &str) -> String {
     let path = path.strip_suffix(" (deleted)").unwrap_or(path);
     let parts: Vec<_> = path.rsplit('/').take(2).map(steady).collect();
     parts.into_iter().rev().collect::<Vec<_>>().join("/")

@@ -1,4 +1,5 @@
-//! A process whose every step is seen from outside, and which is killed at one of them [ptrace(2)].
+//! A process whose every step is seen from outside, and which is killed at one of them, or told there that it failed
+//! [ptrace(2)].
 //!
 //! A step is a system call that changes what is on disk, or that sends bytes to another process. The kernel stops the
 //! process at the entry of every call; a SIGKILL there ends it before the call has done anything, so that killing at each
@@ -17,6 +18,7 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     sys::{
         ptrace::{self, Options},
         signal::{Signal, kill},
@@ -47,43 +49,85 @@ pub(crate) enum Whose {
     Own,
     /// The processes that it starts: a runner's keep.
     Children,
+    /// Those of all, each in their own order.
+    Both,
+}
+
+impl Whose {
+    /// Where the watch over these lies.
+    const fn place(self) -> usize {
+        match self {
+            Self::Own | Self::Both => 0,
+            Self::Children => 1,
+        }
+    }
 }
 
 /// What is done where a process has come to a certain step.
-enum At {
+pub(crate) enum At {
     Kill,
+    /// The call is not made: it fails with this.
+    Fail(Failing),
     /// This is done while the process stands there; it goes on afterwards.
     Pause(Box<dyn FnOnce() + Send>),
 }
 
+/// How a call fails.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Failing {
+    pub(crate) errno: Errno,
+    /// Whether every later call that does the same fails too.
+    pub(crate) lasts: bool,
+}
+
+/// What is done at one step.
+pub(crate) struct Harm {
+    pub(crate) step: Step,
+    pub(crate) at: At,
+}
+
 /// A process under observation. It is killed when this value is dropped.
 pub(crate) struct Traced {
-    watch: Arc<Mutex<Watch>>,
+    watches: Watches,
+    whose: Whose,
     lines: Arc<Mutex<Vec<String>>>,
     pid: Pid,
     thread: Option<JoinHandle<Option<i32>>>,
 }
 
+/// Of the process that was started, and of those that it starts.
+type Watches = [Arc<Mutex<Watch>>; 2];
+
+/// What one role did, and what was done to it.
 #[derive(Default)]
-struct Watch {
-    steps: Vec<Step>,
+pub(crate) struct Watch {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) hits: Vec<Step>,
     counts: BTreeMap<String, u32>,
-    target: Option<Step>,
-    is_hit: bool,
+    harms: Vec<Harm>,
+    lasting: BTreeMap<String, Failing>,
 }
 
 impl Watch {
-    /// Whether the process is to die at this step.
-    fn is_end(&mut self, what: String) -> bool {
-        if self.is_hit {
-            return false;
-        }
+    fn of(harms: Vec<Harm>) -> Self {
+        Self { harms, ..Self::default() }
+    }
+
+    /// Notes a step. What is to be done there, if anything.
+    fn reached(&mut self, what: String) -> Option<At> {
         let count = self.counts.entry(what.clone()).or_default();
         let step = Step { what, before: *count };
         *count += 1;
-        self.is_hit = self.target.as_ref() == Some(&step);
-        self.steps.push(step);
-        self.is_hit
+        self.steps.push(step.clone());
+        let Some(place) = self.harms.iter().position(|harm| harm.step == step) else {
+            return self.lasting.get(&step.what).copied().map(At::Fail);
+        };
+        let at = self.harms.swap_remove(place).at;
+        if let At::Fail(failing @ Failing { lasts: true, .. }) = at {
+            self.lasting.insert(step.what.clone(), failing);
+        }
+        self.hits.push(step);
+        Some(at)
     }
 }
 
@@ -117,36 +161,59 @@ pub(crate) fn can_trace(test: &str) -> bool {
 impl Traced {
     /// Starts a program that is killed at `target`. Without one its steps are only noted.
     pub(crate) fn start(command: Command, whose: Whose, target: Option<Step>) -> Self {
-        Self::until(command, whose, target, At::Kill)
+        Self::one(command, whose, target.map(|step| Harm { step, at: At::Kill }))
     }
 
     /// Starts a program that stands still before `target` until `meanwhile` is done.
     pub(crate) fn paused(command: Command, target: Step, meanwhile: impl FnOnce() + Send + 'static) -> Self {
-        Self::until(command, Whose::Own, Some(target), At::Pause(Box::new(meanwhile)))
+        let harm = Harm { step: target, at: At::Pause(Box::new(meanwhile)) };
+        Self::one(command, Whose::Own, Some(harm))
     }
 
-    fn until(command: Command, whose: Whose, target: Option<Step>, at: At) -> Self {
-        let watch = Arc::new(Mutex::new(Watch { target, ..Watch::default() }));
+    /// Starts a program to which, and to what it starts, all this is done.
+    pub(crate) fn harmed(command: Command, own: Vec<Harm>, children: Vec<Harm>) -> Self {
+        Self::with(command, Whose::Both, [own, children])
+    }
+
+    fn one(command: Command, whose: Whose, harm: Option<Harm>) -> Self {
+        let mut harms = [Vec::new(), Vec::new()];
+        harms[whose.place()].extend(harm);
+        Self::with(command, whose, harms)
+    }
+
+    fn with(command: Command, whose: Whose, harms: [Vec<Harm>; 2]) -> Self {
+        let watches = harms.map(|harms| Arc::new(Mutex::new(Watch::of(harms))));
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (tell, told) = mpsc::channel();
-        let (watched, written) = (Arc::clone(&watch), Arc::clone(&lines));
+        let (watched, written) = (watches.clone(), Arc::clone(&lines));
         // Only the thread that began to trace may go on with it.
         let thread = thread::spawn(move || {
             let (child, readers) = spawn(command, &written);
-            let pid = Pid::from_raw(child.id().cast_signed());
-            let code = Tracer { first: pid, whose, at, watch: &watched, processes: BTreeMap::new() }.run(child, &tell);
+            let first = Pid::from_raw(child.id().cast_signed());
+            let (processes, failing) = (BTreeMap::new(), BTreeMap::new());
+            let code = Tracer { first, whose, watches: &watched, processes, failing }.run(child, &tell);
             for reader in readers {
                 reader.join().unwrap();
             }
             code
         });
         let pid = told.recv().unwrap();
-        Self { watch, lines, pid, thread: Some(thread) }
+        Self { watches, whose, lines, pid, thread: Some(thread) }
     }
 
     /// Forgets the steps so far and begins anew, with another step to be killed at.
     pub(crate) fn watch(&self, target: Option<Step>) {
-        *self.state() = Watch { target, ..Watch::default() };
+        self.harm(target.map(|step| Harm { step, at: At::Kill }).into_iter().collect());
+    }
+
+    /// Forgets the steps so far and begins anew, with this to be done.
+    pub(crate) fn harm(&self, harms: Vec<Harm>) {
+        *self.state() = Watch::of(harms);
+    }
+
+    /// What `whose` processes did so far, and what was done to them.
+    pub(crate) fn watched(&self, whose: Whose) -> MutexGuard<'_, Watch> {
+        self.watches[whose.place()].lock().unwrap()
     }
 
     /// The steps so far.
@@ -155,7 +222,7 @@ impl Traced {
     }
 
     pub(crate) fn is_hit(&self) -> bool {
-        self.state().is_hit
+        !self.state().hits.is_empty()
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
@@ -181,7 +248,7 @@ impl Traced {
     }
 
     fn state(&self) -> MutexGuard<'_, Watch> {
-        self.watch.lock().unwrap()
+        self.watched(self.whose)
     }
 }
 
@@ -227,10 +294,11 @@ fn read(from: impl Read + Send + 'static, into: Arc<Mutex<Vec<String>>>) -> Join
 struct Tracer<'a> {
     first: Pid,
     whose: Whose,
-    at: At,
-    watch: &'a Mutex<Watch>,
+    watches: &'a Watches,
     /// The process of each thread.
     processes: BTreeMap<Pid, Pid>,
+    /// What the call fails with that a thread stands in.
+    failing: BTreeMap<Pid, Errno>,
 }
 
 impl Tracer<'_> {
@@ -240,7 +308,7 @@ impl Tracer<'_> {
             | Options::PTRACE_O_TRACESYSGOOD
             | Options::PTRACE_O_TRACECLONE
             | Options::PTRACE_O_TRACEEXEC;
-        if self.whose == Whose::Children {
+        if self.whose != Whose::Own {
             options |= Options::PTRACE_O_TRACEFORK | Options::PTRACE_O_TRACEVFORK;
         }
         let seized = ptrace::seize(self.first, options);
@@ -273,20 +341,26 @@ impl Tracer<'_> {
     }
 
     fn at_call(&mut self, thread: Pid) {
+        if let Some(errno) = self.failing.remove(&thread) {
+            calls::answer(thread, errno);
+            return go_on(thread, None);
+        }
         let process = *self.processes.entry(thread).or_insert_with(|| calls::process_of(thread));
-        let counts = match self.whose {
-            Whose::Own => process == self.first,
-            Whose::Children => process != self.first,
-        };
+        let of = if process == self.first { Whose::Own } else { Whose::Children };
+        let counts = self.whose == of || self.whose == Whose::Both;
         let what = counts.then(|| calls::step(thread)).flatten();
-        if what.is_some_and(|what| self.watch.lock().unwrap().is_end(what)) {
-            match std::mem::replace(&mut self.at, At::Kill) {
-                At::Kill => {
-                    let _ = kill(process, Signal::SIGKILL);
-                    return;
-                }
-                At::Pause(meanwhile) => meanwhile(),
+        // Taken out first: what is done at a pause may look at the steps.
+        let at = what.and_then(|what| self.watches[of.place()].lock().unwrap().reached(what));
+        match at {
+            None => {}
+            Some(At::Kill) => {
+                let _ = kill(process, Signal::SIGKILL);
+                return;
             }
+            // Where the thread is gone by now, nothing fails.
+            Some(At::Fail(Failing { errno, .. })) if calls::skip(thread) => drop(self.failing.insert(thread, errno)),
+            Some(At::Fail(_)) => {}
+            Some(At::Pause(meanwhile)) => meanwhile(),
         }
         go_on(thread, None);
     }
@@ -300,4 +374,46 @@ fn go_on(thread: Pid, signal: impl Into<Option<Signal>>) {
 /// The distinct kinds of steps.
 pub(crate) fn kinds(steps: &[Step]) -> BTreeSet<&str> {
     steps.iter().map(|step| step.what.as_str()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// What a shell says that writes a word into a file and tells how that went.
+    fn write(folder: &casemate_testkit::Folder, harm: Option<(u32, Failing)>) -> (Vec<String>, Option<String>) {
+        let file = folder.join("word");
+        let _ = fs::remove_file(&file);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "for time in 1 2 3; do echo word >> \"$0\" && echo done || echo failed; done"]).arg(&file);
+        let step = |before| Step { what: "write ".to_owned() + &short(&file), before };
+        let harms = harm.map(|(before, failing)| Harm { step: step(before), at: At::Fail(failing) });
+        let end = Traced::harmed(shell, harms.into_iter().collect(), Vec::new()).wait();
+        let said = end.lines.into_iter().filter(|line| ["done", "failed"].contains(&line.as_str())).collect();
+        (said, fs::read_to_string(file).ok())
+    }
+
+    fn short(path: &std::path::Path) -> String {
+        let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        calls::short(&parts.join("/"))
+    }
+
+    #[test]
+    fn a_call_that_fails_is_not_made() {
+        if !can_trace("calls that fail") {
+            return;
+        }
+        let folder = casemate_testkit::Folder::new("failing");
+        let text = |lines: usize| Some("word\n".repeat(lines));
+        let once = Failing { errno: Errno::ENOSPC, lasts: false };
+        assert_eq!(write(&folder, None), (["done"; 3].map(String::from).to_vec(), text(3)));
+        assert_eq!(write(&folder, Some((1, once))), (["done", "failed", "done"].map(String::from).to_vec(), text(2)));
+        let lasting = Failing { lasts: true, ..once };
+        assert_eq!(
+            write(&folder, Some((1, lasting))),
+            (["done", "failed", "failed"].map(String::from).to_vec(), text(1))
+        );
+    }
 }

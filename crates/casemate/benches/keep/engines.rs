@@ -1,0 +1,145 @@
+//! Inside a keep: programs on the keep's engine with secret memories, and on plain Wasmtime with its defaults, in turn.
+//!
+//! Both engines live in one process, so that chip, kernel and neighbours are the same. Plain Wasmtime's memories come from
+//! the kernel as it gives them to anyone; so does what the first touch of a page costs.
+
+use std::{
+    fmt::Write as _,
+    hint::black_box,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use casemate_keep::secret::SecretMemories;
+use casemate_wasm::{Engine, Settings};
+use wasmtime::{Instance, Linker, Module, Store, WasmParams, WasmResults};
+
+use crate::programs;
+
+const PAGE_BYTES: u64 = 4096;
+/// A store of the keep's engine is asked at every turn of a loop whether its time is up; here it never is.
+const NEVER: u64 = 1 << 60;
+/// The demo's own program, for what compiling takes.
+const LOGISTIC: &[u8] = include_bytes!("../../../../examples/logistic/logistic.wasm");
+
+/// Nanoseconds by what was measured, one a round.
+#[derive(Default)]
+pub(crate) struct Times(Vec<(String, Vec<u128>)>);
+
+impl Times {
+    pub(crate) fn add(&mut self, name: impl Into<String>, time: Duration) {
+        let name = name.into();
+        match self.0.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, times)) => times.push(time.as_nanos()),
+            None => self.0.push((name, vec![time.as_nanos()])),
+        }
+    }
+
+    /// `name value value …` lines.
+    pub(crate) fn lines(&self) -> String {
+        self.0.iter().fold(String::new(), |mut lines, (name, times)| {
+            let times: Vec<String> = times.iter().map(u128::to_string).collect();
+            writeln!(lines, "{name} {}", times.join(" ")).unwrap();
+            lines
+        })
+    }
+}
+
+/// One of the two engines.
+struct Side {
+    name: &'static str,
+    engine: wasmtime::Engine,
+}
+
+impl Side {
+    fn both() -> [Self; 2] {
+        let settings = Settings { memory: Some(Arc::new(SecretMemories::default())), ..Settings::default() };
+        [
+            Self { name: "plain", engine: wasmtime::Engine::default() },
+            Self { name: "keep", engine: Engine::new(settings).unwrap().raw().clone() },
+        ]
+    }
+
+    fn store(&self) -> Store<()> {
+        let mut store = Store::new(&self.engine, ());
+        store.set_epoch_deadline(NEVER);
+        store
+    }
+}
+
+/// An instance with a memory to walk.
+struct Walker {
+    store: Store<()>,
+    instance: Instance,
+}
+
+impl Walker {
+    fn call<P: WasmParams, R: WasmResults>(&mut self, name: &str, parameters: P) -> (R, Duration) {
+        let function = self.instance.get_typed_func::<P, R>(&mut self.store, name).unwrap();
+        let started = Instant::now();
+        let answer = black_box(function.call(&mut self.store, black_box(parameters)).unwrap());
+        (answer, started.elapsed())
+    }
+}
+
+/// `rounds` of `turns` of each loop, and of walks through `mib` of memory: `turns` at random, and one in order.
+pub(crate) fn walk(rounds: usize, turns: i64, mib: u64) -> String {
+    let mut times = Times::default();
+    let module = wat::parse_str(programs::walker(mib)).unwrap();
+    let mut sides = Side::both().map(|side| {
+        let mut store = side.store();
+        let instance = Instance::new(&mut store, &Module::new(&side.engine, &module).unwrap(), &[]).unwrap();
+        let mut walker = Walker { store, instance };
+        let pages = i32::try_from((mib << 20) / PAGE_BYTES).unwrap();
+        let ((), touched) = walker.call("touch", pages);
+        times.add(format!("first_touch.{}", side.name), touched / u32::try_from(pages).unwrap());
+        (side, walker)
+    });
+    for round in 0..rounds {
+        // Whoever is first in one round is second in the next.
+        sides.rotate_left(1);
+        let mut answers = Vec::new();
+        for (side, walker) in &mut sides {
+            let (integers, first) = walker.call::<i64, i64>("integers", turns);
+            let (floats, second) = walker.call::<i64, f64>("floats", turns);
+            let (sum, third) = walker.call::<(), i64>("sequential", ());
+            let (last, fourth) = walker.call::<i64, i64>("random", turns / 64);
+            for (name, time) in [("integers", first), ("floats", second), ("sequential", third), ("random", fourth)] {
+                times.add(format!("{name}.{}", side.name), time);
+            }
+            answers.push((integers, floats.to_bits(), sum, last));
+        }
+        assert_eq!(answers[0], answers[1], "round {round}: the engines disagree");
+    }
+    times.lines()
+}
+
+/// Compiling the demo's program `rounds` times; instances of it and of a module with one page, first and later ones.
+pub(crate) fn instantiate(rounds: usize) -> String {
+    let mut times = Times::default();
+    let small = wat::parse_str(programs::ONE_PAGE).unwrap();
+    for _ in 0..rounds {
+        for side in Side::both() {
+            let started = Instant::now();
+            let module = Module::new(&side.engine, LOGISTIC).unwrap();
+            times.add(format!("compile.{}", side.name), started.elapsed());
+            instances(&side, "program", &module, rounds, &mut times);
+            instances(&side, "page", &Module::new(&side.engine, &small).unwrap(), rounds, &mut times);
+        }
+    }
+    times.lines()
+}
+
+/// The first instance of an engine, and `more`. Each with a store of its own, as runs have.
+fn instances(side: &Side, what: &str, module: &Module, more: usize, times: &mut Times) {
+    for number in 0..=more {
+        let started = Instant::now();
+        let mut store = side.store();
+        let mut linker = Linker::new(&side.engine);
+        linker.define_unknown_imports_as_default_values(&mut store, module).unwrap();
+        let instance = linker.instantiate(&mut store, module).unwrap();
+        black_box(instance);
+        let which = if number == 0 { "first" } else { "later" };
+        times.add(format!("{which}_{what}.{}", side.name), started.elapsed());
+    }
+}

@@ -1,0 +1,143 @@
+//! What a keep of this bench does: what its program says, and it answers with times.
+
+use std::{
+    hint::black_box,
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+    str::FromStr,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use casemate_attester::control::{Done, FromKeep, Progress, Step, send};
+use casemate_keep::{Exit, Inside, secret::SecretMemories};
+use casemate_query::{ColumnType, Gate, Sealed, Table};
+use casemate_wasm::{Clock, Engine, FileRule, Job, Limits, OutputRules, STACK_BYTES, Settings};
+
+use crate::{
+    engines::{self, Times},
+    programs::{self, BEGUN},
+    sql::{KEY, PREFIX, SQL},
+};
+
+const PAGE_BYTES: usize = 4096;
+/// What a program's thread needs beside its own stack.
+const HOST_STACK_BYTES: usize = 1 << 20;
+/// Threads of a query, on both sides.
+const QUERY_THREADS: usize = 2;
+
+/// The workload of this binary's keeps.
+pub(crate) fn workload(inside: Inside) -> Exit {
+    let program = String::from_utf8_lossy(&inside.start.program).into_owned();
+    let words: Vec<&str> = program.split(' ').collect();
+    let answer = match words.as_slice() {
+        ["walk", rounds, turns, mib] => {
+            let (rounds, turns, mib) = (number(rounds), number(turns), number(mib));
+            on_its_own_thread(move || engines::walk(rounds, turns, mib))
+        }
+        ["instantiate", rounds] => {
+            let rounds = number(rounds);
+            on_its_own_thread(move || engines::instantiate(rounds))
+        }
+        ["begin"] => begin(&inside.control),
+        ["hold"] => {
+            let said = begin(&inside.control);
+            hold(inside.brokers);
+            said
+        }
+        ["query", rounds] => query(&inside, number(rounds)),
+        ["touch", pages] => touch(number(pages)),
+        _ => return Exit::Broken,
+    };
+    let done = Done { bundle: answer.into_bytes(), ..Done::default() };
+    if send(&inside.control, &FromKeep::Done(done), &[]).is_ok() { Exit::Done } else { Exit::Broken }
+}
+
+fn number<N: FromStr>(text: &str) -> N {
+    text.parse().ok().unwrap()
+}
+
+/// As the product runs programs.
+fn on_its_own_thread(work: impl FnOnce() -> String + Send + 'static) -> String {
+    let builder = thread::Builder::new().stack_size(STACK_BYTES + HOST_STACK_BYTES);
+    builder.spawn(work).unwrap().join().unwrap()
+}
+
+/// Compiles the smallest program and runs it as the product does; then says so to the launcher.
+fn begin(control: &UnixStream) -> String {
+    let left = on_its_own_thread(|| {
+        let memory = Some(Arc::new(SecretMemories::default()) as Arc<_>);
+        let engine = Engine::new(Settings { memory, ..Settings::default() }).unwrap();
+        let program = engine.compile(&wat::parse_str(programs::BEGIN).unwrap()).unwrap();
+        let job = Job {
+            name: "begin".into(),
+            arguments: Vec::new(),
+            inputs: Vec::new(),
+            outputs: OutputRules { files: [(BEGUN.to_owned(), FileRule::Text)].into(), max_bytes: 4096 },
+            clock: Clock { unix_s: 0, rounds_to_s: 1 },
+            seed: 1,
+            limits: Limits { memory_bytes: 1 << 20, time: Duration::from_secs(60), fuel: None },
+        };
+        let files = program.run(job).unwrap();
+        String::from_utf8(files[0].bytes.clone()).unwrap()
+    });
+    send(control, &FromKeep::Progress(Progress { step: Step::Computed, broker: None }), &[]).unwrap();
+    left
+}
+
+/// Says that it is here, and stays until it is told to go.
+fn hold(brokers: Vec<(String, UnixStream)>) {
+    for (_, mut socket) in brokers {
+        socket.write_all(b"h").unwrap();
+        socket.read_exact(&mut [0]).unwrap();
+    }
+}
+
+/// `rounds` of one query over the first two datasets.
+fn query(inside: &Inside, rounds: usize) -> String {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(QUERY_THREADS).enable_all().build().unwrap();
+    let mut times = Times::default();
+    for _ in 0..rounds {
+        let limits = casemate_query::Limits { memory_bytes: 1 << 30, threads: u32::try_from(QUERY_THREADS).unwrap() };
+        let started = Instant::now();
+        let output = runtime.block_on(casemate_query::run(SQL, tables(inside), limits)).unwrap();
+        times.add("query", started.elapsed());
+        assert!(!output.ipc.is_empty());
+    }
+    times.lines()
+}
+
+fn tables(inside: &Inside) -> Vec<(Table, Sealed)> {
+    let table = |name: &str, columns: &[(&str, ColumnType)]| Table {
+        name: name.into(),
+        entity: "person".into(),
+        columns: columns.iter().map(|(name, kind)| ((*name).into(), *kind)).collect(),
+        gate: Gate { min_entities: 2, max_rows: 100, max_bytes: 1 << 20 },
+    };
+    let views = [
+        table("visits", &[("person", ColumnType::Int64), ("value", ColumnType::Float64)]),
+        table("people", &[("person", ColumnType::Int64), ("region", ColumnType::Utf8)]),
+    ];
+    let sealed = inside.datasets.iter().map(|(_, file)| Sealed {
+        file: file.try_clone().unwrap(),
+        key: Box::new(KEY),
+        aad_prefix: PREFIX,
+    });
+    views.into_iter().zip(sealed).collect()
+}
+
+/// The first touch of `pages` pages of the heap, and the second: each per page.
+fn touch(pages: usize) -> String {
+    let mut memory: Vec<u8> = Vec::with_capacity(pages * PAGE_BYTES);
+    let mut times = Times::default();
+    for name in ["first", "second"] {
+        let started = Instant::now();
+        for page in memory.spare_capacity_mut().chunks_mut(PAGE_BYTES) {
+            black_box(page[0].write(1));
+        }
+        times.add(name, started.elapsed() / u32::try_from(pages).unwrap());
+    }
+    times.lines()
+}
