@@ -43,6 +43,7 @@ fn answer(answered: c_long) -> Answer {
 }
 
 /// Files, sockets and descriptors.
+// SAFETY: paths end in a zero byte, and what the kernel writes to is a frame's own and long enough.
 unsafe fn file(name: &str) -> Option<Answer> {
     const HERE: c_int = libc::AT_FDCWD;
     let (family, pair) = (name.strip_prefix("socket "), name.strip_prefix("socketpair "));
@@ -97,6 +98,7 @@ unsafe fn file(name: &str) -> Option<Answer> {
     })
 }
 
+// SAFETY: the handle says how much of the array behind it there is.
 unsafe fn open_by_handle() -> Answer {
     let mut handle = [0_u32; 64];
     handle[0] = 128;
@@ -106,11 +108,13 @@ unsafe fn open_by_handle() -> Answer {
 }
 
 /// More than a keep of these tests may have open, and fewer than any other program.
+// SAFETY: takes numbers.
 unsafe fn descriptors() -> Answer {
     (0..200).try_for_each(|_| call!(libc::SYS_eventfd2, 0, 0))
 }
 
 /// Other processes, and new ones. A process that these make ends at once.
+// SAFETY: a child makes no call but its own end; the rest takes numbers or a frame's own memory.
 unsafe fn process(name: &str) -> Option<Answer> {
     let parent = libc::getppid();
     let own = libc::getpid();
@@ -167,6 +171,7 @@ unsafe fn process(name: &str) -> Option<Answer> {
     })
 }
 
+// SAFETY: from one of a frame's arrays to the other, both of the length that is said.
 unsafe fn copy(call: c_long) -> Answer {
     let (mut from, mut to) = ([1_u8; 8], [0_u8; 8]);
     let local = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: 8 };
@@ -175,6 +180,7 @@ unsafe fn copy(call: c_long) -> Answer {
 }
 
 /// Fresh code: it counts when it has run.
+// SAFETY: each page is this attempt's own; what runs is the code above, or the process ends.
 unsafe fn memory(name: &str) -> Option<Answer> {
     Some(match name {
         "code-mapped" => map(ALL, PRIVATE, -1).and_then(|page| fill_and_run(page)),
@@ -217,31 +223,37 @@ unsafe fn memory(name: &str) -> Option<Answer> {
     })
 }
 
+// SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
 unsafe fn map(access: c_int, flags: c_int, file: c_int) -> Result<*mut c_void, i32> {
     let page = libc::mmap(null_mut(), PAGE, access, flags, file, 0);
     if page == libc::MAP_FAILED { answer(-1).map(|()| page) } else { Ok(page) }
 }
 
+// SAFETY: the page is longer than the code, and writable, or the process ends.
 unsafe fn fill(page: *mut c_void) {
     page.cast::<u8>().copy_from(CODE.as_ptr(), CODE.len());
 }
 
+// SAFETY: the page holds the code above, which keeps the convention of C, or the process ends.
 unsafe fn run(page: *mut c_void) -> Answer {
     let code: extern "C" fn() -> c_int = std::mem::transmute(page);
     if code() == 42 { Ok(()) } else { Err(0) }
 }
 
+// SAFETY: as of its two halves.
 unsafe fn fill_and_run(page: *mut c_void) -> Answer {
     fill(page);
     run(page)
 }
 
+// SAFETY: as of its parts; the page is this attempt's own.
 unsafe fn publish(page: *mut c_void, access: c_int) -> Answer {
     fill(page);
     call!(libc::SYS_mprotect, page, PAGE, access)?;
     run(page)
 }
 
+// SAFETY: the name ends in a zero byte.
 unsafe fn memory_file() -> Result<c_int, i32> {
     let file = libc::syscall(libc::SYS_memfd_create, c"probe".as_ptr(), 0);
     answer(file)?;
@@ -249,6 +261,7 @@ unsafe fn memory_file() -> Result<c_int, i32> {
     call!(libc::SYS_ftruncate, file, PAGE).map(|()| file)
 }
 
+// SAFETY: a new segment at an address of the kernel's choice overlaps nothing.
 unsafe fn shared_memory(flags: c_int) -> Result<*mut c_void, i32> {
     let segment = libc::syscall(libc::SYS_shmget, libc::IPC_PRIVATE, PAGE, 0o700);
     answer(segment)?;
@@ -259,6 +272,7 @@ unsafe fn shared_memory(flags: c_int) -> Result<*mut c_void, i32> {
 }
 
 /// Corners of the kernel.
+// SAFETY: structures are as long as is said, or longer; paths end in a zero byte.
 unsafe fn kernel(name: &str) -> Option<Answer> {
     Some(match name {
         "ring" => call!(libc::SYS_io_uring_setup, 1, [0_u8; 120].as_mut_ptr()),

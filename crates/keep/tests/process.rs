@@ -20,6 +20,8 @@ mod memory;
 mod owners;
 #[path = "process/plaintext.rs"]
 mod plaintext;
+#[path = "process/program.rs"]
+mod program;
 #[path = "process/reader.rs"]
 mod reader;
 #[path = "process/residue.rs"]

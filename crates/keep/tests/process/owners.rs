@@ -67,12 +67,24 @@ pub(crate) struct Setting {
     pub(crate) runtime: &'static [u8],
     /// Called while the keep holds a result that it asks the first owner to permit.
     pub(crate) meanwhile: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// What is computed instead of the query.
+    pub(crate) program: Option<Wasm>,
+}
+
+/// A Wasm program in the place of the query.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wasm {
+    /// What the launcher hands over.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) artifact: Vec<u8>,
+    /// The lines of the computation in the contract, but for who runs it, who gets the result and what is read.
+    pub(crate) lines: String,
 }
 
 impl Default for Setting {
     fn default() -> Self {
         let diagnoses = ["healthy", "ill"].map(Into::into);
-        Self { diagnoses, patients: 40, runtime: b"\ncasemate-study\n", meanwhile: None }
+        Self { diagnoses, patients: 40, runtime: b"\ncasemate-study\n", meanwhile: None, program: None }
     }
 }
 
@@ -82,6 +94,7 @@ pub(crate) struct Study {
     contract: FullySigned,
     manifest: Manifest,
     files: Vec<Vec<u8>>,
+    program: Option<Wasm>,
     runtime: (tempfile::TempDir, std::path::PathBuf),
     released: Arc<AtomicUsize>,
 }
@@ -115,7 +128,7 @@ fn sealed(owner: usize, setting: &Setting) -> Vec<u8> {
     file
 }
 
-fn toml(files: &[Vec<u8>], recipient: &str) -> String {
+fn toml(files: &[Vec<u8>], recipient: &str, program: Option<&Wasm>) -> String {
     let lacks: Vec<String> = Lack::ALL.iter().map(|lack| format!("\"{lack}\"")).collect();
     let mut text = format!(
         "[study]\nid = \"test\"\nsequence = 1\npurpose = \"p\"\nlegal_basis = \"l\"\nexpires = 2030-01-01T00:00:00Z\n\
@@ -140,8 +153,9 @@ fn toml(files: &[Vec<u8>], recipient: &str) -> String {
             Digest::of(&files[index]),
         ));
     }
+    let what = program.map_or_else(|| format!("sql = \"{SQL}\""), |program| program.lines.clone());
     text.push_str(&format!(
-        "[computations.by-diagnosis]\nsql = \"{SQL}\"\nrunners = [\"researcher\"]\nrecipients = [\"researcher\"]\n\
+        "[computations.by-diagnosis]\n{what}\nrunners = [\"researcher\"]\nrecipients = [\"researcher\"]\n\
          reads = {{ measurements = [\"patient\", \"radius\"], diagnoses = [\"patient\", \"diagnosis\"] }}\n"
     ));
     text
@@ -155,7 +169,7 @@ impl Study {
     pub(crate) fn with(setting: Setting) -> Self {
         let files: Vec<Vec<u8>> = (0..OWNERS.len()).map(|owner| sealed(owner, &setting)).collect();
         let recipient = blob::recipient(&[77; 32]).unwrap();
-        let contract = Contract::parse(&toml(&files, &recipient), AT).unwrap();
+        let contract = Contract::parse(&toml(&files, &recipient, setting.program.as_ref()), AT).unwrap();
         let mut signed = SignedContract::new(Compiled::new(contract));
         (1..=3).for_each(|seed| drop(signed.sign(&key(seed)).unwrap()));
         let contract = FullySigned::check(signed.clone()).unwrap();
@@ -168,6 +182,7 @@ impl Study {
             contract,
             manifest,
             files,
+            program: setting.program,
             runtime: probe_with(setting.runtime),
             released,
             meanwhile: setting.meanwhile,
@@ -193,6 +208,10 @@ impl Study {
     /// The run, with a broker for each owner that commits its crime, on a thread of its own.
     pub(crate) fn spec(&self, crimes: [Crime; 2]) -> Spec {
         let mut spec = spec(SQL);
+        if let Some(program) = &self.program {
+            spec.program.clone_from(&program.bytes);
+            spec.artifact.clone_from(&program.artifact);
+        }
         spec.runtime = self.runtime.1.clone();
         spec.contract = self.signed.to_bytes();
         spec.manifest = self.manifest.bytes().to_vec();

@@ -7,18 +7,22 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::SystemTime,
 };
 
 use casemate_evidence::Lack;
-use casemate_launch::{Outcome, Report};
+use casemate_launch::{Outcome, Report, Spec};
 
 use crate::{
     launcher::{self, as_ordinary_user, lacks, run},
     memory::may_trace_everyone,
-    owners::{Crime, Setting, Study, dataset_key},
+    owners::{Crime, Setting, Study, Wasm, dataset_key},
+    program,
     reader::{Way, contains, descendants, find, is_child, mappings, peek},
 };
 
@@ -49,25 +53,56 @@ struct Seen {
 }
 
 /// Runs a study with the canaries, and searches while its result waits for a permit.
-fn search(runtime: &'static [u8]) -> (Seen, Report, Vec<u8>) {
+fn search(runtime: &'static [u8], program: Option<Wasm>) -> (Seen, Report, Vec<u8>) {
     // One at a time: all children of this process are looked at.
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let seen = Arc::new(Mutex::new(Seen::default()));
     let shared = Arc::clone(&seen);
-    let meanwhile = move || *shared.lock().unwrap() = look();
-    let setting = Setting { diagnoses: canaries(), patients: 4000, runtime, meanwhile: Some(Arc::new(meanwhile)) };
+    let meanwhile = move || shared.lock().unwrap().add(look());
+    let is_program = program.is_some();
+    let setting =
+        Setting { diagnoses: canaries(), patients: 4000, runtime, meanwhile: Some(Arc::new(meanwhile)), program };
     let study = Study::with(setting);
     let mut spec = study.spec([Crime::None, Crime::None]);
     let relayed = Arc::new(Mutex::new(Vec::new()));
     for broker in &mut spec.brokers {
         broker.address = listen_in(broker.address.clone(), Arc::clone(&relayed));
     }
-    let outcome = run(spec).unwrap();
+    let outcome = match is_program {
+        false => run(spec).unwrap(),
+        true => watched(spec, &seen),
+    };
     let Outcome::Done { report, .. } = outcome else { panic!("{outcome:?}") };
     let (seen, relayed) = (seen.lock().unwrap().clone(), relayed.lock().unwrap().clone());
     assert!(seen.processes >= 2 && relayed.len() > 4096);
     (seen, report, relayed)
+}
+
+/// Runs it and looks all the while, so while the program works.
+fn watched(spec: Spec, seen: &Mutex<Seen>) -> Outcome {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                let more = look();
+                seen.lock().unwrap().add(more);
+            }
+        });
+        let outcome = run(spec).unwrap();
+        over.store(true, Ordering::SeqCst);
+        outcome
+    })
+}
+
+impl Seen {
+    fn add(&mut self, more: Self) {
+        self.found.extend(more.found);
+        self.peeked += more.peeked;
+        self.processes += more.processes;
+        self.secret_mappings += more.secret_mappings;
+        self.opened += more.opened;
+    }
 }
 
 fn look() -> Seen {
@@ -129,7 +164,7 @@ fn root_finds_the_plaintext_of_a_keep_without_secret_memory() {
     if !root_only("root_finds_the_plaintext") {
         return;
     }
-    let (seen, report, _) = search(b"\ncasemate-naked-study\n");
+    let (seen, report, _) = search(b"\ncasemate-naked-study\n", None);
     assert!(report.lacks.contains(&Lack::SecretPlaintext) && report.lacks.contains(&Lack::SecretKeys));
     assert_eq!((report.secret_bytes, seen.secret_mappings), (0, 0));
     for way in WAYS {
@@ -143,7 +178,7 @@ fn root_finds_no_plaintext_in_a_keep_with_secret_memory() {
         return;
     }
     let began = SystemTime::now();
-    let (seen, report, relayed) = search(b"\ncasemate-study\n");
+    let (seen, report, relayed) = search(b"\ncasemate-study\n", None);
     if lacks(&report, Lack::SecretPlaintext, "root_finds_no_plaintext") {
         return;
     }
@@ -156,6 +191,33 @@ fn root_finds_no_plaintext_in_a_keep_with_secret_memory() {
     let mut planted = tempfile::NamedTempFile::new().unwrap();
     planted.write_all(canaries()[0].as_bytes()).unwrap();
     assert_eq!(written_since(began, &secrets()), [planted.path().display().to_string()]);
+}
+
+/// Turns of a loop that a program works for when it has read all rows: a second or more.
+const TURNS: u64 = 2_000_000_000;
+
+#[test]
+fn root_finds_what_a_program_reads_without_secret_memory() {
+    if root_only("root_finds_what_a_program_reads") {
+        let (seen, ..) = search(b"\ncasemate-naked-study\n", Some(program::reads_all(TURNS)));
+        assert!(seen.found.iter().any(|(how, _)| how == "Mem"), "{seen:?}");
+    }
+}
+
+#[test]
+fn root_finds_nothing_that_a_program_reads_while_it_works() {
+    if !root_only("root_finds_nothing_that_a_program_reads") {
+        return;
+    }
+    let began = SystemTime::now();
+    let (seen, report, relayed) = search(b"\ncasemate-study\n", Some(program::reads_all(TURNS)));
+    if lacks(&report, Lack::SecretPlaintext, "root_finds_nothing_that_a_program_reads") {
+        return;
+    }
+    assert_eq!(seen.found, BTreeSet::new());
+    assert_eq!((seen.peeked, seen.opened), (0, 0), "{seen:?}");
+    assert!(seen.secret_mappings >= 1 && !contains(&relayed, &secrets()), "{seen:?}");
+    assert_eq!(written_since(began, &secrets()), Vec::<String>::new());
 }
 
 /// Files that were changed since `began` where anything may write, and hold a canary; and swap areas that do.

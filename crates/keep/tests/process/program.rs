@@ -1,0 +1,202 @@
+//! Wasm programs in a real keep: what they get, what they leave, and what a launcher or a program can't do.
+
+use std::fmt::Write as _;
+
+use casemate_contract::{GateOutcome, Output, ResultBody, RunBundle};
+use casemate_cose::Digest;
+use casemate_keep::ResultFile;
+use casemate_launch::Outcome;
+use casemate_wasm::{Engine, Settings};
+
+use crate::{
+    launcher::run,
+    owners::{Crime, Setting, Study, Wasm},
+};
+
+const VIEW: &str = "SELECT m.patient, d.diagnosis FROM measurements m JOIN diagnoses d ON m.patient = d.patient \
+                    WHERE m.patient < 3 ORDER BY m.patient";
+
+/// Opens `/in/rows.csv` and reads it, then `$between`, then writes `bytes` of it to `/out/NAME`.
+fn copier(name: &str, between: &str, bytes: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(module
+  (type $start (func))
+  (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 16)
+  (data (i32.const 0) "rows.csv")
+  (data (i32.const 32) "{name}")
+  (func $must (param i32) (if (local.get 0) (then unreachable)))
+  (func (export "_start") (local $bytes i32) (local $spin i64)
+    (call $must (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 8) (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 64)))
+    (i32.store (i32.const 72) (i32.const 4096))
+    (i32.store (i32.const 76) (i32.const 900000))
+    (call $must (call $read (i32.load (i32.const 64)) (i32.const 72) (i32.const 1) (i32.const 80)))
+    (local.set $bytes (i32.load (i32.const 80)))
+    {between}
+    (call $must (call $open (i32.const 4) (i32.const 0) (i32.const 32) (i32.const {length}) (i32.const 1) (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 64)))
+    (i32.store (i32.const 72) (i32.const 4096))
+    (i32.store (i32.const 76) {bytes})
+    (call $must (call $write (i32.load (i32.const 64)) (i32.const 72) (i32.const 1) (i32.const 80)))))"#,
+        length = name.len()
+    );
+    wat::parse_str(text).unwrap()
+}
+
+/// The program with the contract's lines for it.
+pub(crate) fn wasm(bytes: Vec<u8>, seconds: u32, view: &str) -> Wasm {
+    let digest = Digest::of(&bytes);
+    let lines = format!(
+        "wasm = \"{digest}\"\narguments = []\ninputs = {{ \"rows.csv\" = \"{view}\" }}\noutputs = {{ \"copy.txt\" = \"text\" }}\n\
+         max_output_bytes = 4096\nclock_rounds_to_s = 3600\nseed = 7\nlimits = {{ memory_mib = 64, seconds = {seconds} }}\n\
+         free_form = true"
+    );
+    Wasm { bytes, artifact: Vec::new(), lines }
+}
+
+/// A program over all rows that writes three bytes of them, after `turns` of a loop.
+pub(crate) fn reads_all(turns: u64) -> Wasm {
+    let view = VIEW.replace("WHERE m.patient < 3 ", "");
+    let spin = format!(
+        "(local.set $spin (i64.const {turns})) (loop $again (local.set $spin (i64.sub (local.get $spin) (i64.const 1))) \
+         (br_if $again (i64.ne (local.get $spin) (i64.const 0))))"
+    );
+    wasm(copier("copy.txt", &spin, "(i32.const 3)"), 60, &view)
+}
+
+fn study(program: Wasm) -> Study {
+    Study::with(Setting { program: Some(program), ..Setting::default() })
+}
+
+fn outcome(study: &Study) -> Outcome {
+    run(study.spec([Crime::None, Crime::None])).unwrap()
+}
+
+/// The rule of the keep's own refusal.
+fn rule(program: Wasm) -> String {
+    let study = study(program);
+    match outcome(&study) {
+        Outcome::Refused { owner: None, reasons, .. } => reasons[0].rule.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn files(study: &Study, outcome: &Outcome) -> (Vec<(String, String)>, Vec<GateOutcome>) {
+    let Outcome::Done { results, bundle, .. } = outcome else { panic!("{outcome:?}") };
+    let mut content = Vec::new();
+    casemate_seal::blob::open(results[0].file.as_slice(), &mut content, &study.recipient_secret()).unwrap();
+    let file = ResultFile::from_bytes(&content).unwrap();
+    let keep = RunBundle::from_bytes(bundle).unwrap().keep_key;
+    let body = ResultBody::verify(&file.result, &keep).unwrap();
+    let Output::Files(files) = body.output else { panic!("no files") };
+    let files = files.into_iter().map(|file| (file.name.to_string(), String::from_utf8(file.bytes).unwrap()));
+    (files.collect(), body.gates)
+}
+
+const COPIED: &str = "patient,diagnosis\n0,healthy\n1,ill\n2,healthy\n";
+
+fn honest() -> Wasm {
+    wasm(copier("copy.txt", "", "(local.get $bytes)"), 60, VIEW)
+}
+
+#[test]
+fn a_program_reads_its_view_and_leaves_its_file() {
+    let study = study(honest());
+    let (files, gates) = files(&study, &outcome(&study));
+    assert_eq!(files, [("copy.txt".to_owned(), COPIED.to_owned())]);
+    let said: Vec<String> = gates.iter().map(|gate| format!("{} {}", gate.dataset, gate.gate)).collect();
+    assert_eq!(said.len(), 4);
+    assert!(said.iter().any(|gate| gate == "measurements free-form output of a program that every signer trusts"));
+    assert_eq!(study.released(), 2);
+}
+
+#[test]
+fn what_a_program_does_wrong_ends_its_run_and_nothing_else() {
+    let copy = |name: &str, between: &str, bytes: &str| copier(name, between, bytes);
+    let cases = [
+        ("a file that isn't declared", wasm(copy("rows.txt", "", "(local.get $bytes)"), 60, VIEW), "program-output"),
+        ("a trap", wasm(copy("copy.txt", "unreachable", "(local.get $bytes)"), 60, VIEW), "program-trap"),
+        ("a loop", wasm(copy("copy.txt", "(loop $again (br $again))", "(local.get $bytes)"), 1, VIEW), "program-time"),
+        (
+            "100 GiB",
+            wasm(
+                copy(
+                    "copy.txt",
+                    "(i32.store (i32.mul (memory.grow (i32.const 65000)) (i32.const 65536)) (i32.const 1))",
+                    "(local.get $bytes)",
+                ),
+                60,
+                VIEW,
+            ),
+            "program-memory",
+        ),
+        ("more bytes than agreed", wasm(copy("copy.txt", "", "(i32.const 4097)"), 60, VIEW), "program-trap"),
+        (
+            "bytes that aren't text",
+            wasm(copy("copy.txt", "(i32.store8 (i32.const 4096) (i32.const 255))", "(i32.const 4)"), 60, VIEW),
+            "program-output",
+        ),
+        (
+            "a view of a column that it may not read",
+            wasm(copy("copy.txt", "", "(i32.const 1)"), 60, "SELECT m.name FROM measurements m"),
+            "unknown-column",
+        ),
+    ];
+    for (crime, program, expected) in cases {
+        assert_eq!(rule(program), expected, "{crime}");
+    }
+    // The machine is as it was.
+    a_program_reads_its_view_and_leaves_its_file();
+}
+
+#[test]
+fn bytes_that_are_no_program_are_refused_before_any_key() {
+    let native = std::fs::read("/proc/self/exe").unwrap()[..4096].to_vec();
+    let compiled = Engine::new(Settings::default()).unwrap().precompile(&honest().bytes).unwrap().bytes;
+    for (crime, bytes) in [("nothing", Vec::new()), ("an ELF file", native), ("code compiled by somebody", compiled)] {
+        let study = study(wasm(bytes, 60, VIEW));
+        let Outcome::Refused { owner: None, reasons, .. } = outcome(&study) else { panic!("{crime}") };
+        assert_eq!((reasons[0].rule.as_str(), study.released()), ("program-format", 0), "{crime}");
+    }
+}
+
+#[test]
+fn a_launcher_substitutes_the_program() {
+    let study = study(honest());
+    let mut spec = study.spec([Crime::None, Crime::None]);
+    spec.program = copier("copy.txt", "nop", "(local.get $bytes)");
+    let Outcome::Refused { owner: None, reasons, .. } = run(spec).unwrap() else { panic!("accepted") };
+    assert_eq!((reasons[0].rule.as_str(), study.released()), ("program-digest", 0));
+}
+
+/// With the artifact of `pinned` in the contract, and that of `given` handed over.
+fn with_artifact(pinned: &[u8], given: &[u8]) -> Wasm {
+    let engine = Engine::new(Settings::default()).unwrap();
+    let artifact = engine.precompile(pinned).unwrap();
+    let mut program = honest();
+    write!(
+        program.lines,
+        "\nartifact = {{ digest = \"{}\", wasmtime = \"{}\", target = \"{}\", settings = \"{}\" }}",
+        Digest::of(&artifact.bytes),
+        artifact.wasmtime,
+        artifact.target,
+        artifact.settings
+    )
+    .unwrap();
+    program.artifact = engine.precompile(given).unwrap().bytes;
+    program
+}
+
+#[test]
+fn a_pinned_artifact_is_loaded_and_no_other() {
+    let (own, other) = (honest().bytes, copier("copy.txt", "unreachable", "(local.get $bytes)"));
+    let loaded = study(with_artifact(&own, &own));
+    assert_eq!(files(&loaded, &outcome(&loaded)).0, [("copy.txt".to_owned(), COPIED.to_owned())]);
+    // Somebody who signs an artifact without compiling it himself gets what he signed: it is what runs.
+    assert_eq!(rule(with_artifact(&other, &other)), "program-trap");
+    // What the launcher substitutes isn't even looked at.
+    let substituted = study(with_artifact(&own, &other));
+    let Outcome::Refused { owner: None, reasons, .. } = outcome(&substituted) else { panic!("accepted") };
+    assert_eq!((reasons[0].rule.as_str(), substituted.released()), ("program-artifact", 0));
+}
