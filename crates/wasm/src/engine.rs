@@ -24,7 +24,7 @@ pub const TARGET: &str = "aarch64-unknown-linux-gnu";
 pub const RESERVATION_BYTES: u64 = 4 << 30;
 /// Address space after a memory, where every access faults.
 pub const GUARD_BYTES: u64 = 32 << 20;
-/// Stack of a program's own calls. The thread that runs it needs 1 MiB more.
+/// Stack of a program's own calls.
 pub const STACK_BYTES: usize = 1 << 20;
 
 /// What can be chosen.
@@ -143,10 +143,10 @@ fn config(settings: &Settings) -> Config {
         .strategy(Strategy::Cranelift)
         .cranelift_opt_level(OptLevel::Speed)
         .cranelift_regalloc_algorithm(RegallocAlgorithm::Backtracking)
-        .cranelift_nan_canonicalization(true)
+        .cranelift_nan_canonicalization(false)
         .relaxed_simd_deterministic(true)
         .consume_fuel(settings.fuel)
-        .epoch_interruption(true)
+        .epoch_interruption(false)
         .max_wasm_stack(STACK_BYTES)
         .memory_reservation(RESERVATION_BYTES)
         .memory_guard_size(GUARD_BYTES)
@@ -179,7 +179,7 @@ fn config(settings: &Settings) -> Config {
 fn settings_text(fuel: bool) -> String {
     format!(
         "casemate program settings 1\nwasmtime {WASMTIME}\ncompiler cranelift, for speed, registers by backtracking\n\
-         nan canonical\nrelaxed-simd deterministic\nepochs on\nfuel {fuel}\nstack {STACK_BYTES}\nreservation {RESERVATION_BYTES}\n\
+         nan as computed\nrelaxed-simd deterministic\nepochs off\nfuel {fuel}\nstack {STACK_BYTES}\nreservation {RESERVATION_BYTES}\n\
          guard {GUARD_BYTES}\nmove off\nimages off\nsignals on\naddresses off\nunwind off\nbacktrace off\n\
          on bulk-memory component-model extended-const multi-memory multi-value relaxed-simd simd tail-call\n\
          off custom-page-sizes memory64 wide-arithmetic\n"

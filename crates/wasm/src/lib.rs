@@ -9,7 +9,8 @@
 //! 3. [`Program::run`]: one job, from nothing. `p1` answers modules, `p2` components; both over `files` and `world`.
 //! 4. `verdict`: how it ended, in words of a closed list. 5. `outputs`: what it left.
 //!
-//! Two runs of one job are one run: same output, same refusal (but for the deadline, which is the machine's time).
+//! Two runs of one job are one run: same output, same refusal (but for the deadline, which is the machine's time, and for the
+//! bits of a NaN, which differ between chips).
 //!
 //! ```
 //! use casemate_wasm::{Clock, Engine, FileRule, Job, Limits, OutputRules, Settings};

@@ -1,13 +1,10 @@
 //! A compiled program: what it is, and one run of it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use casemate_cose::Digest;
 use wasmtime::{
-    Module, Store, UpdateDeadline,
+    Module, Store,
     component::{
         Component, ComponentExportIndex, Type,
         types::{ComponentExtern, ComponentItem},
@@ -16,7 +13,7 @@ use wasmtime::{
 
 use crate::{
     Engine, Job, OutputFile, WasmRefusal,
-    deadline::Deadline,
+    deadline::within,
     inspect::inspect,
     outputs, p1, p2,
     refusal::plain,
@@ -65,7 +62,7 @@ pub struct Description {
 /// A program, compiled, with everything that it calls found.
 pub struct Program {
     engine: Engine,
-    code: Code,
+    code: Arc<Code>,
     description: Description,
 }
 
@@ -95,7 +92,7 @@ impl Program {
         let run = interface.and_then(|interface| component.get_export_index(Some(&interface), RUN));
         let run = run.ok_or(WasmRefusal::NoEntryPoint)?;
         let description = describe(Kind::Component, bytes, imports, exports)?;
-        Ok(Self { engine: engine.clone(), code: Code::Component { ready, run }, description })
+        Ok(Self { engine: engine.clone(), code: Arc::new(Code::Component { ready, run }), description })
     }
 
     /// Takes a module that was compiled or loaded by `engine`. `bytes` are those of the program that it was compiled from.
@@ -116,7 +113,7 @@ impl Program {
             return Err(WasmRefusal::NoEntryPoint);
         }
         let description = describe(Kind::Module, bytes, imports, exports)?;
-        Ok(Self { engine: engine.clone(), code: Code::Module { ready }, description })
+        Ok(Self { engine: engine.clone(), code: Arc::new(Code::Module { ready }), description })
     }
 
     /// What the program is.
@@ -127,38 +124,65 @@ impl Program {
 
     /// Runs the program once, from nothing, and gives what it left.
     ///
-    /// It runs on this thread, which needs [`crate::STACK_BYTES`] of stack and 1 MiB more. Whatever it does, it ends by
-    /// `limits.time`, and the process stays whole.
+    /// It runs on a thread of its own, for which this one waits until `limits.time` is up. A program that has not ended then
+    /// is left behind: that thread goes on until the process ends. So call this in a process that ends soon after, as a
+    /// keep does.
     ///
     /// # Errors
     /// [`WasmRefusal::Job`] if the job contradicts itself; else one that depends on data.
     pub fn run(&self, job: Job) -> Result<Vec<OutputFile>, WasmRefusal> {
-        job.check(self.engine.counts_fuel())?;
-        let (limits, rules) = (job.limits, job.outputs.clone());
-        let mut store = Store::new(self.engine.raw(), World::new(job));
-        store.limiter(|world| &mut world.meter);
-        store.set_hostcall_fuel(usize::try_from(CALL_BYTES.saturating_add(rules.max_bytes)).unwrap_or(usize::MAX));
-        if let Some(fuel) = limits.fuel {
-            store.set_fuel(fuel).map_err(|error| unusable(&error))?;
+        self.run_in(job, false)?.left
+    }
+
+    /// Runs as [`Program::run`] does, and also gives the first 64 KiB of what the program said on standard output and error,
+    /// if it ended in time.
+    ///
+    /// For trying a program on data that need no protection: what it says may tell what it read.
+    ///
+    /// # Errors
+    /// As [`Program::run`], beside the words.
+    pub fn run_overheard(&self, job: Job) -> (Vec<u8>, Result<Vec<OutputFile>, WasmRefusal>) {
+        match self.run_in(job, true) {
+            Ok(Ran { said, left }) => (said, left),
+            Err(refusal) => (Vec::new(), Err(refusal)),
         }
-        let is_up = Arc::new(AtomicBool::new(false));
-        let looks = Arc::clone(&is_up);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(move |_| match looks.load(Ordering::SeqCst) {
-            true => Err(Stop::TimeUp.into()),
-            false => Ok(UpdateDeadline::Continue(1)),
-        });
-        let deadline = Deadline::start(self.engine.raw(), limits.time, is_up);
-        let deadline = deadline.map_err(|error| WasmRefusal::Engine { why: plain(&error.to_string()) })?;
-        let end = self.code.run(&mut store);
-        drop(deadline);
-        let world = store.into_data();
-        verdict(end, &world.meter, limits)?;
-        outputs::check(&rules, world.files.into_outputs())
+    }
+
+    fn run_in(&self, job: Job, overhears: bool) -> Result<Ran, WasmRefusal> {
+        job.check(self.engine.counts_fuel())?;
+        let (limits, engine, code) = (job.limits, self.engine.clone(), Arc::clone(&self.code));
+        let ran = within(limits.time, move || code.run_job(&engine, job, overhears));
+        let ran = ran.map_err(|error| WasmRefusal::Engine { why: plain(&error.to_string()) })?;
+        let limit_ms = u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX);
+        ran.ok_or(WasmRefusal::Deadline { limit_ms })
     }
 }
 
+/// A run that came to its end in time.
+struct Ran {
+    said: Vec<u8>,
+    left: Result<Vec<OutputFile>, WasmRefusal>,
+}
+
 impl Code {
+    fn run_job(&self, engine: &Engine, job: Job, overhears: bool) -> Ran {
+        let (limits, rules) = (job.limits, job.outputs.clone());
+        let mut store = Store::new(engine.raw(), World::new(job));
+        store.data_mut().overheard = overhears.then(Vec::new);
+        store.limiter(|world| &mut world.meter);
+        store.set_hostcall_fuel(usize::try_from(CALL_BYTES.saturating_add(rules.max_bytes)).unwrap_or(usize::MAX));
+        if let Some(fuel) = limits.fuel {
+            if let Err(error) = store.set_fuel(fuel) {
+                return Ran { said: Vec::new(), left: Err(unusable(&error)) };
+            }
+        }
+        let end = self.run(&mut store);
+        let mut world = store.into_data();
+        let said = world.overheard.take().unwrap_or_default();
+        let left = verdict(end, &world.meter, limits).and_then(|()| outputs::check(&rules, world.files.into_outputs()));
+        Ran { said, left }
+    }
+
     fn run(&self, store: &mut Store<World>) -> wasmtime::Result<()> {
         match self {
             Self::Component { ready, run } => {

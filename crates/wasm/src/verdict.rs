@@ -9,9 +9,6 @@ pub(crate) fn verdict(end: wasmtime::Result<()>, meter: &Meter, limits: Limits) 
     let Err(error) = end else { return Ok(()) };
     let refusal = match (error.downcast_ref::<Stop>(), error.downcast_ref::<Trap>()) {
         (Some(Stop::Exit { well: true }), _) => return Ok(()),
-        (Some(Stop::TimeUp), _) | (_, Some(Trap::Interrupt)) => {
-            WasmRefusal::Deadline { limit_ms: u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX) }
-        }
         (_, Some(Trap::OutOfFuel)) => WasmRefusal::Fuel { limit: limits.fuel.unwrap_or_default() },
         (_, Some(Trap::StackOverflow)) => WasmRefusal::Stack { limit_bytes: STACK_BYTES as u64 },
         _ if meter.has_refused => WasmRefusal::Memory { limit_bytes: limits.memory_bytes },

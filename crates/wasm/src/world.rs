@@ -19,6 +19,8 @@ use crate::{
 
 /// Bytes that a program may say on its standard output and error before these are closed. They go nowhere.
 pub(crate) const SAID_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of it that are kept where a program is overheard.
+const OVERHEARD_BYTES_MAX: usize = 64 << 10;
 /// Open files, streams and the like of a component.
 const RESOURCES_MAX: usize = 1024;
 /// By how much the monotonic clock advances when it is read: it counts readings and sleeps, not time.
@@ -33,19 +35,19 @@ pub(crate) struct World {
     pub(crate) meter: Meter,
     pub(crate) resources: ResourceTable,
     monotonic_ns: u64,
+    /// What it says, where somebody listens; never in a keep.
+    pub(crate) overheard: Option<Vec<u8>>,
     random: ChaCha20Rng,
     said_bytes: u64,
 }
 
-/// Why the program is stopped from inside a call, or from outside.
+/// Why the program is stopped from inside a call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Stop {
     /// It ended itself, well or not.
     Exit { well: bool },
     /// A call that can't be answered with an error.
     Host,
-    /// Its time is up.
-    TimeUp,
 }
 
 impl World {
@@ -60,6 +62,7 @@ impl World {
             meter: Meter::new(job.limits.memory_bytes),
             resources,
             monotonic_ns: 0,
+            overheard: None,
             random: ChaCha20Rng::seed_from_u64(job.seed),
             said_bytes: 0,
         }
@@ -98,9 +101,13 @@ impl World {
         self.random.next_u64()
     }
 
-    /// Counts and forgets what the program says. False once it has said too much.
-    pub(crate) const fn say(&mut self, bytes: usize) -> bool {
-        self.said_bytes = self.said_bytes.saturating_add(bytes as u64);
+    /// Counts and forgets what the program says, unless somebody listens. False once it has said too much.
+    pub(crate) fn say(&mut self, words: &[u8]) -> bool {
+        self.said_bytes = self.said_bytes.saturating_add(words.len() as u64);
+        if let Some(overheard) = &mut self.overheard {
+            let room = OVERHEARD_BYTES_MAX.saturating_sub(overheard.len()).min(words.len());
+            overheard.extend_from_slice(words.get(..room).unwrap_or_default());
+        }
         self.said_bytes <= SAID_BYTES_MAX
     }
 }
@@ -111,7 +118,6 @@ impl fmt::Display for Stop {
             Self::Exit { well: true } => "the program ended",
             Self::Exit { well: false } => "the program ended with an error",
             Self::Host => "a call that isn't allowed",
-            Self::TimeUp => "the program's time is up",
         })
     }
 }

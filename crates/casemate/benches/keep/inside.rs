@@ -38,7 +38,7 @@ pub(crate) fn workload(inside: Inside) -> Exit {
         }
         ["instantiate", rounds] => {
             let rounds = number(rounds);
-            on_its_own_thread(move || engines::instantiate(rounds))
+            on_its_own_thread(move || engines::instantiate(rounds, true))
         }
         ["begin"] => begin(&inside.control),
         ["hold"] => {

@@ -84,13 +84,15 @@ pub(crate) fn run(spec: Spec) -> Answer {
         }
     }));
     match ended {
-        Ok(Outcome::Done { bundle, report, .. }) => Answer { times: times(&bundle), report, begun },
+        Ok(Outcome::Done { bundle, report, .. }) => {
+            Answer { times: times(&String::from_utf8_lossy(&bundle)), report, begun }
+        }
         other => panic!("{other:?}"),
     }
 }
 
-fn times(answer: &[u8]) -> BTreeMap<String, Vec<f64>> {
-    let text = String::from_utf8_lossy(answer);
+/// What [`crate::engines::Times`] wrote.
+pub(crate) fn times(text: &str) -> BTreeMap<String, Vec<f64>> {
     let lines = text.lines().filter_map(|line| line.split_once(' '));
     lines
         .map(|(name, values)| (name.to_owned(), values.split(' ').filter_map(|value| value.parse().ok()).collect()))

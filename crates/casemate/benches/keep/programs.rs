@@ -50,12 +50,16 @@ pub(crate) fn walker(mib: u64) -> String {
       (local.set $turns (i64.sub (local.get $turns) (i64.const 1)))
       (br_if $next (i64.ne (local.get $turns) (i64.const 0))))
     (local.get $x))
-  (func (export "sequential") (result i64) (local $at i32) (local $sum i64)
-    (loop $next
-      (local.set $sum (i64.add (local.get $sum) (i64.load (local.get $at))))
-      (i64.store (local.get $at) (local.get $sum))
-      (local.set $at (i32.add (local.get $at) (i32.const 8)))
-      (br_if $next (i32.ne (local.get $at) (i32.const {bytes}))))
+  (func (export "sequential") (param $passes i64) (result i64) (local $at i32) (local $sum i64)
+    (loop $again
+      (local.set $at (i32.const 0))
+      (loop $next
+        (local.set $sum (i64.add (local.get $sum) (i64.load (local.get $at))))
+        (i64.store (local.get $at) (local.get $sum))
+        (local.set $at (i32.add (local.get $at) (i32.const 8)))
+        (br_if $next (i32.ne (local.get $at) (i32.const {bytes}))))
+      (local.set $passes (i64.sub (local.get $passes) (i64.const 1)))
+      (br_if $again (i64.ne (local.get $passes) (i64.const 0))))
     (local.get $sum))
   (func (export "random") (param $turns i64) (result i64) (local $x i64) (local $at i32)
     (loop $next

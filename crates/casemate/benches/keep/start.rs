@@ -83,8 +83,8 @@ fn study(mut parties: Parties, module: &[u8]) -> (Parties, PathBuf) {
     let computation = format!(
         "[computations.begin]\nwasm = \"{}\"\nmax_output_bytes = 4096\nclock_rounds_to_s = 3600\nseed = 1\n\
          limits = {{ memory_mib = 1, seconds = 60 }}\nfree_form = true\nrunners = [\"analyst\"]\n\
-         recipients = [\"analyst\"]\ninputs = {{ \"people.csv\" = \"SELECT value FROM people\" }}\n\
-         outputs = {{ \"{BEGUN}\" = \"text\" }}\nreads = {{ people = [\"value\"] }}\n",
+         recipients = [\"analyst\"]\ninputs = {{ \"people.csv\" = \"SELECT person FROM people\" }}\n\
+         outputs = {{ \"{BEGUN}\" = \"text\" }}\nreads = {{ people = [\"person\"] }}\n",
         Digest::of(module)
     );
     let contract = parties.agree("analyst", &["owner"], &lacks, &computation);

@@ -96,10 +96,15 @@ fn attempt(args: &ProgramTryArgs, screen: Screen) -> Outcome {
     let bytes = files::read(&args.file)?;
     let job = job(args)?;
     let (program, _) = compiled(&args.file, &bytes, screen)?;
-    let running = thread::Builder::new().stack_size(STACK_BYTES + (1 << 20)).spawn(move || program.run(job));
+    let running = thread::Builder::new().stack_size(STACK_BYTES + (1 << 20)).spawn(move || program.run_overheard(job));
     let ran = running.map_err(|error| Failure::machine(format!("no thread could be started: {error}")))?.join();
-    let left =
-        ran.map_err(|_| Failure::machine("the runtime broke"))?.map_err(|refusal| refused(&args.file, &refusal))?;
+    let (said, left) = ran.map_err(|_| Failure::machine("the runtime broke"))?;
+    let said = plain(&said);
+    said.lines().for_each(|line| screen.step(format!("said      {line}")));
+    let left = left.map_err(|refusal| {
+        let failure = refused(&args.file, &refusal);
+        if said.is_empty() { failure } else { failure.help(format!("the program said: {}", said.trim_end())) }
+    })?;
     fs::create_dir_all(&args.out).map_err(|error| Failure::io("make", &args.out, &error))?;
     for OutputFile { name, bytes } in &left {
         let path = args.out.join(name);
@@ -107,8 +112,13 @@ fn attempt(args: &ProgramTryArgs, screen: Screen) -> Outcome {
         screen.line(format!("left      {} ({} bytes)", path.display(), bytes.len()));
     }
     let written: Vec<_> = left.iter().map(|file| json!({"name": file.name, "bytes": file.bytes.len()})).collect();
-    screen.object(&json!({"digest": Digest::of(&bytes).to_string(), "outputs": written}));
+    screen.object(&json!({"digest": Digest::of(&bytes).to_string(), "outputs": written, "said": said}));
     Ok(())
+}
+
+/// What a program said, without what could drive a terminal.
+fn plain(said: &[u8]) -> String {
+    String::from_utf8_lossy(said).chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
 fn job(args: &ProgramTryArgs) -> Result<Job, Failure> {

@@ -121,7 +121,9 @@ fn secret_memory(facts: &Facts<'_>) -> String {
     match (secret, ordinary) {
         (0, _) => "secret memory    none: keys and tables lay in ordinary memory".to_owned(),
         (_, 0) => format!("secret memory    {secret} KiB, in which all keys and tables lay"),
-        _ => format!("secret memory    {secret} KiB held the keys first; up to {ordinary} KiB lay outside it"),
+        _ => format!(
+            "secret memory    {secret} KiB held the keys first; up to {ordinary} KiB lay outside it, whole stacks counted"
+        ),
     }
 }
 

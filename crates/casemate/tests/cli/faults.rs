@@ -93,18 +93,19 @@ fn lane(name: &str, seeds: &[u64], reach: Reach) -> (Tally, Vec<String>) {
         // One failure hides no other.
         let ended = catch_unwind(AssertUnwindSafe(|| {
             let ended = runtime.block_on(world.run(computation, &faults, &when));
+            let time = start.elapsed();
             if Some(seed) == seeds.last() {
                 runtime.block_on(world.recover(&format!("after all, the last {when}")));
             }
-            ended
+            (ended, time)
         }));
-        let Ok(ended) = ended else {
+        let Ok((ended, time)) = ended else {
             failures.push(when);
             continue;
         };
-        let (seconds, hits) = (start.elapsed().as_secs_f64(), ended.hits.len());
+        let (seconds, hits) = (time.as_secs_f64(), ended.hits.len());
         eprintln!("{seconds:>6.1} s  {when}: {hits} of {} hit: {}", faults.len(), ended.how);
-        tally.note(ended, start.elapsed());
+        tally.note(ended, time);
         kept = Some(world);
     }
     (tally, failures)

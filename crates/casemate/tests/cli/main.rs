@@ -25,6 +25,8 @@ mod party;
 #[cfg(test)]
 mod plaintext;
 #[cfg(test)]
+mod programs;
+#[cfg(test)]
 mod retail;
 #[cfg(test)]
 mod runners;

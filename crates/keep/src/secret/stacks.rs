@@ -23,7 +23,7 @@ use std::{
     thread::yield_now,
 };
 
-use super::cache;
+use super::{cache, heap};
 
 const PAGE_BYTES: usize = 4096;
 /// More than Wasmtime asks for before it makes its own.
@@ -214,20 +214,24 @@ pub unsafe extern "C" fn pthread_create(
     type Create = unsafe extern "C" fn(*mut libc::pthread_t, *const libc::pthread_attr_t, Start, *mut c_void) -> c_int;
     // SAFETY: the C library's function of this name has this type.
     let Some(create) = (unsafe { next::<Create>(c"pthread_create") }) else { return libc::EAGAIN };
+    // SAFETY: attributes that their owner has initialised, or none.
+    let Wanted { bytes, detached } = unsafe { wanted(attributes) };
     let mut stacks = stacks();
     if stacks.bytes == 0 {
         drop(stacks);
         // SAFETY: by the caller's word.
-        return unsafe { create(thread, attributes, start, argument) };
+        return spill(bytes, || unsafe { create(thread, attributes, start, argument) });
     }
-    // SAFETY: attributes that their owner has initialised, or none.
-    let Wanted { bytes, detached } = unsafe { wanted(attributes) };
     let place = stacks.take(bytes).and_then(|index| Some((index, stacks.places.get(index).copied()?)));
     let Some((index, place)) = place else {
         let may_spill = !stacks.is_complete;
         drop(stacks);
         // SAFETY: by the caller's word.
-        return if may_spill { unsafe { create(thread, attributes, start, argument) } } else { libc::EAGAIN };
+        return if may_spill {
+            spill(bytes, || unsafe { create(thread, attributes, start, argument) })
+        } else {
+            libc::EAGAIN
+        };
     };
     if let (Some(number), Some(returned)) = (NUMBERS.get(index), RETURNED.get(index)) {
         number.store(0, Ordering::Relaxed);
@@ -251,6 +255,15 @@ pub unsafe extern "C" fn pthread_create(
         }
         created
     }
+}
+
+/// Makes a thread on an ordinary stack. In a keep that stack counts whole, and for good, as what did not fit.
+fn spill(bytes: usize, create: impl FnOnce() -> c_int) -> c_int {
+    let created = create();
+    if created == 0 && heap::is_on() {
+        heap::count_spilled(bytes);
+    }
+    created
 }
 
 /// # Safety

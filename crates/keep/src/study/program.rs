@@ -8,23 +8,26 @@
 //! A launcher's precompiled code is used only where the contract pins its digest, which every signer has computed for himself.
 #![allow(unsafe_code, reason = "an artifact that every signer compiled and compared is loaded without compiling")]
 
-use std::{collections::BTreeMap, fs::File, sync::Arc, thread, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{Seek as _, SeekFrom},
+    sync::Arc,
+    time::Duration,
+};
 
 use casemate_attester::control::Start;
 use casemate_contract::{Artifact, Code, Column, ColumnType, InputFormat, Output, OutputContent, WasmProgram};
 use casemate_cose::{Digest, UnixTime};
 use casemate_query::{Form, Input, Sealed, Table, prepare_inputs};
 use casemate_wasm::{
-    Clock, Engine, FileRule, Job, Limits, OutputRules, Program, STACK_BYTES, Settings, TARGET, WASMTIME, WasmRefusal,
+    Clock, Engine, FileRule, Job, Limits, OutputRules, Program, Settings, TARGET, WASMTIME, WasmRefusal,
 };
-use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use wasmtime::{Module, component::Component};
 
 use super::{data::Key, refusal::Refusal, terms::Terms};
 use crate::{sandbox, secret::SecretMemories};
-
-/// Stack of the thread that a program runs on, beside its own calls: Wasmtime's and the host functions'.
-const HOST_STACK_BYTES: usize = 1 << 20;
 
 /// A computation's code, as far as it is known before any key.
 pub(super) enum Prepared {
@@ -110,8 +113,11 @@ impl Execution<'_> {
             let remedy = "give the sealed file of exactly this version, as the program's author sealed it";
             Refusal::one("sealed-file", "a program that its author's key opens", actual, remedy)
         };
-        let opening = tokio::task::spawn_blocking(move || {
+        let opening = spawn_blocking(move || {
             let mut bytes = Vec::new();
+            let mut file = file;
+            // It was read to its end when its digest was compared.
+            file.seek(SeekFrom::Start(0)).ok()?;
             let key: &[u8; 32] = key.key.as_ref().try_into().ok()?;
             casemate_seal::blob::open(file, &mut bytes, key).ok()?;
             Some(bytes)
@@ -127,7 +133,9 @@ impl Execution<'_> {
         let views: Vec<Input> = self.program.inputs.iter().filter_map(view).collect();
         let inputs = prepare_inputs(&views, tables, self.limits).await.map_err(|error| Refusal::query(&error))?;
         let job = self.job(inputs)?;
-        let files = on_its_own_thread(program, job).await?;
+        // What is not done in time is left behind, and ends with this process.
+        let ran = spawn_blocking(move || program.run(job)).await.map_err(|_| Refusal::machine())?;
+        let files = ran.map_err(|error| refused(&error))?;
         let files = files.into_iter().filter_map(|file| {
             Some(casemate_contract::OutputFile { name: file.name.parse().ok()?, bytes: file.bytes })
         });
@@ -158,16 +166,6 @@ impl Execution<'_> {
             },
         })
     }
-}
-
-/// The engine wants a thread with a stack of its own size, and tokio's have another.
-async fn on_its_own_thread(program: Program, job: Job) -> Result<Vec<casemate_wasm::OutputFile>, Refusal> {
-    let (tell, told) = oneshot::channel();
-    let running = thread::Builder::new().name("program".into()).stack_size(STACK_BYTES + HOST_STACK_BYTES);
-    let thread = running.spawn(move || drop(tell.send(program.run(job)))).map_err(|_| Refusal::machine())?;
-    let ran = told.await.map_err(|_| Refusal::machine())?;
-    thread.join().map_err(|_| Refusal::machine())?;
-    ran.map_err(|error| refused(&error))
 }
 
 /// A view, in the engine's words. Contracts hold no name with another ending.

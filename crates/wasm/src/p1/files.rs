@@ -221,9 +221,11 @@ fn write(guest: &mut Guest<'_>, open: OpenFile, to: u64, list: u32, count: u32) 
 /// Counts what is said on standard output and error; it goes nowhere.
 fn say(guest: &mut Guest<'_>, list: u32, count: u32) -> Result<u32, Errno> {
     let mut total = 0_u32;
+    let mut goes_on = true;
     for (at, length) in guest.buffers(list, count)? {
-        guest.slice(at, length)?;
+        let words = guest.slice(at, length)?.to_vec();
         total = total.checked_add(length).ok_or(Errno::Invalid)?;
+        goes_on &= guest.world.say(&words);
     }
-    if guest.world.say(total as usize) { Ok(total) } else { Err(Errno::Io) }
+    if goes_on { Ok(total) } else { Err(Errno::Io) }
 }

@@ -187,7 +187,7 @@ impl streams::HostOutputStream for World {
                 position.offset = position.offset.saturating_add(data.len() as u64);
                 Ok(())
             }
-            Output::Nowhere => self.say(data.len()).then_some(()).ok_or_else(|| Errno::Io.into()),
+            Output::Nowhere => self.say(&data).then_some(()).ok_or_else(|| Errno::Io.into()),
         }
     }
 

@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 
 use super::{
     agree::{agree, complete, views},
-    plan::{Fault, Menu, ROLES, Role, harms},
-    wire::Wire,
+    plan::{Fault, Menu, Role, harms},
+    wire::{Mishap, Wire},
 };
 use crate::{
     kill::{
         ledger::Auditor,
-        trace::{Traced, Whose},
+        trace::{Step, Traced, Whose},
     },
     party::{CASEMATE, Party},
     study::{COMPUTATIONS, MEASUREMENTS, Study, free_address},
@@ -89,6 +89,9 @@ impl World {
         let (run, _) = self.attempt(name, faults);
         let hits = run.hits.clone();
         let said = self.judge(&run, when);
+        // Nobody is so impatient that a message may not come late.
+        let harms = |fault: &Fault| !matches!(fault, Fault::Message { mishap: Mishap::Delayed(_), .. });
+        assert!(said == "result" || hits.iter().any(harms), "{when}: {:?}", run.lines);
         if self.study.researcher.join(RESULT).exists() {
             assert_eq!(self.opened(name), self.calm[computation].1, "{when}");
         }
@@ -119,28 +122,26 @@ impl World {
         let [runner, keep] = [Role::Runner, Role::Keep].map(|role| harms(faults, role));
         let run = Traced::harmed(self.command(computation), runner, keep);
         let start = Instant::now();
-        let mut died = [false; 2];
         let mut hits = Vec::new();
-        let mut brokers_steps = [Vec::new(), Vec::new()];
+        // It runs for as long as any of its processes does.
         while run.is_running() {
             assert!(start.elapsed() < PATIENCE, "it doesn't end: {faults:?} {:?}", run.lines());
             for (place, supervised) in self.brokers.iter_mut().enumerate() {
-                died[place] |= supervised.look_after(faults, place, &mut hits);
+                supervised.look_after(faults, place, &mut hits);
             }
             std::thread::sleep(LOOK);
         }
+        let mut menu = Menu::default();
         for (place, supervised) in self.brokers.iter_mut().enumerate() {
-            supervised.end(faults, place, &mut hits);
-            brokers_steps[place] = supervised.broker.watched(Whose::Own).steps.clone();
-            supervised.broker.harm(Vec::new());
+            let (steps, messages) = supervised.end(faults, place, &mut hits);
+            menu.steps.insert(Role::Broker(place), steps);
+            menu.messages[place] = messages;
         }
         for (role, whose) in [(Role::Runner, Whose::Own), (Role::Keep, Whose::Children)] {
-            hits.extend(came_to_pass(faults, role, &run.watched(whose).hits));
+            let watched = run.watched(whose);
+            hits.extend(came_to_pass(faults, role, &watched.hits));
+            menu.steps.insert(role, watched.steps.clone());
         }
-        let [first, second] = brokers_steps;
-        let steps = [first, second, run.watched(Whose::Children).steps.clone(), run.watched(Whose::Own).steps.clone()];
-        let messages = [0, 1].map(|place| self.brokers[place].wire.counts());
-        let menu = Menu { steps: ROLES.into_iter().zip(steps).collect(), messages };
         let end = run.wait();
         (Attempt { code: end.code, lines: end.lines, hits }, menu)
     }
@@ -254,7 +255,7 @@ struct Attempt {
 }
 
 /// The faults of a role that came to pass.
-fn came_to_pass(faults: &[Fault], of: Role, hits: &[crate::kill::trace::Step]) -> Vec<Fault> {
+fn came_to_pass(faults: &[Fault], of: Role, hits: &[Step]) -> Vec<Fault> {
     let is_hit = |fault: &&Fault| match fault {
         Fault::Death(role, step) | Fault::Call(role, step, _) => *role == of && hits.contains(step),
         Fault::Message { .. } => false,
@@ -264,7 +265,7 @@ fn came_to_pass(faults: &[Fault], of: Role, hits: &[crate::kill::trace::Step]) -
 
 /// Why a run failed, as it says itself: the rules, or the words without what differs from run to run.
 fn why(lines: &[String]) -> String {
-    let words = |line: &str| line.trim_start_matches([' ', '│', '×', '╰', '─', '▶']).trim().to_owned();
+    let words = |line: &str| line.trim_start_matches([' ', '│', '×', '\u{2570}', '─', '▶']).trim().to_owned();
     let mut rules: Vec<_> =
         lines.iter().filter_map(|line| Some(words(line).strip_prefix("rule ")?.trim().to_owned())).collect();
     rules.sort();
@@ -299,10 +300,10 @@ impl Supervised {
         self.broker.harm(harms(faults, Role::Broker(place)));
     }
 
-    /// Starts it again if it has ended; whether it had.
-    fn look_after(&mut self, faults: &[Fault], place: usize, hits: &mut Vec<Fault>) -> bool {
+    /// Starts it again if it has ended.
+    fn look_after(&mut self, faults: &[Fault], place: usize, hits: &mut Vec<Fault>) {
         if self.broker.is_running() {
-            return false;
+            return;
         }
         hits.extend(came_to_pass(faults, Role::Broker(place), &self.broker.watched(Whose::Own).hits));
         self.is_well("as it ended");
@@ -311,26 +312,22 @@ impl Supervised {
         assert!(was_killed, "the broker of {} ended by itself: {:?}", self.owner.name, self.broker.lines());
         std::thread::sleep(RESTART);
         self.broker = broker(&self.owner, &self.listen);
-        true
     }
 
-    /// After a run.
-    fn end(&mut self, faults: &[Fault], place: usize, hits: &mut Vec<Fault>) {
+    /// After a run: what it did, and how many messages it had. Nothing happens to it any more, and connections that hang end.
+    fn end(&mut self, faults: &[Fault], place: usize, hits: &mut Vec<Fault>) -> (Vec<Step>, [u32; 2]) {
         let at = self.wire.hits();
-        hits.extend(
-            faults
-                .iter()
-                .filter(|fault| match fault {
-                    Fault::Message { owner, direction, before, .. } => {
-                        *owner == place && at.contains(&(*direction, *before))
-                    }
-                    _ => false,
-                })
-                .cloned(),
-        );
-        if !self.look_after(faults, place, hits) {
-            hits.extend(came_to_pass(faults, Role::Broker(place), &self.broker.watched(Whose::Own).hits));
-        }
+        let is_hit = |fault: &&Fault| match fault {
+            Fault::Message { owner, direction, before, .. } => *owner == place && at.contains(&(*direction, *before)),
+            _ => false,
+        };
+        hits.extend(faults.iter().filter(is_hit).cloned());
+        self.look_after(faults, place, hits);
+        hits.extend(came_to_pass(faults, Role::Broker(place), &self.broker.watched(Whose::Own).hits));
+        let done = (self.broker.watched(Whose::Own).steps.clone(), self.wire.counts());
+        self.wire.begin(Vec::new());
+        self.broker.harm(Vec::new());
+        done
     }
 
     fn is_well(&self, when: &str) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use casemate_ledger::{Comparison, Event, ReceiptBody, compare, open_checkpoint};
-use casemate_store::{LedgerHead, RunState, Store};
+use casemate_store::{LedgerHead, Run, RunState, Store};
 
 use crate::party::Party;
 
@@ -23,9 +23,8 @@ impl Auditor {
         let store = Store::open(&owner.join("state")).await.unwrap();
         store.check_ledgers().await.unwrap();
         self.continues(&store).await;
-        let logged = logged(&store).await;
-        let mut runs: BTreeMap<_, _> =
-            store.runs().await.unwrap().into_iter().map(|run| (run.terms.run, run.state)).collect();
+        let (logged, runs) = at_once(&store).await;
+        let mut runs: BTreeMap<_, _> = runs.into_iter().map(|run| (run.terms.run, run.state)).collect();
         for (run, counts) in &logged {
             let state = runs.remove(run).expect("a run in the ledger was decided");
             let is_possible = match state {
@@ -59,6 +58,17 @@ impl Auditor {
             assert_eq!(compare(&open(earlier), &open(&head), &proof), Ok(Comparison::Consistent));
         }
         self.earlier = Some((head, receipts));
+    }
+}
+
+/// Ledger and runs of one moment: a broker may still be writing of what a dead runner left.
+async fn at_once(store: &Store) -> (Logged, Vec<Run>) {
+    loop {
+        let before = logged(store).await;
+        let runs = store.runs().await.unwrap();
+        if logged(store).await == before {
+            return (before, runs);
+        }
     }
 }
 
