@@ -171,10 +171,10 @@ impl Code {
         store.data_mut().overheard = overhears.then(Vec::new);
         store.limiter(|world| &mut world.meter);
         store.set_hostcall_fuel(usize::try_from(CALL_BYTES.saturating_add(rules.max_bytes)).unwrap_or(usize::MAX));
-        if let Some(fuel) = limits.fuel {
-            if let Err(error) = store.set_fuel(fuel) {
-                return Ran { said: Vec::new(), left: Err(unusable(&error)) };
-            }
+        if let Some(fuel) = limits.fuel
+            && let Err(error) = store.set_fuel(fuel)
+        {
+            return Ran { said: Vec::new(), left: Err(unusable(&error)) };
         }
         let end = self.run(&mut store);
         let mut world = store.into_data();
