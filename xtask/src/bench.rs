@@ -4,7 +4,7 @@
 //! `casemate-figure NAME VALUE` for each figure that it measured (`casemate_testkit::figure`). All else is done here, so
 //! that all benches read alike: with `--json` the last line is one object
 //! `{"NAME": {"value": …, "target": …, "met": true|false}, …}`, in which a figure that was not measured has the value `null`
-//! and is not met.
+//! and is not met. A figure without a target has its value alone.
 
 mod figures;
 mod machine;
@@ -99,12 +99,13 @@ fn table(bench: &Bench, measured: &Measured, machine: &str) -> String {
 }
 
 fn object(bench: &Bench, measured: &Measured) -> Value {
+    let others = measured.iter().map(|(name, value)| (name.clone(), json!({ "value": value })));
     let figures = bench.figures.iter().map(|figure| {
         let value = measured.get(figure.name);
         let target = figure.target.limit();
         (figure.name.to_owned(), json!({ "value": value, "target": target, "met": figure.is_met(measured) }))
     });
-    Value::Object(figures.collect::<Map<_, _>>())
+    Value::Object(others.chain(figures).collect::<Map<_, _>>())
 }
 
 /// Replaces the bench's section of the record, or appends one.
@@ -154,6 +155,12 @@ mod tests {
         for (value, met) in [(1.149, true), (1.15, true), (1.151, false)] {
             assert_eq!(object(bench, &BTreeMap::from([(name.to_owned(), value)]))[name]["met"], met, "{value}");
         }
+    }
+
+    #[test]
+    fn what_has_no_target_is_told_too() {
+        let object = object(&BENCHES[0], &BTreeMap::from([("start_ms".to_owned(), 7.0)]));
+        assert_eq!(object["start_ms"], json!({ "value": 7.0 }));
     }
 
     #[test]

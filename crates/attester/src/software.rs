@@ -19,7 +19,8 @@ use crate::{
 /// The keep's end of the control socket, once the run has begun.
 #[derive(Debug)]
 pub struct LauncherSocket {
-    stream: Mutex<UnixStream>,
+    // Gone once a frame was left half written or half read: what followed would be taken for the rest of it.
+    stream: Mutex<Option<UnixStream>>,
 }
 
 impl LauncherSocket {
@@ -29,7 +30,7 @@ impl LauncherSocket {
     /// [`ControlError::Io`].
     pub fn new(socket: BlockingStream) -> Result<Self, ControlError> {
         socket.set_nonblocking(true)?;
-        Ok(Self { stream: Mutex::new(UnixStream::from_std(socket)?) })
+        Ok(Self { stream: Mutex::new(Some(UnixStream::from_std(socket)?)) })
     }
 
     /// Tells the launcher that `step` is done, with the broker of this index.
@@ -43,18 +44,25 @@ impl LauncherSocket {
     /// Sends any message.
     ///
     /// # Errors
-    /// [`ControlError`].
+    /// [`ControlError`]; [`ControlError::Closed`] for good once one message failed half-way.
     pub async fn send(&self, message: &FromKeep) -> Result<(), ControlError> {
-        write(&mut *self.stream.lock().await, message).await
+        let mut held = self.stream.lock().await;
+        let mut stream = held.take().ok_or(ControlError::Closed)?;
+        write(&mut stream, message).await?;
+        *held = Some(stream);
+        Ok(())
     }
 }
 
 impl Attester for LauncherSocket {
     /// One request at a time: brokers are attested to concurrently, and the answers must not be mixed up.
     async fn evidence(&self, report_data: [u8; 64]) -> Result<Evidence, AttesterError> {
-        let mut stream = self.stream.lock().await;
+        let mut held = self.stream.lock().await;
+        let mut stream = held.take().ok_or(ControlError::Closed)?;
         write(&mut stream, &FromKeep::EvidenceRequest(report_data)).await?;
-        match read(&mut stream).await? {
+        let answer = read(&mut stream).await?;
+        *held = Some(stream);
+        match answer {
             ToKeep::Evidence(bytes) if bytes.is_empty() => Err(AttesterError::Exhausted),
             ToKeep::Evidence(bytes) => Evidence::from_bytes(&bytes).map_err(|_| AttesterError::NotEvidence),
             ToKeep::Harden(_) | ToKeep::Start(_) => Err(AttesterError::OutOfTurn),
@@ -142,6 +150,29 @@ mod tests {
         assert!(matches!(asked(|_| ToKeep::Evidence(vec![1])).await, Err(AttesterError::NotEvidence)));
         assert!(matches!(asked(|_| ToKeep::Harden(Harden::default())).await, Err(AttesterError::OutOfTurn)));
         assert!(matches!(asked(|_| ToKeep::Start(Start::default())).await, Err(AttesterError::OutOfTurn)));
+    }
+
+    #[tokio::test]
+    async fn nothing_follows_half_a_message() {
+        let (launcher, keep) = BlockingStream::pair().unwrap();
+        launcher.set_nonblocking(true).unwrap();
+        let mut launcher = UnixStream::from_std(launcher).unwrap();
+        let socket = LauncherSocket::new(keep).unwrap();
+        let large = FromKeep::EvidenceRequest([7; 64]);
+        // Until it no longer fits; that one is given up half-way.
+        loop {
+            tokio::select! {
+                biased;
+                sent = socket.send(&large) => sent.unwrap(),
+                () = std::future::ready(()) => break,
+            }
+        }
+        // There is room again.
+        launcher.readable().await.unwrap();
+        while let Ok(1..) = launcher.try_read(&mut [0; 4096]) {}
+        assert!(matches!(socket.send(&large).await, Err(ControlError::Closed)));
+        assert!(matches!(socket.evidence([0; 64]).await, Err(AttesterError::Control(ControlError::Closed))));
+        assert!(matches!(read::<FromKeep>(&mut launcher).await, Err(ControlError::Closed)));
     }
 
     #[tokio::test]

@@ -51,7 +51,7 @@ fn other_settings_have_another_digest() {
 fn the_settings_are_these() {
     assert_eq!(
         engine().settings_digest().to_string(),
-        "sha256:9b930d343929bf5a450e8e8b1e7a502ccd537775c4181392cc735a0b7e17009a"
+        "sha256:4f99471a37f57bf306534ac66a8c2ee24bc46df5f8ba26bf843e3926f134b4fc"
     );
 }
 

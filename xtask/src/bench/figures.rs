@@ -27,7 +27,7 @@ pub(super) enum Target {
     AtMost(f64),
 }
 
-pub(super) static BENCHES: [Bench; 2] = [
+pub(super) static BENCHES: [Bench; 3] = [
     Bench {
         name: "evidence",
         what: "Evidence authenticated on one core, against the aws-lc-rs signature checks that it consists of",
@@ -46,6 +46,19 @@ pub(super) static BENCHES: [Bench; 2] = [
             Figure { name: "snp_uncached_time_ratio", target: Target::AtMost(1.3) },
             Figure { name: "tdx_cached_throughput_ratio", target: Target::AtLeast(0.85) },
             Figure { name: "tdx_uncached_time_ratio", target: Target::AtMost(1.3) },
+        ],
+    },
+    Bench {
+        name: "keep",
+        what: "Programs and queries in a keep's engine and secret memory, against plain Wasmtime and ordinary memory",
+        package: "casemate",
+        target: "keep",
+        figures: &[
+            Figure { name: "loop_integer_time_ratio", target: Target::AtMost(1.05) },
+            Figure { name: "loop_float_time_ratio", target: Target::AtMost(1.05) },
+            Figure { name: "walk_sequential_time_ratio", target: Target::AtMost(1.25) },
+            Figure { name: "walk_random_time_ratio", target: Target::AtMost(1.25) },
+            Figure { name: "query_secret_time_ratio", target: Target::AtMost(1.25) },
         ],
     },
     Bench {

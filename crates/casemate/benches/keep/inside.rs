@@ -48,6 +48,7 @@ pub(crate) fn workload(inside: Inside) -> Exit {
         }
         ["query", rounds] => query(&inside, number(rounds)),
         ["touch", pages] => touch(number(pages)),
+        ["allocate", threads, blocks] => allocate(number(threads), number(blocks)),
         _ => return Exit::Broken,
     };
     let done = Done { bundle: answer.into_bytes(), ..Done::default() };
@@ -140,4 +141,35 @@ fn touch(pages: usize) -> String {
         times.add(name, started.elapsed() / u32::try_from(pages).unwrap());
     }
     times.lines()
+}
+
+/// `threads` threads that allocate and free `blocks` each, at once; the second time, when no page is new any more.
+fn allocate(threads: u64, blocks: u32) -> String {
+    let mut times = Times::default();
+    for name in ["first", "blocks"] {
+        let started = Instant::now();
+        let busy: Vec<_> = (0..threads).map(|seed| thread::spawn(move || churn(seed + 1, blocks))).collect();
+        busy.into_iter().for_each(|thread| thread.join().unwrap());
+        times.add(name, started.elapsed());
+    }
+    times.lines()
+}
+
+/// Mostly strings, now and then the buffer of a column.
+fn churn(mut seed: u64, blocks: u32) {
+    let mut held: Vec<Vec<u8>> = vec![Vec::new(); 500];
+    for _ in 0..blocks {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        let bytes = match seed % 100 {
+            0..80 => 16 + (seed >> 8) % 256,
+            80..98 => 1024 + (seed >> 8) % 8192,
+            _ => 65_536 + (seed >> 8) % 262_144,
+        };
+        let mut block = Vec::with_capacity(usize::try_from(bytes).unwrap());
+        block.push(1);
+        let place = usize::try_from(seed >> 20).unwrap() % held.len();
+        held[place] = black_box(block);
+    }
 }

@@ -46,6 +46,8 @@ pub(crate) struct Sizes {
     /// Rows of the two tables that a query joins.
     pub(crate) visits: usize,
     pub(crate) people: usize,
+    /// That a thread allocates and frees.
+    pub(crate) blocks: u32,
     /// At once.
     pub(crate) keeps: usize,
 }
@@ -58,9 +60,11 @@ const FULL: Sizes = Sizes {
     pages: 16_384,
     visits: 400_000,
     people: 20_000,
+    blocks: 500_000,
     keeps: 16,
 };
-const LITTLE: Sizes = Sizes { walks: 1, rounds: 1, turns: 1000, mib: 1, pages: 16, visits: 100, people: 10, keeps: 2 };
+const LITTLE: Sizes =
+    Sizes { walks: 1, rounds: 1, turns: 1000, mib: 1, pages: 16, visits: 1000, people: 100, blocks: 1000, keeps: 2 };
 
 fn main() {
     if is_naked() {
@@ -180,6 +184,11 @@ fn queries(figures: &Figures, folder: &Path, naked: &Path, sizes: &Sizes) {
         query.secret / 1e6,
         query.ordinary / 1e6
     );
+    for threads in [1, 2] {
+        let time =
+            |runtime: &Path| run(spec(runtime, &format!("allocate {threads} {}", sizes.blocks))).median("blocks");
+        figures.add(&format!("allocate_{threads}_threads_time_ratio"), time(&own()) / time(naked));
+    }
     figures.add("query_secret_time_ratio", query.secret / query.ordinary);
     figures.add("query_secret_first_ms", query.first / 1e6);
 }

@@ -19,7 +19,6 @@ pub(crate) const KEY: [u8; 32] = [7; 32];
 pub(crate) const PREFIX: [u8; 32] = [9; 32];
 /// Runs of a query that count as warming up.
 const WARM_UP: usize = 2;
-const KEEPS: usize = 3;
 
 /// What the query took, in nanoseconds.
 pub(crate) struct Query {
@@ -37,7 +36,7 @@ pub(crate) fn measure(folder: &Path, naked: &Path, sizes: &Sizes) -> Query {
         ("people", sealed(folder, "people", &format!("person,region\n{people}"))),
     ];
     let (mut secret, mut ordinary, mut first) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..KEEPS {
+    for _ in 0..sizes.rounds.div_ceil(2) {
         ordinary.extend(ask(naked, &files, sizes.rounds).times["query"].iter().skip(WARM_UP));
         let answer = ask(&own(), &files, sizes.rounds);
         first.push(answer.times["query"][0]);
