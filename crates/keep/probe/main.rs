@@ -10,7 +10,6 @@
 )]
 
 mod attempts;
-mod measure;
 mod stress;
 
 use std::{collections::BTreeMap, fs, io::Write as _, os::fd::AsRawFd as _, time::Duration};
@@ -72,9 +71,6 @@ fn workload(inside: Inside) -> Exit {
         ["abort"] => std::process::abort(),
         ["exit"] => return Exit::Refused,
         ["evidence", count] => return evidence(inside, count.parse().unwrap_or(0)),
-        ["query", rounds] => measure::query(&inside, rounds.parse().unwrap()),
-        ["touch", pages] => measure::touch(pages.parse().unwrap()),
-        ["allocate", threads] => measure::allocate(threads.parse().unwrap()),
         ["stress"] => stress::stress(),
         ["hold"] => hold(&inside),
         ["eat"] => eat(),

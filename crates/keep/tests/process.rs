@@ -6,8 +6,6 @@
     reason = "a test: failing loudly is its purpose"
 )]
 
-#[path = "process/cost.rs"]
-mod cost;
 #[path = "process/death.rs"]
 mod death;
 #[path = "process/inside.rs"]

@@ -1,20 +1,25 @@
 //! Measures: the bytes that are digested are the bytes that are executed.
 //!
-//! The runtime is copied once into an anonymous memory file, sealed against every change, digested, and executed from
+//! The runtime is copied once into an anonymous memory file, sealed against every change, then digested, and executed from
 //! that file. Replacing the binary on disk between the two has no effect. A sealed program's file can change after it was
 //! digested; the keep digests it again, and opens it with a key that authenticates every byte.
 
 use std::{
     fs::File,
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
+    num::NonZeroUsize,
     os::{fd::OwnedFd, unix::fs::FileExt as _},
     path::Path,
+    slice,
 };
 
 use casemate_cose::Digest;
 use nix::{
     fcntl::{FcntlArg, SealFlag, fcntl},
-    sys::memfd::{MFdFlags, memfd_create},
+    sys::{
+        memfd::{MFdFlags, memfd_create},
+        mman::{MapFlags, ProtFlags, mmap, munmap},
+    },
 };
 
 use crate::{LaunchError, Spec};
@@ -87,16 +92,30 @@ fn digest_file(file: &File) -> io::Result<Digest> {
 }
 
 fn seal_copy(path: &Path) -> io::Result<(OwnedFd, Digest)> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(RUNTIME_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > RUNTIME_BYTES_MAX {
+    let mut image = File::from(memory_file()?);
+    let length = io::copy(&mut File::open(path)?.take(RUNTIME_BYTES_MAX + 1), &mut image)?;
+    if length > RUNTIME_BYTES_MAX {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 2 GiB"));
     }
-    let mut image = File::from(memory_file()?);
-    image.write_all(&bytes)?;
     let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
     fcntl(&image, FcntlArg::F_ADD_SEALS(seals))?;
-    Ok((image.into(), Digest::of(&bytes)))
+    let digest = digest_sealed(&image, length)?;
+    Ok((image.into(), digest))
+}
+
+/// Digests an image where it lies: what is digested is what nobody can change any more.
+#[allow(unsafe_code, reason = "a mapping of a file, which no library wraps as safe")]
+fn digest_sealed(image: &File, length: u64) -> io::Result<Digest> {
+    let length = usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let Some(mapped) = NonZeroUsize::new(length) else { return Ok(Digest::of(&[])) };
+    // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing. The slice is as long as the file, whose
+    // seals keep every byte as it is and in place; it is used no more when the mapping goes.
+    unsafe {
+        let start = mmap(None, mapped, ProtFlags::PROT_READ, MapFlags::MAP_PRIVATE, image, 0)?;
+        let digest = Digest::of(slice::from_raw_parts(start.cast().as_ptr(), length));
+        munmap(start, length)?;
+        Ok(digest)
+    }
 }
 
 fn memory_file() -> io::Result<OwnedFd> {

@@ -1,14 +1,16 @@
 //! The runtime and its settings: fixed, written down, and part of what a contract may pin.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use casemate_cose::Digest;
 use wasmtime::{Config, MemoryCreator, OptLevel, RegallocAlgorithm, Strategy};
 
 use crate::{
     Program, WasmRefusal,
+    deadline::within,
     inspect::inspect,
     program::{Kind, unusable},
+    refusal::plain,
 };
 
 /// The version of Wasmtime, which compiled code is bound to.
@@ -26,6 +28,9 @@ pub const RESERVATION_BYTES: u64 = 4 << 30;
 pub const GUARD_BYTES: u64 = 32 << 20;
 /// Stack of a program's own calls.
 pub const STACK_BYTES: usize = 1 << 20;
+
+/// How long a program may take to compile.
+pub const COMPILE_TIME: Duration = Duration::from_secs(120);
 
 /// What can be chosen.
 #[derive(Clone, Default)]
@@ -77,7 +82,13 @@ impl Engine {
     /// # Errors
     /// Every [`WasmRefusal`] that does not depend on data.
     pub fn compile(&self, bytes: &[u8]) -> Result<Program, WasmRefusal> {
-        match inspect(bytes)?.kind {
+        let kind = inspect(bytes)?.kind;
+        let (engine, program) = (self.clone(), bytes.to_vec());
+        in_time(COMPILE_TIME, move || engine.compile_here(kind, &program))
+    }
+
+    fn compile_here(&self, kind: Kind, bytes: &[u8]) -> Result<Program, WasmRefusal> {
+        match kind {
             Kind::Component => {
                 let component =
                     wasmtime::component::Component::new(&self.raw, bytes).map_err(|error| unusable(&error))?;
@@ -99,17 +110,15 @@ impl Engine {
         let mut config = config(&self.settings);
         config.target(TARGET).map_err(|error| no_engine(&error))?;
         let engine = wasmtime::Engine::new(&config).map_err(|error| no_engine(&error))?;
-        let code = match kind {
-            Kind::Component => engine.precompile_component(bytes),
-            Kind::Module => engine.precompile_module(bytes),
-        };
-        Ok(Artifact {
-            bytes: code.map_err(|error| unusable(&error))?,
-            kind,
-            settings: self.settings_digest(),
-            target: TARGET,
-            wasmtime: WASMTIME,
-        })
+        let program = bytes.to_vec();
+        let code = in_time(COMPILE_TIME, move || {
+            let code = match kind {
+                Kind::Component => engine.precompile_component(&program),
+                Kind::Module => engine.precompile_module(&program),
+            };
+            code.map_err(|error| unusable(&error))
+        })?;
+        Ok(Artifact { bytes: code, kind, settings: self.settings_digest(), target: TARGET, wasmtime: WASMTIME })
     }
 
     /// The digest of everything that is set, in words: code compiled under other settings does not run here.
@@ -127,6 +136,15 @@ impl Engine {
     pub(crate) const fn counts_fuel(&self) -> bool {
         self.settings.fuel
     }
+}
+
+/// Compiles on a thread of its own: the compiler can't be interrupted, and few bytes can keep it busy for long.
+fn in_time<T: Send + 'static>(
+    time: Duration,
+    work: impl FnOnce() -> Result<T, WasmRefusal> + Send + 'static,
+) -> Result<T, WasmRefusal> {
+    let done = within(time, work).map_err(|error| WasmRefusal::Engine { why: plain(&error.to_string()) })?;
+    done.unwrap_or(Err(WasmRefusal::CompileTime { limit_s: time.as_secs() }))
 }
 
 impl fmt::Debug for Engine {
@@ -187,5 +205,21 @@ fn settings_text(fuel: bool) -> String {
 }
 
 fn no_engine(error: &wasmtime::Error) -> WasmRefusal {
-    WasmRefusal::Engine { why: crate::refusal::plain(&format!("{error:#}")) }
+    WasmRefusal::Engine { why: plain(&format!("{error:#}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_compiler_that_does_not_end() {
+        let (_held, never) = mpsc::channel::<()>();
+        let compiles = move || never.recv().map_err(|_| WasmRefusal::NoEntryPoint);
+        assert_eq!(in_time(Duration::from_secs(0), compiles), Err(WasmRefusal::CompileTime { limit_s: 0 }));
+        let done = in_time(COMPILE_TIME, || Ok(thread::current().name().map(str::to_owned)));
+        assert_eq!(done, Ok(Some("program".to_owned())));
+    }
 }

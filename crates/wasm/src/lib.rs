@@ -48,7 +48,9 @@ mod refusal;
 mod verdict;
 mod world;
 
-pub use engine::{Artifact, Engine, GUARD_BYTES, RESERVATION_BYTES, STACK_BYTES, Settings, TARGET, WASMTIME};
+pub use engine::{
+    Artifact, COMPILE_TIME, Engine, GUARD_BYTES, RESERVATION_BYTES, STACK_BYTES, Settings, TARGET, WASMTIME,
+};
 pub use inspect::{
     FUNCTION_BYTES_MAX, FUNCTIONS_MAX, ITEMS_MAX, MODULES_MAX, NESTING_MAX, PROGRAM_BYTES_MAX, TYPE_NESTING_MAX,
 };

@@ -19,6 +19,12 @@ pub enum WasmRefusal {
         /// The compiler's word about the program's bytes.
         why: String,
     },
+    /// The program takes too long to compile.
+    #[error("the program takes longer than {limit_s} s to compile")]
+    CompileTime {
+        /// The limit.
+        limit_s: u64,
+    },
     /// *Data.* The program ran longer than it may.
     #[error("the program ran longer than {limit_ms} ms")]
     Deadline {
@@ -171,6 +177,7 @@ impl WasmRefusal {
     pub const fn depends_on_data(&self) -> bool {
         match self {
             Self::Compile { .. }
+            | Self::CompileTime { .. }
             | Self::Engine { .. }
             | Self::Invalid { .. }
             | Self::Job { .. }
@@ -194,6 +201,11 @@ impl WasmRefusal {
             Self::Deadline { limit_ms } => {
                 ("program-time", format!("at most {limit_ms} ms"), "raise the contract's time limit, or compute less")
             }
+            Self::CompileTime { limit_s } => (
+                "program-compile-time",
+                format!("at most {limit_s} s"),
+                "split large functions, or build with less inlining",
+            ),
             Self::Fuel { limit } => {
                 ("program-fuel", format!("at most {limit} units"), "raise the limit, or compute less")
             }
@@ -239,7 +251,7 @@ impl WasmRefusal {
                 "write exactly what the contract declares, or declare what is written"),
             Self::OutputUndeclared => ("program-output-files", "the declared files and no other",
                 "remove temporary files before the program ends"),
-            Self::Deadline { .. } | Self::Fuel { .. } | Self::Memory { .. } | Self::Stack { .. } | Self::TooBig { .. } =>
+            Self::CompileTime { .. } | Self::Deadline { .. } | Self::Fuel { .. } | Self::Memory { .. } | Self::Stack { .. } | Self::TooBig { .. } =>
                 ("program-limit", "the limit", "see the limit"),
             Self::Trap { .. } => ("program-trap", "a program that runs to its end",
                 "try the program on made-up data of the same schema; more is not shown because it may tell values"),

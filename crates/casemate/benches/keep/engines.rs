@@ -1,17 +1,23 @@
 //! Inside a keep: programs on the keep's engine with secret memories, and on plain Wasmtime with its defaults, in turn.
 //!
 //! Both engines live in one process, so that chip, kernel and neighbours are the same. Plain Wasmtime's memories come from
-//! the kernel as it gives them to anyone; so does what the first touch of a page costs.
+//! the kernel as it gives them to anyone; so does what the first touch of a page costs. Loops and walks are timed by what
+//! their thread had of a processor, which says the same on a machine that has other work.
 
 use std::{
     fmt::Write as _,
     hint::black_box,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
 use casemate_keep::secret::SecretMemories;
 use casemate_wasm::{Engine, Settings};
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::TimeValLike as _,
+};
 use wasmtime::{Instance, Linker, Module, Store, WasmParams, WasmResults};
 
 use crate::programs;
@@ -75,10 +81,18 @@ struct Walker {
 impl Walker {
     fn call<P: WasmParams, R: WasmResults>(&mut self, name: &str, parameters: P) -> (R, Duration) {
         let function = self.instance.get_typed_func::<P, R>(&mut self.store, name).unwrap();
-        let started = Instant::now();
+        let before = busy();
         let answer = black_box(function.call(&mut self.store, black_box(parameters)).unwrap());
-        (answer, started.elapsed())
+        (answer, busy() - before)
     }
+}
+
+/// What this thread has had of a processor. The kernel counts to the last tick or change of threads, so one is asked for.
+fn busy() -> Duration {
+    thread::yield_now();
+    let used = getrusage(UsageWho::RUSAGE_THREAD).unwrap();
+    let microseconds = used.user_time().num_microseconds() + used.system_time().num_microseconds();
+    Duration::from_micros(u64::try_from(microseconds).unwrap())
 }
 
 /// `rounds` of `turns` of each loop, and of walks through `mib` of memory, at random and in order.

@@ -63,8 +63,17 @@ const FULL: Sizes = Sizes {
     blocks: 500_000,
     keeps: 16,
 };
-const LITTLE: Sizes =
-    Sizes { walks: 1, rounds: 1, turns: 1000, mib: 1, pages: 16, visits: 1000, people: 100, blocks: 1000, keeps: 2 };
+const LITTLE: Sizes = Sizes {
+    walks: 1,
+    rounds: 1,
+    turns: 1_000_000,
+    mib: 1,
+    pages: 16,
+    visits: 1000,
+    people: 100,
+    blocks: 1000,
+    keeps: 2,
+};
 
 fn main() {
     if is_naked() {

@@ -20,7 +20,7 @@ pub(crate) enum ProgramVerb {
     /// Compile a program ahead of time: an artifact for a contract to pin, so that a keep needs not compile it.
     ///
     /// Whoever signs such a contract compiles the program again, and signs only if the artifact is the same.
-    #[command(after_help = "Example:\n  casemate program compile app.wasm --out app.artifact")]
+    #[command(after_help = "Example:\n  casemate program compile app.wasm --out app.cwasm")]
     Compile(ProgramCompileArgs),
 }
 

@@ -54,7 +54,8 @@ async fn attempt() -> Result<Vec<Lack>, String> {
         program: Vec::new(),
         sealed_program: None,
         artifact: Vec::new(),
-        limits: Limits::default(),
+        // As a study's: what secret memory there is for, is compared with it.
+        limits: Limits { memory_bytes: casemate_contract::Limits::SQL.memory_bytes, ..Limits::default() },
         accept_lacks: Lack::ALL.to_vec(),
         datasets: Vec::new(),
         brokers: Vec::new(),

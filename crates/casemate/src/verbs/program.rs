@@ -100,11 +100,11 @@ fn attempt(args: &ProgramTryArgs, screen: Screen) -> Outcome {
     let ran = running.map_err(|error| Failure::machine(format!("no thread could be started: {error}")))?.join();
     let (said, left) = ran.map_err(|_| Failure::machine("the runtime broke"))?;
     let said = plain(&said);
-    said.lines().for_each(|line| screen.step(format!("said      {line}")));
     let left = left.map_err(|refusal| {
         let failure = refused(&args.file, &refusal);
         if said.is_empty() { failure } else { failure.help(format!("the program said: {}", said.trim_end())) }
     })?;
+    said.lines().for_each(|line| screen.step(format!("said      {line}")));
     fs::create_dir_all(&args.out).map_err(|error| Failure::io("make", &args.out, &error))?;
     for OutputFile { name, bytes } in &left {
         let path = args.out.join(name);
@@ -118,7 +118,10 @@ fn attempt(args: &ProgramTryArgs, screen: Screen) -> Outcome {
 
 /// What a program said, without what could drive a terminal.
 fn plain(said: &[u8]) -> String {
-    String::from_utf8_lossy(said).chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+    let turns =
+        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let is_plain = |c: &char| !turns(*c) && (!c.is_control() || matches!(c, '\n' | '\t'));
+    String::from_utf8_lossy(said).chars().filter(is_plain).collect()
 }
 
 fn job(args: &ProgramTryArgs) -> Result<Job, Failure> {

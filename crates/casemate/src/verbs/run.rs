@@ -265,5 +265,5 @@ fn launch_failure(error: &LaunchError) -> Failure {
 
 fn show_isolation(report: &Report, screen: Screen) {
     let lacks: Vec<_> = report.lacks.iter().map(ToString::to_string).collect();
-    screen.step(format!("isolation {}, lacking {}", report.isolation, lacks.join(", ")));
+    screen.step(format!("isolation {}, lacking {}", report.isolation, run_report::none_or(&lacks)));
 }

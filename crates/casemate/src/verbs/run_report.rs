@@ -55,7 +55,7 @@ const fn step_words(step: Step) -> &'static str {
         Step::Decided => "broker decided to release if all do",
         Step::Released => "broker released its keys",
         Step::DataChecked => "every sealed file is the agreed one",
-        Step::Computed => "computed, every gate passed",
+        Step::Computed => "computed, as far as there are gates every one passed",
         Step::Permitted => "broker permitted the result",
         Step::Delivered => "signed and encrypted to its recipients",
     }
@@ -151,6 +151,6 @@ fn trust(facts: &Facts<'_>) -> Vec<String> {
     lines
 }
 
-fn none_or(names: &[String]) -> String {
+pub(crate) fn none_or(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
