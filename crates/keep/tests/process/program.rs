@@ -100,6 +100,21 @@ fn honest() -> Wasm {
     wasm(copier("copy.txt", "", "(local.get $bytes)"), 60, VIEW)
 }
 
+/// The same program as a component, by the standard's adapter.
+fn component(module: &[u8]) -> Vec<u8> {
+    use wasi_preview1_component_adapter_provider::{
+        WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER as ADAPTER,
+    };
+    let encoder = wit_component::ComponentEncoder::default().validate(true).module(module).unwrap();
+    encoder.adapter(NAME, ADAPTER).unwrap().encode().unwrap()
+}
+
+#[test]
+fn a_component_runs_as_a_module_does() {
+    let study = study(wasm(component(&honest().bytes), 60, VIEW));
+    assert_eq!(files(&study, &outcome(&study)).0, [("copy.txt".to_owned(), COPIED.to_owned())]);
+}
+
 #[test]
 fn a_program_reads_its_view_and_leaves_its_file() {
     let study = study(honest());
@@ -170,11 +185,11 @@ fn a_launcher_substitutes_the_program() {
     assert_eq!((reasons[0].rule.as_str(), study.released()), ("program-digest", 0));
 }
 
-/// With the artifact of `pinned` in the contract, and that of `given` handed over.
-fn with_artifact(pinned: &[u8], given: &[u8]) -> Wasm {
+/// `program` with the artifact of `pinned` in the contract, and that of `given` handed over.
+fn with_artifact(program: &[u8], pinned: &[u8], given: &[u8]) -> Wasm {
     let engine = Engine::new(Settings::default()).unwrap();
     let artifact = engine.precompile(pinned).unwrap();
-    let mut program = honest();
+    let mut program = wasm(program.to_vec(), 60, VIEW);
     write!(
         program.lines,
         "\nartifact = {{ digest = \"{}\", wasmtime = \"{}\", target = \"{}\", settings = \"{}\" }}",
@@ -190,13 +205,15 @@ fn with_artifact(pinned: &[u8], given: &[u8]) -> Wasm {
 
 #[test]
 fn a_pinned_artifact_is_loaded_and_no_other() {
-    let (own, other) = (honest().bytes, copier("copy.txt", "unreachable", "(local.get $bytes)"));
-    let loaded = study(with_artifact(&own, &own));
-    assert_eq!(files(&loaded, &outcome(&loaded)).0, [("copy.txt".to_owned(), COPIED.to_owned())]);
-    // Somebody who signs an artifact without compiling it himself gets what he signed: it is what runs.
-    assert_eq!(rule(with_artifact(&other, &other)), "program-trap");
-    // What the launcher substitutes isn't even looked at.
-    let substituted = study(with_artifact(&own, &other));
-    let Outcome::Refused { owner: None, reasons, .. } = outcome(&substituted) else { panic!("accepted") };
-    assert_eq!((reasons[0].rule.as_str(), substituted.released()), ("program-artifact", 0));
+    let other = copier("copy.txt", "unreachable", "(local.get $bytes)");
+    for (own, other) in [(honest().bytes, other.clone()), (component(&honest().bytes), component(&other))] {
+        let loaded = study(with_artifact(&own, &own, &own));
+        assert_eq!(files(&loaded, &outcome(&loaded)).0, [("copy.txt".to_owned(), COPIED.to_owned())]);
+        // Somebody who signs an artifact without compiling it himself gets what he signed: it is what runs.
+        assert_eq!(rule(with_artifact(&own, &other, &other)), "program-trap");
+        // What the launcher substitutes isn't even looked at.
+        let substituted = study(with_artifact(&own, &own, &other));
+        let Outcome::Refused { owner: None, reasons, .. } = outcome(&substituted) else { panic!("accepted") };
+        assert_eq!((reasons[0].rule.as_str(), substituted.released()), ("program-artifact", 0));
+    }
 }
