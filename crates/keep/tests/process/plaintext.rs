@@ -52,7 +52,7 @@ struct Seen {
     opened: usize,
 }
 
-/// Runs a study with the canaries, and searches while its result waits for a permit.
+/// Runs a study with the canaries, and searches all the while, at the latest while its result waits for a permit.
 fn search(runtime: &'static [u8], program: Option<Wasm>) -> (Seen, Report, Vec<u8>) {
     // One at a time: all children of this process are looked at.
     static ONE: Mutex<()> = Mutex::new(());
@@ -60,7 +60,6 @@ fn search(runtime: &'static [u8], program: Option<Wasm>) -> (Seen, Report, Vec<u
     let seen = Arc::new(Mutex::new(Seen::default()));
     let shared = Arc::clone(&seen);
     let meanwhile = move || shared.lock().unwrap().add(look());
-    let is_program = program.is_some();
     let setting =
         Setting { diagnoses: canaries(), patients: 4000, runtime, meanwhile: Some(Arc::new(meanwhile)), program };
     let study = Study::with(setting);
@@ -69,17 +68,14 @@ fn search(runtime: &'static [u8], program: Option<Wasm>) -> (Seen, Report, Vec<u
     for broker in &mut spec.brokers {
         broker.address = listen_in(broker.address.clone(), Arc::clone(&relayed));
     }
-    let outcome = match is_program {
-        false => run(spec).unwrap(),
-        true => watched(spec, &seen),
-    };
+    let outcome = watched(spec, &seen);
     let Outcome::Done { report, .. } = outcome else { panic!("{outcome:?}") };
     let (seen, relayed) = (seen.lock().unwrap().clone(), relayed.lock().unwrap().clone());
     assert!(seen.processes >= 2 && relayed.len() > 4096);
     (seen, report, relayed)
 }
 
-/// Runs it and looks all the while, so while the program works.
+/// Runs it and looks all the while, so while the query or the program works.
 fn watched(spec: Spec, seen: &Mutex<Seen>) -> Outcome {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -138,7 +138,8 @@ fn core(process: i32, canaries: &[Vec<u8>]) -> Vec<String> {
     use std::io::{Read as _, Seek as _, Write as _};
     let mut core = std::io::BufWriter::new(tempfile::tempfile().unwrap());
     let written = stopped(process, || {
-        let memory = File::open(format!("/proc/{process}/mem")).unwrap();
+        // It may have ended just now.
+        let Ok(memory) = File::open(format!("/proc/{process}/mem")) else { return };
         for mapped in mappings(process) {
             let mut page = [0; PAGE_BYTES as usize];
             let mut at = mapped.start;
