@@ -25,7 +25,7 @@ usage: cargo xtask VERB
   tidy                            check the rules of style that no compiler checks
   licences                        check dependencies' licences, bans and sources against deny.toml, offline
 
-benches: study";
+benches: evidence, keep, study";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     os::{fd::AsRawFd as _, unix::fs::OpenOptionsExt as _},
     path::Path,
 };
@@ -20,13 +20,25 @@ const DESCRIPTORS: &str = "/proc/self/fd";
 /// The longest file that a verb reads into memory: 64 MiB.
 const READ_BYTES_MAX: u64 = 64 << 20;
 
-/// Reads a whole file of at most 64 MiB.
+/// Reads a whole file of at most 64 MiB. What is no file, such as a pipe or a device, may have no end, or never begin: it is refused.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let length = fs::metadata(path).map_err(|error| Failure::io("read", path, &error))?.len();
-    if length > READ_BYTES_MAX {
-        return Err(Failure::input(format!("`{}` has {length} bytes, more than any such file", path.display())));
+    let failed = |error: io::Error| Failure::io("read", path, &error);
+    // Nobody may ever write into a pipe: opening it doesn't wait.
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    // A folder says so itself when it is read.
+    if !metadata.is_file() && !metadata.is_dir() {
+        let message = format!("`{}` is not a file, but a pipe or a device", path.display());
+        return Err(Failure::input(message).help("give a file; copy what a pipe brings into one"));
     }
-    fs::read(path).map_err(|error| Failure::io("read", path, &error))
+    let mut bytes = Vec::new();
+    let length = file.take(READ_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if u64::try_from(length).unwrap_or(u64::MAX) > READ_BYTES_MAX {
+        let message = format!("`{}` has more than {READ_BYTES_MAX} bytes, more than any such file", path.display());
+        return Err(Failure::input(message));
+    }
+    Ok(bytes)
 }
 
 /// Reads a whole text file.
@@ -140,4 +152,35 @@ fn replace(file: &File, path: &Path) -> io::Result<()> {
 
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use nix::{sys::stat::Mode, unistd::mkfifo};
+
+    use super::*;
+
+    #[test]
+    fn only_files_are_read_and_only_so_much() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("file"), b"text").unwrap();
+        symlink(path("file"), path("link")).unwrap();
+        mkfifo(&path("pipe"), Mode::S_IRWXU).unwrap();
+        symlink("/dev/zero", path("zeros")).unwrap();
+        assert!(read(&path("file")).is_ok_and(|bytes| bytes == b"text"));
+        assert!(read(&path("link")).is_ok_and(|bytes| bytes == b"text"));
+        for name in ["pipe", "zeros"] {
+            let message = read(&path(name)).unwrap_err().to_string();
+            assert!(message.contains("is not a file"), "{name}: {message}");
+        }
+        assert!(read(&path(".")).unwrap_err().to_string().contains("cannot read"));
+        let long = File::create(path("long")).unwrap();
+        long.set_len(READ_BYTES_MAX + 1).unwrap();
+        assert!(read(&path("long")).unwrap_err().to_string().contains("more than any such file"));
+        long.set_len(READ_BYTES_MAX).unwrap();
+        assert!(read(&path("long")).is_ok());
+    }
 }

@@ -63,7 +63,7 @@ fn recorded_evidence_is_recognised_in_every_encoding() {
             assert_eq!(again.evidence, found.evidence, "{file}: {}", again.what);
         }
         let framed = found.evidence[0].to_bytes();
-        assert_eq!(recognise(&framed).unwrap().evidence, found.evidence, "{file}");
+        assert_eq!(recognise(&framed).unwrap().evidence, found.evidence[..1], "{file}");
     }
 }
 
@@ -94,6 +94,52 @@ fn what_is_no_evidence_is_not_recognised() {
     let publisher = casemate_cose::SigningKey::from_seed(&[3; 32]);
     let bundle = casemate_evidence::Bundle::pack("milan", casemate_testkit::NOW, &[], &publisher).unwrap();
     assert_eq!(known(&bundle), Err(Unrecognised::Unknown));
+}
+
+/// A reader takes one of two statements in one file; the other may say anything.
+#[test]
+fn json_with_two_statements_is_refused() {
+    let report = |first: u8| {
+        let mut bytes = vec![first; 1184];
+        bytes[..4].copy_from_slice(&[2, 0, 0, 0]);
+        bytes[0x34..0x38].copy_from_slice(&[1, 0, 0, 0]);
+        hex::encode(bytes)
+    };
+    let (one, other) = (report(7), report(8));
+    let known = |text: &str| recognise(text.as_bytes()).map(|found| found.what);
+    let what = Ok("an SEV-SNP report, in the field `quote` of JSON".to_owned());
+    let several = |one, other| Err(Unrecognised::Several { one, other });
+    let device = format!(r#""evidence":"AAAA","certificate":"AAAA","quote":"{one}""#);
+    for (text, expected) in [
+        (format!(r#"{{"quote":"{one}","n":[1,-1,0.5,true,null,{{"n":1}}]}}"#), what.clone()),
+        // The same twice says nothing else; text that is no evidence is none.
+        (format!(r#"{{"quote":"{one}","report":"{one}"}}"#), what.clone()),
+        (format!(r#"{{"quote":"{one}","report":"none"}}"#), what),
+        (format!(r#"{{"quote":"{one}","attestation_report":"{other}"}}"#), several("quote", "attestation_report")),
+        (format!(r#"{{"evidence":{{"report":"{other}","token":"{one}"}}}}"#), several("report", "token")),
+        (
+            format!(r#"{{"quote":"{one}","evidence":{}}}"#, serde_json_text(&format!(r#"{{"report":"{other}"}}"#))),
+            several("quote", "evidence"),
+        ),
+        (format!("{{{device}}}"), several("evidence", "quote")),
+        (format!("[{{{device}}}]"), several("evidence", "quote")),
+    ] {
+        assert_eq!(known(&text), expected, "{text:.90}");
+    }
+    for (text, name) in [
+        (format!(r#"{{"quote":"{one}","quote":"{other}"}}"#), "`quote` at line 1"),
+        (format!(r#"{{"quote":"{one}","\u0071uote":"{one}"}}"#), "`quote` at line 1"),
+        (format!(r#"{{"quote":"{one}","a":[{{"tpm_quote":1,"tpm_quote":2}}]}}"#), "`tpm_quote` at line 1"),
+        (format!(r#"{{"quote":{}}}"#, serde_json_text(r#"{"\u001b":1,"\u001b":2}"#)), r"`\u{1b}` at line 1"),
+    ] {
+        let Err(Unrecognised::Twice { field }) = recognise(text.as_bytes()) else { panic!("{text:.90}") };
+        assert!(field.starts_with(name), "{field}");
+    }
+}
+
+/// A text in JSON.
+fn serde_json_text(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[test]

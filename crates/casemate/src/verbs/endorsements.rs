@@ -66,6 +66,12 @@ impl Gathered {
         for path in paths {
             gathered.path(path, publishers, not_older_than, Named::File, 0)?;
         }
+        let unused = [("--publisher", !publishers.is_empty()), ("--not-older-than", not_older_than.is_some())];
+        if let Some((option, _)) = unused.iter().find(|(_, is_given)| *is_given && gathered.bundles.is_empty()) {
+            let message = format!("`{option}` says which bundles are taken, and no bundle was given");
+            return Err(Failure::input(message)
+                .help("give a bundle (casemate endorsements pack makes one), or leave the option out"));
+        }
         Ok(gathered)
     }
 
@@ -96,6 +102,11 @@ impl Gathered {
         not_older_than: Option<UnixTime>,
         named: Named,
     ) -> Result<(), Failure> {
+        // A pipe or a device: nothing that a vendor gave lies there.
+        if named == Named::Folder && fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            self.passed_over.push(path.to_owned());
+            return Ok(());
+        }
         let bytes = files::read(path)?;
         let publisher = if publishers.is_empty() { Publisher::Anyone } else { Publisher::Known(publishers) };
         match Bundle::open(&bytes, publisher) {
@@ -162,6 +173,15 @@ impl Gathered {
             (None, 0) => "the built-in roots and what the evidence carries".to_owned(),
             (None, _) => format!("the built-in roots and {}", count(&self.items)),
         }
+    }
+
+    /// Refuses what has nothing in it to check.
+    fn checkable(self) -> Result<Self, Failure> {
+        if self.items.is_empty() {
+            return Err(Failure::input("there is nothing to check: nothing there that vendors sign")
+                .help("give a bundle, or certificates, revocation lists, collateral or manifests"));
+        }
+        Ok(self)
     }
 
     /// Files in folders that endorse nothing.
@@ -235,7 +255,7 @@ fn check(args: &EndorsementsCheckArgs, screen: Screen) -> Outcome {
     let at = args.at.unwrap_or_else(clock::now);
     let until_at = at.plus_s(args.for_s);
     let period = if at == until_at { format!("at {at}") } else { format!("from {at} to {until_at}") };
-    let gathered = Gathered::of_paths(&args.what.paths, &args.what.publisher, None)?;
+    let gathered = Gathered::of_paths(&args.what.paths, &args.what.publisher, None)?.checkable()?;
     let failing: Vec<DatedItem> = gathered
         .dated()
         .into_iter()
@@ -248,7 +268,8 @@ fn check(args: &EndorsementsCheckArgs, screen: Screen) -> Outcome {
         "items": items(&gathered), "passed_over": passed_over(&gathered),
     }));
     if failing.is_empty() {
-        screen.line(format!("\nall of it holds {period}"));
+        screen
+            .line(format!("\nall of it holds {period}, by its dates; signatures are judged when evidence is verified"));
         return Ok(());
     }
     let message = format!("{} of {} do not hold {period}", failing.len(), gathered.items.len());
@@ -400,4 +421,46 @@ fn endorses_nothing(path: &Path, bytes: &[u8], error: &LooseError) -> Failure {
 
 fn unreadable(path: &Path, error: &impl std::fmt::Display) -> Failure {
     Failure::input(format!("`{}`: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use casemate_cose::SigningKey;
+    use casemate_testkit::vendor::amd::{Amd, Line};
+    use nix::{sys::stat::Mode, unistd::mkfifo};
+
+    use super::*;
+
+    #[test]
+    fn options_about_bundles_need_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let amd = Amd::new(Line::Milan);
+        fs::write(folder.path().join("ask.der"), amd.ark.issue(&amd.ask_certificate())).unwrap();
+        let paths = [folder.path().to_owned()];
+        let publisher = SigningKey::from_seed(&[3; 32]);
+        let publishers = [publisher.public()];
+        assert!(Gathered::of_paths(&paths, &[], None).is_ok());
+        for (option, publishers, time) in
+            [("--publisher", &publishers[..], None), ("--not-older-than", &[], Some(UnixTime(1)))]
+        {
+            let error = Gathered::of_paths(&paths, publishers, time).unwrap_err().to_string();
+            assert_eq!(error, format!("`{option}` says which bundles are taken, and no bundle was given"));
+        }
+        let bundle = Bundle::pack("milan", UnixTime(9), &[], &publisher).unwrap();
+        fs::write(folder.path().join("a.endorsements"), bundle).unwrap();
+        assert!(Gathered::of_paths(&paths, &publishers, Some(UnixTime(9))).is_ok());
+    }
+
+    #[test]
+    fn pipes_in_folders_are_passed_over_and_nothing_is_not_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+        let gathered = Gathered::of_paths(&[folder.path().to_owned()], &[], None).unwrap();
+        assert_eq!(gathered.passed_over(), std::slice::from_ref(&pipe));
+        let error = gathered.checkable().unwrap_err().to_string();
+        assert_eq!(error, "there is nothing to check: nothing there that vendors sign");
+        let error = Gathered::of_paths(&[pipe], &[], None).unwrap_err().to_string();
+        assert!(error.contains("is not a file"), "{error}");
+    }
 }

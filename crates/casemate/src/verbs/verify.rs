@@ -36,16 +36,28 @@ pub(crate) fn verify(args: &VerifyArgs, screen: Screen) -> Outcome {
     screen.line(format!("{}: {}", args.evidence.display(), recognised.what));
     screen.line(format!("judged at {at} with {}", gathered.describe()));
     let mut judged = Vec::new();
-    let mut reasons = Vec::new();
+    let mut reasons: Vec<Reason> = Vec::new();
+    let mut refused_parts = Vec::new();
     for (place, evidence) in recognised.evidence.iter().enumerate() {
+        let name = recognised.parts.get(place).map(String::as_str);
         let outcome = judge(evidence, &endorsements, stated.as_deref(), args.allow_debug, at);
         if recognised.evidence.len() > 1 {
-            screen.line(format!("\npart {} of {}", place + 1, recognised.evidence.len()));
+            let name = name.map(|name| format!(": {name}")).unwrap_or_default();
+            screen.line(format!("\npart {} of {}{name}", place + 1, recognised.evidence.len()));
         }
         show(evidence, &outcome, screen);
-        judged.push(object(evidence, &outcome));
+        let mut object = object(evidence, &outcome);
+        if let (Some(name), Value::Object(object)) = (name, &mut object) {
+            object.insert("part".to_owned(), json!(name));
+        }
+        judged.push(object);
         if let Err(refusal) = &outcome {
-            reasons.push(reason(refusal));
+            refused_parts.extend(name);
+            let reason = reason(refusal);
+            // Parts of one machine may all be refused for the same.
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
         }
     }
     let is_authentic = reasons.is_empty();
@@ -64,7 +76,8 @@ pub(crate) fn verify(args: &VerifyArgs, screen: Screen) -> Outcome {
         }
         return Ok(());
     }
-    Err(Failure::refused(format!("`{}` is refused", args.evidence.display()), reasons).in_object())
+    let which = if refused_parts.is_empty() { String::new() } else { format!(": {}", refused_parts.join(", ")) };
+    Err(Failure::refused(format!("`{}` is refused{which}", args.evidence.display()), reasons).in_object())
 }
 
 /// What was made of one piece of evidence, whatever was expected of it.

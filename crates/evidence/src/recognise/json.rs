@@ -1,6 +1,11 @@
 //! Evidence in the JSON of common tools.
 
-use serde::Deserialize;
+use std::collections::BTreeSet;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::Value;
 
 use super::{Recognised, Unrecognised, marks};
@@ -12,6 +17,8 @@ use crate::{
 
 /// The most devices in one file.
 const DEVICES_MAX: usize = 16;
+/// How much of a field's name is repeated to its reader.
+const NAME_CHARS_MAX: usize = 64;
 /// Fields in which tools put raw evidence, the most telling first.
 const FIELDS: [&str; 10] = [
     "quote",
@@ -27,43 +34,144 @@ const FIELDS: [&str; 10] = [
 ];
 
 pub(super) fn of_text(text: &str) -> Result<Recognised, Unrecognised> {
-    let value: Value = serde_json::from_str(text).map_err(|_| Unrecognised::Unknown)?;
-    of_value(&value, 0)
+    of_value(&parsed(text)?, 0)
+}
+
+/// Of two fields of one name readers take one or the other: neither is taken here.
+fn parsed(text: &str) -> Result<Value, Unrecognised> {
+    let value = serde_json::from_str(text).map_err(|_| Unrecognised::Unknown)?;
+    serde_json::from_str::<EachOnce>(text).map_err(|error| Unrecognised::Twice { field: error.to_string() })?;
+    Ok(value)
 }
 
 fn of_value(value: &Value, depth: u8) -> Result<Recognised, Unrecognised> {
-    if let Ok(devices) = Vec::<NvidiaDevice>::deserialize(value) {
-        return nvidia(&devices).ok_or(Unrecognised::Unknown);
-    }
-    if let Ok(device) = NvidiaDevice::deserialize(value) {
-        return nvidia(&[device]).ok_or(Unrecognised::Unknown);
-    }
-    if let Ok(azure) = Azure::deserialize(value) {
-        return azure.recognised().ok_or(Unrecognised::Unknown);
+    if let Value::Array(list) = value {
+        let devices = Vec::<NvidiaDevice>::deserialize(value).map_err(|_| Unrecognised::Unknown)?;
+        let found = nvidia(&devices).ok_or(Unrecognised::Unknown)?;
+        for object in list {
+            of_fields(object.as_object().ok_or(Unrecognised::Unknown)?, Some("evidence"), depth)?;
+        }
+        return Ok(found);
     }
     let object = value.as_object().ok_or(Unrecognised::Unknown)?;
-    for field in FIELDS {
-        let found = match object.get(field) {
-            Some(Value::String(text)) => field_text(text, depth),
-            // Some tools nest what they wrap once.
-            Some(nested @ Value::Object(_)) if depth < 2 => of_value(nested, depth + 1).ok(),
-            _ => None,
-        };
-        if let Some(mut found) = found {
-            found.what.push_str(&format!(", in the field `{field}` of JSON"));
-            found.carried.extend(carried(object));
-            return Ok(found);
-        }
+    let whole = if let Ok(device) = NvidiaDevice::deserialize(value) {
+        Some(("evidence", nvidia(&[device])))
+    } else if let Ok(azure) = Azure::deserialize(value) {
+        Some(("hcl_report", azure.recognised()))
+    } else {
+        None
+    };
+    if let Some((field, found)) = whole {
+        let found = found.ok_or(Unrecognised::Unknown)?;
+        of_fields(object, Some(field), depth)?;
+        return Ok(found);
     }
-    Err(Unrecognised::Unknown)
+    let (field, mut found) = of_fields(object, None, depth)?.ok_or(Unrecognised::Unknown)?;
+    found.what.push_str(&format!(", in the field `{field}` of JSON"));
+    found.carried.extend(carried(object));
+    Ok(found)
 }
 
-fn field_text(text: &str, depth: u8) -> Option<Recognised> {
+/// The one statement in an object's fields. `known` is the field of one that was found already: then there is no other.
+fn of_fields(
+    object: &serde_json::Map<String, Value>,
+    known: Option<&'static str>,
+    depth: u8,
+) -> Result<Option<(&'static str, Recognised)>, Unrecognised> {
+    let mut first: Option<(&'static str, Recognised)> = None;
+    for field in FIELDS.into_iter().filter(|field| known != Some(*field)) {
+        let found = match object.get(field) {
+            Some(Value::String(text)) => field_text(text, depth)?,
+            // Some tools nest what they wrap once.
+            Some(nested @ Value::Object(_)) if depth < 2 => found(of_value(nested, depth + 1))?,
+            _ => None,
+        };
+        let Some(found) = found else { continue };
+        let one = known.or_else(|| first.as_ref().map(|(field, _)| *field));
+        match one {
+            None => first = Some((field, found)),
+            // The same once more says nothing else.
+            Some(_) if first.as_ref().is_some_and(|(_, one)| one.evidence == found.evidence) => {}
+            Some(one) => return Err(Unrecognised::Several { one, other: field }),
+        }
+    }
+    Ok(first)
+}
+
+fn field_text(text: &str, depth: u8) -> Result<Option<Recognised>, Unrecognised> {
     if text.trim_start().starts_with('{') && depth < 2 {
-        return of_value(&serde_json::from_str(text).ok()?, depth + 1).ok();
+        return found(parsed(text).and_then(|value| of_value(&value, depth + 1)));
     }
     let decodings = [hexadecimal(text), base64(text)];
-    decodings.into_iter().flatten().find_map(|bytes| marks::raw(&bytes).ok().flatten())
+    Ok(decodings.into_iter().flatten().find_map(|bytes| marks::raw(&bytes).ok().flatten()))
+}
+
+/// What can't be read is no evidence; what can be read in two ways stays refused.
+fn found(recognised: Result<Recognised, Unrecognised>) -> Result<Option<Recognised>, Unrecognised> {
+    match recognised {
+        Ok(found) => Ok(Some(found)),
+        Err(error @ (Unrecognised::Several { .. } | Unrecognised::Twice { .. })) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Any JSON in which no object has two fields of one name.
+struct EachOnce;
+
+impl<'de> Deserialize<'de> for EachOnce {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for EachOnce {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self, A::Error> {
+        while list.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self, A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some(name) = object.next_key::<String>()? {
+            if names.contains(&name) {
+                let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+                return Err(A::Error::custom(format_args!("`{}`", name.escape_debug())));
+            }
+            names.insert(name);
+            object.next_value::<Self>()?;
+        }
+        Ok(self)
+    }
 }
 
 /// Certificates beside the evidence: a list or a text of PEM, or base64 of DER.
@@ -107,7 +215,7 @@ fn nvidia(devices: &[NvidiaDevice]) -> Option<Recognised> {
         1 => "an NVIDIA GPU's report and certificates, in JSON".to_owned(),
         devices => format!("reports and certificates of {devices} NVIDIA GPUs, in JSON"),
     };
-    Some(Recognised { what, evidence, carried: Vec::new() })
+    Some(Recognised { what, evidence, carried: Vec::new(), parts: Vec::new() })
 }
 
 /// What the crates `az-snp-vtpm` and `az-tdx-vtpm` write.
@@ -149,6 +257,6 @@ impl Azure {
             ..azure::Parts::default()
         };
         let what = "an Azure confidential VM's evidence, in JSON".to_owned();
-        Some(Recognised { what, evidence: vec![parts.evidence()], carried: Vec::new() })
+        Some(Recognised { what, evidence: vec![parts.evidence()], carried: Vec::new(), parts: Vec::new() })
     }
 }

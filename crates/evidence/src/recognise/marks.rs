@@ -2,7 +2,7 @@
 
 use super::{Recognised, Unrecognised};
 use crate::{
-    Endorsement, Evidence, Format, dcap, keystone, ratls, roots, snp,
+    Endorsement, Evidence, Format, Hash, dcap, keystone, ratls, roots, snp,
     tpm::go_tpm_tools::Attestation,
     wire::{
         Reader,
@@ -31,7 +31,7 @@ const CCA_TAGS: [u64; 2] = [399, 907];
 pub(super) fn raw(bytes: &[u8]) -> Result<Option<Recognised>, Unrecognised> {
     if let Ok(evidence) = Evidence::from_bytes(bytes) {
         let what = format!("{}, in Casemate's frame", describe(evidence.format(), evidence.bytes()));
-        return Ok(Some(Recognised { what, evidence: vec![evidence], carried: Vec::new() }));
+        return Ok(Some(Recognised { what, evidence: vec![evidence], carried: Vec::new(), parts: Vec::new() }));
     }
     if bytes.starts_with(b"HCLA") {
         let need = "give the JSON that has the vTPM's quote as well";
@@ -210,17 +210,27 @@ fn dstack(bytes: &[u8]) -> Option<Recognised> {
         .then(|| Recognised::one(Format::Nitro, document.to_vec()).encoded(", in dstack's frame"))
 }
 
-/// An attestation of go-tpm-tools: the quote of its strongest bank, and the CPU's statement if there is one. What can't be put together
-/// again is no evidence: the quote alone would say less than the file does.
+/// An attestation of go-tpm-tools: each of its quotes, that of the strongest bank first, and the CPU's statement with each if there is one.
+/// What can't be put together again is no evidence: the rest alone would say less than the file does.
 fn go_tpm_tools(bytes: &[u8]) -> Option<Recognised> {
     let attestation = Attestation::parse(bytes).ok()?;
-    let bank = attestation.banks().max_by_key(|bank| bank.size_bytes())?;
-    let Some(cpu) = attestation.cpu().ok()? else {
-        let what = format!("a TPM quote of the {bank} bank, as go-tpm-tools writes it");
-        return Some(Recognised { what, evidence: vec![attestation.evidence(bank)?], carried: Vec::new() });
+    let cpu = attestation.cpu().ok()?;
+    let (banks, evidence): (Vec<Hash>, Vec<Evidence>) = attestation.all(cpu.as_ref())?.into_iter().unzip();
+    let names: Vec<String> = banks.iter().map(Hash::to_string).collect();
+    let quotes = match names.split_last()? {
+        (bank, []) => format!("a TPM quote of the {bank} bank"),
+        (last, others) => format!("TPM quotes of the {} and {last} banks", others.join(", ")),
+    };
+    let parts = match names.len() {
+        1 => Vec::new(),
+        _ => names.iter().map(|bank| format!("the TPM quote of the {bank} bank")).collect(),
+    };
+    let Some(cpu) = cpu else {
+        let tool = if names.len() == 1 { "as go-tpm-tools writes it" } else { "as go-tpm-tools writes them" };
+        return Some(Recognised { what: format!("{quotes}, {tool}"), evidence, carried: Vec::new(), parts });
     };
     let described = describe(cpu.evidence.format(), cpu.evidence.bytes());
-    let what = format!("{described} and a TPM quote of the {bank} bank, as go-tpm-tools writes them");
-    let evidence = vec![attestation.composite(&cpu, bank)?];
-    Some(Recognised { what, evidence, carried: cpu.certificates.into_iter().map(Endorsement::Certificate).collect() })
+    let what = format!("{described} and {quotes}, as go-tpm-tools writes them");
+    let carried = cpu.certificates.into_iter().map(Endorsement::Certificate).collect();
+    Some(Recognised { what, evidence, carried, parts })
 }

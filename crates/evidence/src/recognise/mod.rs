@@ -3,6 +3,7 @@
 //! 1. Raw bytes of a format, by the marks that its specification puts at its start; Casemate's own frame.
 //! 2. Text: hexadecimal, base64 or base64url, PEM. What it decodes to is looked at as in 1.
 //! 3. JSON of common tools: Azure's attestation crates, NVIDIA's SDK, Trustee; any object with one field that holds evidence.
+//!    Several that hold different evidence, or two of one name, are refused: the file would say more than is judged.
 //!
 //! A guess decides nothing: the format's verifier reads the bytes again, strictly.
 
@@ -28,6 +29,8 @@ pub struct Recognised {
     pub evidence: Vec<Evidence>,
     /// Endorsements that came along.
     pub carried: Vec<Endorsement>,
+    /// What each piece of `evidence` is called, where one tool's file holds several of one machine; empty otherwise.
+    pub parts: Vec<String>,
 }
 
 impl Recognised {
@@ -40,7 +43,7 @@ impl Recognised {
 
     fn one(format: Format, bytes: Vec<u8>) -> Self {
         let what = marks::describe(format, &bytes);
-        Self { what, evidence: vec![Evidence::new(format, bytes)], carried: Vec::new() }
+        Self { what, evidence: vec![Evidence::new(format, bytes)], carried: Vec::new(), parts: Vec::new() }
     }
 
     fn encoded(mut self, encoding: &str) -> Self {
@@ -61,11 +64,25 @@ pub enum Unrecognised {
         /// What is needed besides.
         need: &'static str,
     },
+    /// JSON whose fields hold several statements, of which only one would be judged.
+    #[error("fields `{one}` and `{other}` of the JSON hold different evidence: give each in a file of its own")]
+    Several {
+        /// A field.
+        one: &'static str,
+        /// Another.
+        other: &'static str,
+    },
     /// It is longer than any evidence.
     #[error("{actual} bytes where evidence has at most {RECOGNISE_BYTES_MAX}")]
     TooLong {
         /// Its length.
         actual: usize,
+    },
+    /// JSON with two fields of one name, of which readers take one or the other.
+    #[error("the JSON has two fields of the name {field}: get it again from the tool that wrote it")]
+    Twice {
+        /// The name, and where.
+        field: String,
     },
     /// It is nothing known.
     #[error("no evidence that is known here, in no encoding that is")]

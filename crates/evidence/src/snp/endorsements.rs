@@ -18,7 +18,7 @@ use crate::{
     x509::{Certificate, Chain, CrlRule, Lists},
 };
 
-/// The most pairs of signing key and issuer that are tried, where several of one name are endorsed.
+/// The most pairs of signing key and issuer that are tried, where several of one name are endorsed; a key without an issuer counts.
 const TRIES_MAX: usize = 8;
 
 /// A product line: processors with one ARK.
@@ -145,21 +145,23 @@ impl Wanted {
 
 /// Steps 5 and 6: finds the signing key's certificate, verifies it, and compares it with the report.
 pub(super) fn endorsed(wanted: &Wanted, carried: &Carried<'_>, context: &Context<'_>) -> Result<Endorsed, Flaw> {
-    let veks = veks(wanted, carried, context)?;
+    // Once, however many there are and whatever they are named.
+    let known: Vec<_> =
+        context.endorsements.certificates().filter_map(|bytes| Certificate::parse(bytes).ok()).collect();
+    let veks = veks(wanted, carried, &known)?;
+    let own_ask = carried.ask.map(Certificate::parse).transpose();
+    let own_ask = own_ask.map_err(|error| Flaw::Certificate { label: "ASK", error })?;
+    let pairs = veks.iter().take(TRIES_MAX).flat_map(|vek| {
+        let endorsed = known.iter().filter(move |certificate| certificate.subject == vek.issuer);
+        own_ask.iter().chain(endorsed).map(move |ask| (vek, ask))
+    });
     let mut flaw = None;
-    let mut tries = 0;
-    for vek in &veks {
-        for ask in asks(vek, carried, context)? {
-            if tries == TRIES_MAX {
-                break;
-            }
-            tries += 1;
-            match one(wanted, vek, ask, carried, context) {
-                Ok(endorsed) => return Ok(endorsed),
-                // The one that went furthest says most.
-                Err(new) if flaw.as_ref().is_none_or(|old: &Flaw| old.step() < new.step()) => flaw = Some(new),
-                Err(_) => {}
-            }
+    for (vek, ask) in pairs.take(TRIES_MAX) {
+        match one(wanted, vek, *ask, carried, context) {
+            Ok(endorsed) => return Ok(endorsed),
+            // The one that went furthest says most.
+            Err(new) if flaw.as_ref().is_none_or(|old: &Flaw| old.step() < new.step()) => flaw = Some(new),
+            Err(_) => {}
         }
     }
     let issuer = || veks.first().map(|vek| crate::x509::common_name(vek.issuer)).unwrap_or_default();
@@ -167,18 +169,14 @@ pub(super) fn endorsed(wanted: &Wanted, carried: &Carried<'_>, context: &Context
 }
 
 /// Certificates that may be the signing key's: the one in the evidence, then endorsed ones, those that fit the report first.
-fn veks<'a>(wanted: &Wanted, carried: &Carried<'a>, context: &Context<'a>) -> Result<Vec<Certificate<'a>>, Flaw> {
+fn veks<'a>(wanted: &Wanted, carried: &Carried<'a>, known: &[Certificate<'a>]) -> Result<Vec<Certificate<'a>>, Flaw> {
     let (label, own, other) = match wanted.kind {
         VekKind::Vcek => ("VCEK", carried.vcek, carried.vlek),
         VekKind::Vlek => ("VLEK", carried.vlek, carried.vcek),
     };
-    let mut veks: Vec<_> = context
-        .endorsements
-        .certificates()
-        .filter_map(|bytes| Certificate::parse(bytes).ok())
-        .filter(|certificate| certificate.common_name() == wanted.kind.subject())
-        .collect();
-    veks.sort_by_key(|vek| compare(wanted, vek, None).is_err());
+    let mut veks: Vec<_> =
+        known.iter().filter(|certificate| certificate.common_name() == wanted.kind.subject()).copied().collect();
+    veks.sort_by_cached_key(|vek| compare(wanted, vek, None).is_err());
     if let Some(bytes) = own {
         veks.insert(0, Certificate::parse(bytes).map_err(|error| Flaw::Certificate { label, error })?);
     }
@@ -192,14 +190,6 @@ fn veks<'a>(wanted: &Wanted, carried: &Carried<'a>, context: &Context<'a>) -> Re
 fn wrong_kind(kind: VekKind) -> String {
     let other = if kind == VekKind::Vcek { VekKind::Vlek } else { VekKind::Vcek };
     other.subject().to_owned()
-}
-
-/// Certificates that may be the issuer's: the one in the evidence, then endorsed ones of that name.
-fn asks<'a>(vek: &Certificate<'_>, carried: &Carried<'a>, context: &Context<'a>) -> Result<Vec<Certificate<'a>>, Flaw> {
-    let own = carried.ask.map(Certificate::parse).transpose();
-    let own = own.map_err(|error| Flaw::Certificate { label: "ASK", error })?;
-    let endorsed = context.endorsements.certificates().filter_map(|bytes| Certificate::parse(bytes).ok());
-    Ok(own.into_iter().chain(endorsed.filter(|certificate| certificate.subject == vek.issuer)).collect())
 }
 
 /// Steps 5 and 6 for one pair of certificates.

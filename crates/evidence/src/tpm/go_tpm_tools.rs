@@ -121,7 +121,28 @@ impl<'a> Attestation<'a> {
     /// `tpm` evidence of the quote over `bank`; `None` if there is no such quote. Without a certificate the AK goes as it is.
     #[must_use]
     pub fn evidence(&self, bank: Hash) -> Option<Evidence> {
-        let quote = self.quotes.iter().find(|quote| quote.bank == Some(bank))?;
+        self.quotes.iter().find(|quote| quote.bank == Some(bank)).and_then(|quote| self.evidence_of(quote, bank))
+    }
+
+    /// Evidence of every quote with its bank, the strongest bank's first; each is `composite` with `cpu` if there is one. `None` if there
+    /// is no quote, or one that can't be judged: of an unknown bank, or with an index that is none.
+    #[must_use]
+    pub fn all(&self, cpu: Option<&Cpu>) -> Option<Vec<(Hash, Evidence)>> {
+        let each = self.quotes.iter().map(|quote| {
+            let bank = quote.bank?;
+            let quote = self.evidence_of(quote, bank)?;
+            let evidence = match cpu {
+                Some(cpu) => composite::evidence_of_one_nonce(&cpu.evidence, &[quote]),
+                None => quote,
+            };
+            Some((bank, evidence))
+        });
+        let mut all: Vec<_> = each.collect::<Option<_>>()?;
+        all.sort_by_key(|(bank, _)| std::cmp::Reverse(bank.size_bytes()));
+        (!all.is_empty()).then_some(all)
+    }
+
+    fn evidence_of(&self, quote: &Quoted<'a>, bank: Hash) -> Option<Evidence> {
         let certificates: Vec<&[u8]> = match self.certificates.as_slice() {
             [] => Vec::new(),
             leaf => leaf.iter().chain(&self.intermediates).copied().collect(),

@@ -11,7 +11,7 @@ use casemate_testkit::{
     pki::Algorithm,
     vendor::{
         amd::{Amd, Line, Report, at},
-        eventlog::{Log, SHA256},
+        eventlog::{Log, SHA1, SHA256, SHA384},
         go_tpm_tools::{Message, attestation, snp, snp_report, td_body, tdx},
         intel::Intel,
         tpm::{self, COMMAND_LINE, Quote, Tpm},
@@ -263,6 +263,74 @@ fn one_nonce_may_be_a_binding() {
     assert!(stated.is_ok());
     assert_refused("nonce_of_another_protocol", bound, "evidence-binding");
     assert_refused("half_of_the_binding", judge(&data[..32], &data).0, "composite-nonce");
+}
+
+/// Each of several quotes is judged: a signed statement in the file that nobody looks at may say anything.
+#[test]
+fn every_quote_is_judged() {
+    let case = Case::new();
+    let log = Log::boot(&[SHA1, SHA256, SHA384], COMMAND_LINE);
+    let made = |bank: u16, nonce: &[u8]| {
+        let quote = Quote { qualifying_data: nonce.to_vec(), ..Quote::of(&log, bank, SHA256) };
+        attestation(&tpm::Evidence::of(&case.tpm, &quote, &log))
+    };
+    let quote = |bank: u16, nonce: &[u8], flipped: Option<usize>| {
+        let message = made(bank, nonce);
+        let mut field = message.0.into_iter().find(|(number, _)| *number == 2).unwrap();
+        if let Some(place) = flipped {
+            let place = field.1.windows(4).position(|four| four == b"\xffTCG").unwrap() + place;
+            field.1[place] ^= 1;
+        }
+        field
+    };
+    let whole = |flipped: Option<usize>, nonce: &[u8]| {
+        let mut message = made(SHA256, NONCE);
+        message.0.insert(1, quote(SHA1, nonce, flipped));
+        message.0.push(quote(SHA384, NONCE, None));
+        message
+    };
+    let judge = |message: &Message, place: usize| {
+        let found = recognise(&message.encode()).unwrap();
+        let endorsements = case.endorsements.clone().with_all(found.carried);
+        let bank = ["sha384", "sha256", "sha1"][place];
+        assert_eq!(found.parts[place], format!("the TPM quote of the {bank} bank"));
+        let is_alone = found.evidence[place].format() == Format::Tpm;
+        let stated = Stated::new(if is_alone { NONCE.to_vec() } else { padded(NONCE).to_vec() });
+        authenticate(&found.evidence[place], &endorsements, &stated, NOW)
+    };
+    let cpu = case.snp(&case.report(&padded(NONCE))).encode();
+    for with_cpu in [false, true] {
+        let whole = |flipped, nonce: &[u8]| {
+            let message = whole(flipped, nonce);
+            if with_cpu { message.bytes(8, &cpu) } else { message }
+        };
+        let honest = whole(None, NONCE);
+        let what = recognise(&honest.encode()).unwrap().what;
+        assert!(
+            what.ends_with("TPM quotes of the sha384, sha256 and sha1 banks, as go-tpm-tools writes them"),
+            "{what}"
+        );
+        for place in 0..3 {
+            drop(judge(&honest, place).unwrap_or_else(|refusal| panic!("{place}: {refusal}")));
+        }
+        // The clock, in the middle of the statement; the type, which isn't signed into sense; another's nonce.
+        for (crime, message, rule) in [
+            ("clock_of_another", whole(Some(70), NONCE), "tpm-signature"),
+            ("no_quote", whole(Some(5), NONCE), "tpm-type"),
+        ] {
+            assert!(judge(&message, 0).is_ok() && judge(&message, 1).is_ok(), "{crime}");
+            assert_refused(crime, judge(&message, 2), rule);
+        }
+        let rule = if with_cpu { "composite-nonce" } else { "evidence-binding" };
+        assert_refused("nonce_of_another", judge(&whole(None, b"another"), 2), rule);
+    }
+    // One of the same bank is another quote; one of an unknown bank can't be judged.
+    let mut twice = made(SHA256, NONCE);
+    twice.0.push(quote(SHA256, NONCE, Some(70)));
+    assert_eq!(recognise(&twice.encode()).unwrap().evidence.len(), 2);
+    let mut unknown = made(SHA256, NONCE);
+    unknown.0.push((2, Message::default().bytes(2, &Message::default().bytes(3, &[8, 0x12]).encode()).encode()));
+    assert!(recognise(&unknown.encode()).is_err());
 }
 
 #[test]

@@ -404,3 +404,19 @@ fn a_table_alone_is_no_evidence() {
     let ca: Certificate = MILAN.ask_certificate();
     assert_eq!(ca.ca, Some(0));
 }
+
+/// Certificates with the names of a chip's and of its issuer's cost what reading each once costs. Were each read again for every other,
+/// this would be 64 million readings, and not end in any time that a test has.
+#[test]
+fn look_alikes_are_not_tried_without_end() {
+    let mut case = milan();
+    let other = Endorsement::Certificate(Case::vcek(&IMPOSTOR).vek.issue(&IMPOSTOR.ask));
+    case.endorsed = vec![other; 8000];
+    // The one in the evidence is tried first.
+    assert!(case.judge().is_ok());
+    case.entries = |entries| drop(entries.remove(0));
+    assert_eq!(case.judge().unwrap_err().rule(), "snp-chain");
+    // Without an issuer too.
+    case.entries = Vec::clear;
+    assert_eq!(case.judge().unwrap_err().rule(), "snp-ask-missing");
+}
