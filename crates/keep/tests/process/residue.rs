@@ -169,8 +169,13 @@ fn descriptors() -> BTreeSet<(PathBuf, String)> {
     open.filter_map(|entry| kind(entry.path())).filter(|(_, kind)| !kind.starts_with("/proc")).collect()
 }
 
+/// Those that have not ended: one that nobody has waited for yet still shows its last PID and user namespace, and holds none.
 fn processes() -> impl Iterator<Item = i32> {
-    fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, fields)| !fields.starts_with(['Z', 'X']))
+    })
 }
 
 fn namespaces_of(pid: i32) -> impl Iterator<Item = PathBuf> {
