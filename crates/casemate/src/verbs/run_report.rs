@@ -55,7 +55,7 @@ const fn step_words(step: Step) -> &'static str {
         Step::Decided => "broker decided to release if all do",
         Step::Released => "broker released its keys",
         Step::DataChecked => "every sealed file is the agreed one",
-        Step::Computed => "computed, as far as there are gates every one passed",
+        Step::Computed => "computed, within every owner's rules",
         Step::Permitted => "broker permitted the result",
         Step::Delivered => "signed and encrypted to its recipients",
     }

@@ -57,7 +57,10 @@ impl Prepared {
 
 /// Nothing in this process becomes executable any more.
 fn close() -> Result<(), Refusal> {
-    sandbox::seal().map_err(|_| Refusal::machine())
+    sandbox::seal().map_err(|error| {
+        let expected = "a kernel that forbids new executable memory before a key arrives";
+        Refusal::one("keep-sandbox", expected, &error.to_string(), "see `casemate doctor` for what this machine lacks")
+    })
 }
 
 fn compile(program: &WasmProgram, bytes: &[u8], artifact: &[u8]) -> Result<Program, Refusal> {
@@ -130,7 +133,9 @@ impl Execution<'_> {
 
     /// Steps 3 and 4.
     pub(super) async fn run(&self, program: Program, tables: Vec<(Table, Sealed)>) -> Result<Output, Refusal> {
-        let views: Vec<Input> = self.program.inputs.iter().filter_map(view).collect();
+        // All or none: a view that was passed over would give its name to the next one's rows.
+        let views: Option<Vec<Input>> = self.program.inputs.iter().map(view).collect();
+        let views = views.ok_or_else(Refusal::machine)?;
         let inputs = prepare_inputs(&views, tables, self.limits).await.map_err(|error| Refusal::query(&error))?;
         let job = self.job(inputs)?;
         // What is not done in time is left behind, and ends with this process.

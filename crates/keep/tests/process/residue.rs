@@ -32,7 +32,7 @@ fn sixty_keeps_leave_nothing() {
 }
 
 #[test]
-#[ignore = "a long run"]
+#[ignore = "long: a thousand keeps, one after another"]
 fn a_thousand_keeps_leave_nothing() {
     if !is_child() {
         leaves_nothing(1000);
