@@ -41,8 +41,10 @@ pub const SECCOMP_FILTERS: usize = 4;
 pub const THREADS_MAX: u64 = 1024;
 /// The exit code of a keep that was ended for a system call which no honest keep makes.
 pub const TRESPASSED: i32 = 71;
-/// The exit code of a keep that was ended because it had used up its secret memory, and nothing of it may lie elsewhere.
+/// The exit code of a keep that was ended because it had used up the memory of its limit.
 pub const EXHAUSTED: i32 = 72;
+/// The exit code of a keep that signal N ended is this and N, as shells have it.
+pub const SIGNALLED: i32 = 128;
 /// The name by which a re-executed binary knows that it is to be a keep.
 pub const KEEP_NAME: &str = "casemate-keep";
 

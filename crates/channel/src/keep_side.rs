@@ -9,7 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     ChannelError,
-    message::{AbandonReason, DatasetKey, FromBroker, Permit, RELEASE_BYTES_MAX, STATEMENT_BYTES_MAX, ToBroker},
+    message::{
+        AbandonReason, DatasetKey, FromBroker, Permit, PermitRequest, RELEASE_BYTES_MAX, STATEMENT_BYTES_MAX, ToBroker,
+    },
     protocol,
     session::Session,
     tls::Purpose,
@@ -188,12 +190,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Released<S> {
         self.step.take_keys()
     }
 
-    /// Asks the owner to let the result with the digest `result` leave; `gates` says what each gate decided.
+    /// Asks the owner to let the result of `request` leave.
     ///
     /// # Errors
     /// [`ChannelError::Refused`] with all reasons; the connection's failures.
-    pub async fn permit(mut self, result: Digest, gates: Vec<u8>, time_max: Duration) -> Result<Permit, ChannelError> {
-        let (message, step) = self.step.ask(result, gates);
+    pub async fn permit(mut self, request: PermitRequest, time_max: Duration) -> Result<Permit, ChannelError> {
+        let (message, step) = self.step.ask(request);
         self.session.send("permit request", &message).await?;
         let message: FromBroker = self.session.receive("permit", RELEASE_BYTES_MAX, time_max).await?;
         let permit = step.permitted(message)?;

@@ -118,6 +118,9 @@ pub struct PermitRequest {
     #[n(1)]
     #[cbor(with = "minicbor::bytes")]
     pub gates: Vec<u8>,
+    /// How many bytes at most lay outside secret memory so far; 0 where all lay within.
+    #[n(2)]
+    pub ordinary_bytes: u64,
 }
 
 /// Keys and the receipt of their release.

@@ -58,6 +58,9 @@ pub enum DenyReason {
     /// The manifest can't be read.
     /// Fault: the runner's. Remedy: the same version of Casemate everywhere.
     ManifestUnreadable { why: String },
+    /// No launcher vouches for the keep: hardware does, or the evidence is of no keep. Contracts name launchers.
+    /// Fault: the runner's choice of host. Remedy: isolation `process`.
+    NoLauncher { actual: Option<Isolation> },
     /// Parties have not signed the contract, or their signatures don't count.
     /// Fault: theirs. Remedy: collect the signatures.
     NotFullySigned { why: String },
@@ -88,6 +91,9 @@ pub enum DenyReason {
     /// A permit was asked for before the keys were released.
     /// Fault: the keep's. Remedy: start the run again.
     PermitBeforeRelease { dataset: DatasetName },
+    /// The keep counted bytes outside secret memory, though its evidence named no such lack.
+    /// Fault: the runtime's. Remedy: the same version of Casemate everywhere.
+    PermitMemory { actual: u64 },
     /// Another result of this run was permitted before.
     /// Fault: the keep's. Remedy: one result a run.
     PermitRepeated { expected: Digest, actual: Digest },
@@ -146,6 +152,7 @@ impl DenyReason {
             Self::Manifest { .. } => "manifest-field",
             Self::ManifestUnmeasured { .. } => "manifest-measured",
             Self::ManifestUnreadable { .. } => "manifest-readable",
+            Self::NoLauncher { .. } => "contract-no-launcher",
             Self::NotFullySigned { .. } => "contract-signatures",
             Self::NotOwner { .. } => "contract-owner",
             Self::PeerClock { .. } => "peer-clock",
@@ -156,6 +163,7 @@ impl DenyReason {
             Self::PeerStranger { .. } => "peer-stranger",
             Self::PeerUnreadable { .. } => "peer-readable",
             Self::PermitBeforeRelease { .. } => "permit-before-release",
+            Self::PermitMemory { .. } => "permit-memory",
             Self::PermitRepeated { .. } => "permit-repeated",
             Self::Program { .. } => "program-digest",
             Self::Revoked { .. } => "dataset-revoked",
@@ -197,6 +205,7 @@ impl DenyReason {
             Self::Launcher { runner, allowed, .. } => format!("a launcher of `{runner}`: {}", one_of(allowed)),
             Self::Manifest { field, expected, .. } => format!("{field} = {expected}"),
             Self::ManifestUnreadable { .. } => "a manifest in deterministic CBOR".to_owned(),
+            Self::NoLauncher { .. } => "a keep that a launcher vouches for, whom the contract names".to_owned(),
             Self::NotFullySigned { .. } => "the valid signature of every party, and no other".to_owned(),
             Self::NotOwner { computation, .. } => format!("an owner of what `{computation}` reads"),
             Self::PeerClock { at, .. } => {
@@ -210,6 +219,7 @@ impl DenyReason {
             Self::PeerStranger { .. } => "a decision by a broker that the contract names for this run".to_owned(),
             Self::PeerUnreadable { .. } => "a signed decision".to_owned(),
             Self::PermitBeforeRelease { dataset } => format!("the key of `{dataset}` released before"),
+            Self::PermitMemory { .. } => "all in secret memory, as evidence said".to_owned(),
             Self::Revoked { dataset } => format!("`{dataset}` not revoked"),
             Self::Role { .. } => "evidence of a keep".to_owned(),
             Self::RunReused { .. } => "a run that was not decided on before".to_owned(),
@@ -245,12 +255,17 @@ impl DenyReason {
             Self::Manifest { field, actual, .. } | Self::PeerDiffers { field, actual, .. } => {
                 format!("{field} = {actual}")
             }
+            Self::NoLauncher { actual: Some(isolation) } => {
+                format!("a keep in `{isolation}`, for which hardware vouches")
+            }
+            Self::NoLauncher { actual: None } => "evidence of no keep".to_owned(),
             Self::NotOwner { party, .. } => format!("`{party}`"),
             Self::PeerClock { owner, actual, .. } => format!("{actual} by `{owner}`"),
             Self::PeerMissing { .. } => "none".to_owned(),
             Self::PeerRepeated { .. } => "more than one".to_owned(),
             Self::PeerStranger { key } => format!("`{key}`"),
             Self::PermitBeforeRelease { .. } => "not released".to_owned(),
+            Self::PermitMemory { actual } => format!("up to {actual} bytes outside it"),
             Self::Revoked { .. } => "revoked".to_owned(),
             Self::Role { actual } => format!("evidence of a {actual}"),
             Self::RunReused { run } => format!("run `{run}` once more"),
@@ -278,7 +293,9 @@ impl DenyReason {
                 "sign a successor with a higher `sequence` that supersedes the accepted contract".to_owned()
             }
             Self::GateFailed { .. } => "ask for coarser groups or fewer rows, or agree on another gate".to_owned(),
-            Self::GateMissing { .. } => "use the same version of Casemate on every machine".to_owned(),
+            Self::GateMissing { .. } | Self::PermitMemory { .. } => {
+                "use the same version of Casemate on every machine".to_owned()
+            }
             Self::Isolation { .. } => {
                 "run on a host with an accepted isolation, or sign a successor that accepts this one".to_owned()
             }
@@ -294,6 +311,7 @@ impl DenyReason {
             Self::Manifest { .. } | Self::ManifestUnmeasured { .. } | Self::ManifestUnreadable { .. } => {
                 "let `casemate run` of the same version build the manifest from the contract".to_owned()
             }
+            Self::NoLauncher { .. } => "run in isolation `process`: contracts have no words for others yet".to_owned(),
             Self::NotFullySigned { .. } => {
                 "collect the signatures with `casemate contract sign` and `receive`".to_owned()
             }

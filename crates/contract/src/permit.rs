@@ -4,11 +4,13 @@
 //! 2. The contract still holds, and nothing of this owner's was revoked meanwhile.
 //! 3. Every rule of every gate of this owner's datasets was decided, and passed; nobody else's failed.
 //! 4. No other result of this run was permitted.
-//! 5. Every owner's Cedar policies allow it, without an error.
+//! 5. What lay outside secret memory was a lack that evidence named: the keep counts no more than it owned up to.
+//! 6. Every owner's Cedar policies allow it, without an error.
 
 use std::collections::BTreeSet;
 
 use casemate_cose::{Digest, UnixTime};
+use casemate_evidence::Lack;
 
 use crate::{
     authorise::{Allow, Standing, check_policies, check_revoked, check_standing},
@@ -27,6 +29,8 @@ pub struct PermitRequest {
     pub result: Digest,
     /// What each gate decided.
     pub gates: Vec<GateOutcome>,
+    /// How many bytes at most lay outside secret memory so far; 0 where all lay within.
+    pub ordinary_bytes: u64,
 }
 
 /// What a broker remembers of a run whose release it allowed.
@@ -89,6 +93,9 @@ pub fn authorise_permit(
     if let Some(expected) = record.permitted.filter(|permitted| *permitted != request.result) {
         reasons.push(DenyReason::PermitRepeated { expected, actual: request.result });
     }
+    if request.ordinary_bytes > 0 && !allow.facts().lacks.contains(&Lack::SecretPlaintext) {
+        reasons.push(DenyReason::PermitMemory { actual: request.ordinary_bytes });
+    }
     check_policies(agreed, computation, Action::Permit, allow.facts(), at, &mut reasons);
     if !reasons.is_empty() {
         return PermitDecision::Deny(reasons);
@@ -104,6 +111,7 @@ pub fn authorise_permit(
             gates: request.gates.clone(),
             budget_debit: 0,
             at,
+            ordinary_bytes: request.ordinary_bytes,
         },
     })
 }

@@ -18,6 +18,7 @@ use toml::{
 
 use crate::{
     check::Finding,
+    name::visible,
     place::path_at,
     problem::{ContractError, Path, Problem},
 };
@@ -299,8 +300,7 @@ fn wrong_type(value: &DeValue, expected: &str) -> Problem {
 }
 
 fn bad_value(text: &str, expected: &str) -> Problem {
-    let printable = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(80).collect();
-    Problem::BadValue { text: printable, expected: expected.to_owned() }
+    Problem::BadValue { text: visible(text), expected: expected.to_owned() }
 }
 
 /// Days-from-civil over the proleptic Gregorian calendar; the inverse of `UnixTime`'s `Display`.

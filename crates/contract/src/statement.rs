@@ -148,6 +148,9 @@ pub struct PermitStatement {
     /// When, by the broker's clock.
     #[n(7)]
     pub at: UnixTime,
+    /// How many bytes at most lay outside secret memory up to then, as the keep counted them; 0 where all lay within.
+    #[n(8)]
+    pub ordinary_bytes: u64,
 }
 
 /// What one rule of one dataset's gate decided. It names thresholds, never a value that depends on data.

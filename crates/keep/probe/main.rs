@@ -77,6 +77,9 @@ fn workload(inside: Inside) -> Exit {
         ["glut"] => glut(),
         ["half"] => half(),
         ["echo"] => echo(inside.brokers),
+        ["spin"] => loop {
+            std::hint::spin_loop();
+        },
         ["sleep"] => {
             std::thread::sleep(Duration::from_secs(600));
             String::new()

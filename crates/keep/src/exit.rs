@@ -2,14 +2,15 @@
 
 use casemate_attester::control::{EXHAUSTED, TRESPASSED};
 
-/// The closed list of exit codes: they tell no more than the last message on the control socket does.
+/// The closed list of exit codes: they tell no more than the last message on the control socket does. One that a signal ended has
+/// [`casemate_attester::control::SIGNALLED`] and the signal's number instead.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exit {
     /// The launcher, the machine or this program failed.
     Broken,
     /// A result was handed over.
     Done,
-    /// It needed more secret memory than its limit, and may use no other.
+    /// It needed more memory than its limit.
     Exhausted,
     /// Nothing was handed over.
     Refused,

@@ -41,7 +41,7 @@ use zeroize::Zeroize as _;
 pub use arena::dangerously_use_ordinary_memory;
 pub(crate) use arena::{Claim, Secrecy, let_go, switch_on};
 pub use heap::ordinary_bytes_max;
-pub(crate) use heap::{bytes_of, warm};
+pub(crate) use heap::{bytes_of, ordinary_bytes_told, warm};
 pub use memories::SecretMemories;
 
 /// A stretch of memory that secrets are cut from.

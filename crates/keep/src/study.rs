@@ -6,7 +6,7 @@
 //! 4. All brokers decided, for this run and this keep; their clocks agree within ten minutes.
 //! 5. Each broker sees all decisions and releases its keys, into secret memory.
 //! 6. The query runs under every owner's gate, or the program over its views: [`data`], [`program`].
-//! 7. Each broker permits this one result.
+//! 7. Each broker permits this one result, and is told how much lay outside secret memory.
 //! 8. The result, signed by the keep's key and encrypted to each recipient, is handed to the launcher: [`deliver`].
 //!
 //! Any refusal ends the run for all: the other brokers are told that it is given up, and nothing leaves.
@@ -31,7 +31,10 @@ use tokio::runtime::{Builder, Runtime};
 
 pub use deliver::{RESULT_FILE_BYTES_MAX, ResultFile};
 
-use crate::{Exit, Inside, secret::SecretPool};
+use crate::{
+    Exit, Inside,
+    secret::{SecretPool, ordinary_bytes_told},
+};
 use brokers::Party;
 use data::Opened;
 use program::Prepared;
@@ -108,8 +111,10 @@ impl Run {
         self.step(Step::Computed, None).await?;
 
         let body = self.body(&terms, computed, at.now())?;
-        let permitted = self.all(released, |party| party.permit(self, &terms, &keep_key, &body)).await?;
-        let done = deliver::deliver(&terms, &keep_key, &body, permitted)?;
+        // One number for all: each owner signs it, and the runner is told no other.
+        let asked = (&body, ordinary_bytes_told());
+        let permitted = self.all(released, |party| party.permit(self, &terms, &keep_key, asked)).await?;
+        let done = deliver::deliver(&terms, &keep_key, asked, permitted)?;
         self.step(Step::Delivered, None).await?;
         Ok(done)
     }

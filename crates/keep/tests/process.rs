@@ -8,6 +8,8 @@
 
 #[path = "process/death.rs"]
 mod death;
+#[path = "process/gcore.rs"]
+mod gcore;
 #[path = "process/inside.rs"]
 mod inside;
 #[path = "process/launcher.rs"]

@@ -29,8 +29,8 @@ pub enum LaunchError {
         /// Its exit status, as the kernel words it.
         status: String,
     },
-    /// The keep had used up its secret memory, and nothing of it may lie elsewhere.
-    #[error("the keep needed more memory than its limit, all of which is secret memory, and was ended")]
+    /// The keep had used up the memory of its limit.
+    #[error("the keep needed more memory than its limit, and was ended")]
     Exhausted,
     /// What the launcher saw from outside is not a keep that it started.
     #[error("the keep is not as it should be: {0}")]
@@ -106,6 +106,13 @@ impl LaunchError {
             Self::Trespassed => "do not run it again before you know why: the program or the runtime was attacked, or needs \
                                  a system call that keeps do not have; the kernel's log names it (`type=1326`, `syscall=`)"
                 .into(),
+            Self::Died { status } if status.contains("processor time") => {
+                "sign a successor of the contract with a higher limit of time, or a computation that needs less".into()
+            }
+            Self::Died { status } if status.contains("SIGKILL") => {
+                "run it again; if it stays, the kernel or somebody on this machine kills it: see the kernel's log (out of memory?)"
+                    .into()
+            }
             Self::Control(_) | Self::Died { .. } | Self::Inspection(_) | Self::OutOfTurn => {
                 "run it again; if it stays, the machine kills processes (out of memory?) or the runtime was altered"
                     .into()

@@ -14,6 +14,8 @@ mod trial;
 use crate::process::group;
 use trial::{Trial, succeeds};
 
+const PAGE_BYTES: usize = 4096;
+
 /// Every row, for `casemate doctor`.
 #[must_use]
 pub fn probe() -> Vec<Row> {
@@ -32,7 +34,7 @@ pub(crate) fn process_rows() -> Vec<Row> {
         ("empty root", Lack::EmptyRoot, Trial::EmptyRoot),
         ("no new privileges", Lack::NoNewPrivileges, Trial::NoNewPrivileges),
         ("not dumpable", Lack::Undumpable, Trial::Undumpable),
-        ("secret memory", Lack::SecretKeys, Trial::SecretMemory),
+        ("secret memory", Lack::SecretKeys, Trial::SecretMemory(PAGE_BYTES)),
         ("system call filters", Lack::Seccomp, Trial::Seccomp),
         ("Landlock", Lack::Landlock, Trial::Landlock),
     ]
@@ -45,7 +47,7 @@ pub(crate) fn process_rows() -> Vec<Row> {
 
 fn tried(what: &str, lack: Lack, trial: Trial) -> Row {
     let (presence, detail) = match succeeds(trial) {
-        Some(true) if trial == Trial::SecretMemory => (Presence::Present, locked_memory()),
+        Some(true) if trial == Trial::SecretMemory(PAGE_BYTES) => (Presence::Present, locked_memory()),
         Some(true) if trial == Trial::Landlock => (Presence::Present, landlock_version()),
         Some(true) => (Presence::Present, "tried it".to_owned()),
         Some(false) => (Presence::Absent, format!("the kernel refused; runs lack `{lack}`")),
@@ -55,11 +57,19 @@ fn tried(what: &str, lack: Lack, trial: Trial) -> Row {
     Row::new(what, presence, detail, &format!("without it, {}", explanation.means), explanation.remedy)
 }
 
+/// How much a keep can have. A process with `CAP_IPC_LOCK` in the first user namespace has no limit, whatever the number says;
+/// whether this one has it is found by going beyond.
 fn locked_memory() -> String {
-    match getrlimit(Resource::RLIMIT_MEMLOCK) {
-        Ok((soft, _)) if soft == libc::RLIM_INFINITY => "no limit on its size".to_owned(),
-        Ok((soft, _)) => format!("up to {} KiB for each process", soft >> 10),
-        Err(error) => error.to_string(),
+    const UNLIMITED: &str = "no limit on its size";
+    let limit = match getrlimit(Resource::RLIMIT_MEMLOCK) {
+        Ok((limit, _)) if limit == libc::RLIM_INFINITY => return UNLIMITED.to_owned(),
+        Ok((limit, _)) => limit,
+        Err(error) => return error.to_string(),
+    };
+    let beyond = usize::try_from(limit).unwrap_or(usize::MAX) / PAGE_BYTES + 1;
+    match beyond.checked_mul(PAGE_BYTES).and_then(|bytes| succeeds(Trial::SecretMemory(bytes))) {
+        Some(true) => format!("{UNLIMITED}: this user has `CAP_IPC_LOCK`"),
+        _ => format!("up to {} KiB for each process", limit >> 10),
     }
 }
 

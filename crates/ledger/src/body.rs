@@ -144,6 +144,9 @@ pub struct ReceiptBody {
     /// Why.
     #[n(15)]
     pub reasons: Vec<String>,
+    /// How many bytes at most lay outside secret memory before the permit, as the keep counted them.
+    #[n(16)]
+    pub ordinary_bytes: Option<u64>,
 }
 
 impl ReceiptBody {
@@ -167,6 +170,7 @@ impl ReceiptBody {
             result: None,
             gates: Vec::new(),
             reasons: Vec::new(),
+            ordinary_bytes: None,
         }
     }
 
@@ -202,7 +206,7 @@ impl ReceiptBody {
     /// Whether the event has the fields that it must have and no others.
     ///
     /// - release, permit: study, contract, run, manifest, evidence, domain, keep key, isolation, datasets; a permit also
-    ///   its result, a release no result and no gates.
+    ///   its result and how much lay outside secret memory, which nothing else has; a release no result and no gates.
     /// - refusal: at least one reason.
     /// - revocation: datasets, and nothing of a run.
     /// - end: as a release, and at least one reason.
@@ -222,15 +226,16 @@ impl ReceiptBody {
             ("isolation", self.isolation.is_some()),
         ];
         let result = [("result", self.result.is_some())];
+        let ordinary = [("ordinary_bytes", self.ordinary_bytes.is_some())];
         let gates = [("gates", !self.gates.is_empty())];
         let datasets = [("datasets", !self.datasets.is_empty())];
         let reasons = [("reasons", !self.reasons.is_empty())];
         let (needed, forbidden): (Vec<_>, Vec<_>) = match event {
-            Event::Release => ([of_run.as_slice(), &datasets].concat(), [result, gates].concat()),
-            Event::Permit => ([of_run.as_slice(), &datasets, &result].concat(), Vec::new()),
-            Event::Refusal => (reasons.to_vec(), Vec::new()),
-            Event::Revocation => (datasets.to_vec(), [of_run.as_slice(), &result, &gates].concat()),
-            Event::End => ([of_run.as_slice(), &datasets, &reasons].concat(), [result, gates].concat()),
+            Event::Release => ([of_run.as_slice(), &datasets].concat(), [result, ordinary, gates].concat()),
+            Event::Permit => ([of_run.as_slice(), &datasets, &result, &ordinary].concat(), Vec::new()),
+            Event::Refusal => (reasons.to_vec(), ordinary.to_vec()),
+            Event::Revocation => (datasets.to_vec(), [of_run.as_slice(), &result, &ordinary, &gates].concat()),
+            Event::End => ([of_run.as_slice(), &datasets, &reasons].concat(), [result, ordinary, gates].concat()),
         };
         if let Some((field, _)) = needed.iter().find(|(_, there)| !there) {
             return Err(BodyError::Lacks { event, field });
@@ -265,7 +270,8 @@ pub(crate) mod tests {
 
     fn permit() -> ReceiptBody {
         let gates = vec!["minimum 10: passed".into()];
-        ReceiptBody { event: Event::Permit, result: Some(Digest::of(b"result")), gates, ..release() }
+        let result = Some(Digest::of(b"result"));
+        ReceiptBody { event: Event::Permit, result, gates, ordinary_bytes: Some(16 << 20), ..release() }
     }
 
     #[test]
@@ -299,7 +305,13 @@ pub(crate) mod tests {
             (ReceiptBody { datasets: vec![], ..release() }, lacks(r, "datasets")),
             (ReceiptBody { result: permit().result, ..release() }, has(r, "result")),
             (ReceiptBody { gates: permit().gates, ..release() }, has(r, "gates")),
+            (ReceiptBody { ordinary_bytes: Some(0), ..release() }, has(r, "ordinary_bytes")),
             (ReceiptBody { result: None, ..permit() }, lacks(Event::Permit, "result")),
+            (ReceiptBody { ordinary_bytes: None, ..permit() }, lacks(Event::Permit, "ordinary_bytes")),
+            (
+                ReceiptBody { event: Event::Refusal, reasons: vec!["why".into()], ..permit() },
+                has(Event::Refusal, "ordinary_bytes"),
+            ),
             (ReceiptBody { event: Event::Refusal, reasons: vec![], ..release() }, lacks(Event::Refusal, "reasons")),
             (ReceiptBody { event: Event::Revocation, ..release() }, has(Event::Revocation, "study")),
             (ReceiptBody { event: Event::End, reasons: vec![], ..release() }, lacks(Event::End, "reasons")),

@@ -1,6 +1,7 @@
 //! Permits one result to leave a keep, or refuses.
 //!
-//! 1. The gates: one outcome for each rule of each of this owner's datasets, each passed.
+//! 1. The gates: one outcome for each rule of each of this owner's datasets, each passed. What lay outside secret memory: nothing,
+//!    unless evidence named that lack.
 //! 2. The contract has not expired, and the owner's domain is still the one that the verdict was made under.
 //! 3. The receipt is durable; the same transaction checks that the keys were released before, that no dataset was revoked
 //!    since, and that no other result of this run was permitted.
@@ -42,7 +43,7 @@ pub(crate) async fn permit_result(
             "report it: it is a defect of Casemate",
         )]
     })?;
-    let request = PermitRequest { result: request.result, gates };
+    let request = PermitRequest { result: request.result, gates, ordinary_bytes: request.ordinary_bytes };
     let record = record(broker, agreed).await?;
     let permit = match authorise_permit(&agreed.contract, &agreed.allow, &request, &record, at) {
         PermitDecision::Permit(permit) => permit,
@@ -51,6 +52,7 @@ pub(crate) async fn permit_result(
     broker.check_domain(verdict.domain_digest())?;
     let mut body = body(broker, agreed, verdict, Event::Permit, at);
     body.result = Some(request.result);
+    body.ordinary_bytes = Some(request.ordinary_bytes);
     body.gates = request.gates.iter().map(describe).collect();
     let salt = random().map_err(|reason| vec![reason])?;
     let committed = broker.store.commit_permit(&body, &salt, &broker.log_signer()).await;

@@ -15,6 +15,8 @@ use crate::{
 
 /// The version of Wasmtime, which compiled code is bound to.
 pub const WASMTIME: &str = "48.0.8";
+/// Every target that some build of this version has a runtime for.
+pub const TARGETS: [&str; 2] = ["aarch64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"];
 /// The target of compiled code that a contract pins: this architecture's baseline, without what some chips have more.
 #[cfg(target_arch = "x86_64")]
 pub const TARGET: &str = "x86_64-unknown-linux-gnu";

@@ -11,7 +11,7 @@ struct Need {
     what_for: &'static str,
 }
 
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 8] = [
     Need {
         package: "age",
         present: || installed("age").is_some() && installed("age-keygen").is_some(),
@@ -21,6 +21,11 @@ const NEEDS: [Need; 7] = [
         package: "faketime",
         present: || installed("faketime").is_some(),
         what_for: "a broker's or a runner's clock is a day off",
+    },
+    Need {
+        package: "gdb",
+        present: || installed("gcore").is_some(),
+        what_for: "root dumps a running keep with `gcore`",
     },
     Need {
         package: "iproute2",

@@ -258,7 +258,8 @@ impl World {
 
     /// A message that has no place before the keys are out.
     pub(super) fn out_of_turn(&self) -> Wire {
-        self.wire(&encode(&ToBroker::PermitRequest(PermitRequest { result: Digest::of(b"result"), gates: vec![] })))
+        let request = PermitRequest { result: Digest::of(b"result"), gates: vec![], ordinary_bytes: 0 };
+        self.wire(&encode(&ToBroker::PermitRequest(request)))
     }
 
     fn read<T: for<'b> minicbor::Decode<'b, ()> + minicbor::Encode<()>>(&self, wire: Wire) -> T {

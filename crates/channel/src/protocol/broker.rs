@@ -217,14 +217,20 @@ impl PermitAsked {
         &self.verdict
     }
 
-    /// Permits, with a receipt that is this session's and of the result asked for.
+    /// Permits, with a receipt that is this session's, of the result asked for, and says what the keep said of its memory.
     pub(crate) fn permit(
         self,
         statement: Vec<u8>,
         receipt: DurableReceipt<OfPermit>,
     ) -> Result<FromBroker, ChannelError> {
         let result = receipt.body().result == Some(self.request.result);
-        of_session(&self.ends, &self.verdict, &receipt, &[("result", result)])?;
+        let memory = receipt.body().ordinary_bytes == Some(self.request.ordinary_bytes);
+        of_session(
+            &self.ends,
+            &self.verdict,
+            &receipt,
+            &[("result", result), ("bytes outside secret memory", memory)],
+        )?;
         let receipt = receipt.receipt().to_bytes();
         Ok(FromBroker::Permit(Permit { statement, receipt }))
     }

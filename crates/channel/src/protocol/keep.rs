@@ -129,8 +129,8 @@ impl Released {
         std::mem::take(&mut self.keys)
     }
 
-    pub(crate) fn ask(self, result: Digest, gates: Vec<u8>) -> (ToBroker, PermitAsked) {
-        (ToBroker::PermitRequest(PermitRequest { result, gates }), PermitAsked)
+    pub(crate) fn ask(self, request: PermitRequest) -> (ToBroker, PermitAsked) {
+        (ToBroker::PermitRequest(request), PermitAsked)
     }
 }
 

@@ -8,7 +8,7 @@ use super::rig::*;
 use crate::{
     ChannelError,
     keep_side::EvidenceSource as _,
-    message::{AbandonReason, Attest, DatasetKey, FromBroker, Permit, PermitRequest, Release, ToBroker},
+    message::{AbandonReason, Attest, DatasetKey, FromBroker, Permit, Release, ToBroker},
     session::Session,
     tls::Purpose,
 };
@@ -17,7 +17,7 @@ fn every_message_to_a_broker() -> [ToBroker; 4] {
     [
         ToBroker::Attest(Attest { evidence: vec![], manifest: vec![], contract: vec![] }),
         ToBroker::Decisions { all: vec![] },
-        ToBroker::PermitRequest(PermitRequest { result: Digest::of(b""), gates: vec![] }),
+        ToBroker::PermitRequest(request(b"")),
         ToBroker::Abandon { reason: AbandonReason::GateRefused },
     ]
 }
@@ -104,7 +104,7 @@ async fn a_keep_takes_each_message_in_its_state_only() {
                 session.send("crime", &message).await.unwrap();
                 session
             };
-            let keep_end = async { keep(near).await?.permit(Digest::of(b"result"), vec![], TIME).await };
+            let keep_end = async { keep(near).await?.permit(request(b""), TIME).await };
             let (keep_end, _session) = tokio::join!(keep_end, broker_end);
             match keep_end {
                 Err(ChannelError::Refused(reasons)) => assert_eq!((which, reasons.len()), (4, 1)),

@@ -16,12 +16,13 @@ use crate::{
     ChannelError,
     broker_side::{self, Arrived, Assembled, Claimed, Incoming},
     keep_side::{self, Connected, EvidenceSource, Released, SourceError},
-    message::DatasetKey,
+    message::{DatasetKey, PermitRequest},
 };
 
 pub(super) const NOW: UnixTime = UnixTime(1_795_312_496);
 pub(super) const TIME: Duration = Duration::from_secs(5);
 pub(super) const NONCE: [u8; 32] = [0x4e; 32];
+pub(super) const ORDINARY_BYTES: u64 = 16 << 20;
 pub(super) const MANIFEST: &[u8] = b"a manifest";
 pub(super) const CONTRACT: &[u8] = b"a signed contract";
 pub(super) const DATA_KEY: [u8; 32] = [0xda; 32];
@@ -140,6 +141,11 @@ where
     assembled.release(receipt, keys, NOW).await
 }
 
+/// What the keep asks for.
+pub(super) fn request(gates: &[u8]) -> PermitRequest {
+    PermitRequest { result: Digest::of(b"result"), gates: gates.to_vec(), ordinary_bytes: ORDINARY_BYTES }
+}
+
 /// What the broker's receipt of this session says.
 pub(super) fn receipt_of(event: Event, verdict: &Accepted<Bound>) -> ReceiptBody {
     ReceiptBody {
@@ -153,6 +159,7 @@ pub(super) fn receipt_of(event: Event, verdict: &Accepted<Bound>) -> ReceiptBody
         isolation: Some("process".into()),
         datasets: vec!["visits".into()],
         result: (event == Event::Permit).then(|| Digest::of(b"result")),
+        ordinary_bytes: (event == Event::Permit).then_some(ORDINARY_BYTES),
         ..ReceiptBody::new(event, "clinic", NOW)
     }
 }

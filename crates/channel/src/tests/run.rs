@@ -15,8 +15,7 @@ async fn keys_and_permit_reach_the_keep() {
     let broker_end = async {
         let asked = broker(far).await.unwrap().permit_asked(TIME).await.unwrap();
         assert_eq!(asked.keep(), key(KEEP).public());
-        assert_eq!(asked.request().result, Digest::of(b"result"));
-        assert_eq!(asked.request().gates, b"gates");
+        assert_eq!(*asked.request(), request(b"gates"));
         let receipt = durable(&receipt_of(Event::Permit, asked.verdict()), &key(BROKER));
         asked.permit(b"permit".to_vec(), receipt).await.unwrap();
     };
@@ -26,7 +25,7 @@ async fn keys_and_permit_reach_the_keep() {
         let keys = released.take_keys();
         assert_eq!((keys[0].dataset.as_str(), keys[0].key), ("visits", DATA_KEY));
         assert!(released.take_keys().is_empty());
-        let permit = released.permit(Digest::of(b"result"), b"gates".to_vec(), TIME).await.unwrap();
+        let permit = released.permit(request(b"gates"), TIME).await.unwrap();
         assert_eq!((permit.statement.as_slice(), event_of(&permit.receipt)), (&b"permit"[..], Event::Permit));
     };
     tokio::join!(broker_end, keep_end);
@@ -72,7 +71,10 @@ async fn keys_leave_with_the_receipt_of_their_own_session_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_permit_leaves_with_the_receipt_of_its_own_session_and_result_alone() {
-    let own: [ReceiptCrime; 1] = [("result", |body| body.result = Some(Digest::of(b"another result")))];
+    let own: [ReceiptCrime; 2] = [
+        ("result", |body| body.result = Some(Digest::of(b"another result"))),
+        ("bytes outside secret memory", |body| body.ordinary_bytes = Some(0)),
+    ];
     for (crime, commit) in RECEIPTS.into_iter().chain(own) {
         let (near, far) = duplex(1 << 16);
         let broker_end = async {
@@ -82,7 +84,7 @@ async fn a_permit_leaves_with_the_receipt_of_its_own_session_and_result_alone() 
             let receipt = durable::<OfPermit>(&body, &key(if crime == "log" { KEEP } else { BROKER }));
             asked.permit(b"permit".to_vec(), receipt).await
         };
-        let keep_end = async { keep(near).await?.permit(Digest::of(b"result"), vec![], TIME).await };
+        let keep_end = async { keep(near).await?.permit(request(b""), TIME).await };
         let (broker_end, keep_end) = tokio::join!(broker_end, keep_end);
         let refused = matches!(broker_end, Err(ChannelError::ReceiptOfOtherSession { field }) if field == crime);
         assert!(refused, "{crime}: {broker_end:?}");

@@ -18,7 +18,7 @@ struct Case {
 
 fn honest() -> Case {
     Case {
-        request: PermitRequest { result: Digest::of(b"result"), gates: passed(signed().contract()) },
+        request: PermitRequest { result: Digest::of(b"result"), gates: passed(signed().contract()), ordinary_bytes: 0 },
         record: RunRecord {
             released: BTreeSet::from(["measurements".parse().unwrap()]),
             permitted: None,
@@ -46,7 +46,13 @@ fn an_honest_result_leaves() {
     let statement = permit.statement();
     assert_eq!((statement.run, statement.result, statement.keep_key), (RUN, Digest::of(b"result"), keep_key()));
     assert_eq!(statement.owner.as_str(), "clinic");
-    assert_eq!(statement.gates.len(), 8);
+    assert_eq!((statement.gates.len(), statement.ordinary_bytes), (8, 0));
+    let mut partly = honest();
+    partly.request.ordinary_bytes = 16 << 20;
+    let PermitDecision::Permit(permit) = decide(&partly) else {
+        panic!("refused what evidence names and the contract accepts")
+    };
+    assert_eq!(permit.statement().ordinary_bytes, 16 << 20);
     let mut again = honest();
     again.record.permitted = Some(Digest::of(b"result"));
     assert!(rules(decide(&again)).is_empty());

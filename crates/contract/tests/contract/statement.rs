@@ -18,7 +18,7 @@ fn decision() -> DecisionStatement {
 
 fn permit() -> PermitStatement {
     let contract = signed();
-    let request = PermitRequest { result: body().digest(), gates: passed(contract.contract()) };
+    let request = PermitRequest { result: body().digest(), gates: passed(contract.contract()), ordinary_bytes: 4096 };
     let released = [("measurements".parse().unwrap())].into();
     let record = RunRecord { released, ..RunRecord::default() };
     match authorise_permit(&contract, &allow(&contract, "clinic"), &request, &record, AT) {

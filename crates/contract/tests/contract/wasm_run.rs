@@ -114,7 +114,7 @@ fn a_permit_asks_for_free_form_and_bytes() {
             let Decision::Allow(allow) = decide(&contract, &manifest, owner, Digest::of(b"scorer")) else {
                 panic!("refused")
             };
-            let request = PermitRequest { result: Digest::of(b"result"), gates };
+            let request = PermitRequest { result: Digest::of(b"result"), gates, ordinary_bytes: 0 };
             let released = BTreeSet::from([dataset.parse().unwrap()]);
             let record = RunRecord { released, permitted: None, standing: Standing::default() };
             match authorise_permit(&contract, &allow, &request, &record, AT.plus_s(60)) {

@@ -15,7 +15,7 @@ use std::{
     process::exit,
 };
 
-use casemate_attester::control::CONTROL_FD;
+use casemate_attester::control::{CONTROL_FD, SIGNALLED};
 use nix::{
     errno::Errno,
     fcntl::{FcntlArg, FdFlag, fcntl},
@@ -94,6 +94,7 @@ fn stand_by(child: Pid, control: &UnixStream) -> Option<i32> {
     match waitpid(child, None).ok()? {
         WaitStatus::Exited(_, code) => Some(code),
         WaitStatus::Signaled(_, Signal::SIGSYS, _) => Some(Exit::Trespassed.code()),
+        WaitStatus::Signaled(_, signal, _) => Some(SIGNALLED.saturating_add(signal as i32)),
         _ => None,
     }
 }

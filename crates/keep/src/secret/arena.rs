@@ -137,15 +137,17 @@ pub(crate) fn switch_on(claim: Option<Claim>, limit_bytes: u64, may_spill: bool)
         heap::switch_on(threads.add(stack_bytes), heap_bytes, is_complete);
         SecretPool::carve(keys, key_bytes)
     };
-    if is_complete {
-        // SAFETY: the handler only reads a flag and exits.
-        unsafe { signal(Signal::SIGABRT, SigHandler::Handler(say_why)) }.ok()?;
-    }
+    heed_aborts()?;
     let bytes = u64::try_from(claim.bytes).ok()?;
     Some(Secrecy { pool, bytes, heap_bytes: u64::try_from(heap_bytes).ok()?, is_complete })
 }
 
 /// A refused allocation mostly ends the process by an abort: then its exit code says so.
+fn heed_aborts() -> Option<()> {
+    // SAFETY: the handler only reads a flag and exits.
+    unsafe { signal(Signal::SIGABRT, SigHandler::Handler(say_why)) }.ok().map(drop)
+}
+
 extern "C" fn say_why(_: std::ffi::c_int) {
     if heap::has_refused() {
         // SAFETY: ends the process without running anything more.
@@ -159,6 +161,7 @@ fn without(is_test: bool) -> Option<Secrecy> {
     if !is_test {
         // SAFETY: no byte is used.
         unsafe { heap::switch_on(NonNull::dangling(), 0, false) };
+        heed_aborts()?;
     }
     Some(Secrecy { bytes: pool.secret_bytes(), pool, heap_bytes: 0, is_complete: false })
 }

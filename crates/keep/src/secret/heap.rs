@@ -59,6 +59,16 @@ pub fn ordinary_bytes_max() -> u64 {
     u64::try_from(ORDINARY_MAX.load(Ordering::Relaxed)).unwrap_or(u64::MAX)
 }
 
+/// [`ordinary_bytes_max`] as it leaves the keep: rounded up to a power of two, of 1 MiB at least. How much memory a run needs
+/// depends on the data, so that the exact number would tell of them.
+pub(crate) fn ordinary_bytes_told() -> u64 {
+    rounded(ordinary_bytes_max())
+}
+
+fn rounded(bytes: u64) -> u64 {
+    if bytes == 0 { 0 } else { bytes.max(1 << 20).checked_next_power_of_two().unwrap_or(u64::MAX) }
+}
+
 /// What a run may use, of a memory limit of so many bytes: where nothing may spill, no more than there is.
 pub(crate) fn bytes_of(limit_bytes: u64) -> u64 {
     if is_on() && !may_spill() {
@@ -72,7 +82,7 @@ pub(super) fn is_on() -> bool {
     ON.load(Ordering::Relaxed)
 }
 
-/// Whether something was refused because secret memory had run out and nothing may spill.
+/// Whether something was refused: secret memory had run out, and nothing may spill or the kernel gave no more.
 pub(crate) fn has_refused() -> bool {
     REFUSED.load(Ordering::Relaxed)
 }
@@ -179,7 +189,9 @@ fn spill(align: usize, bytes: usize) -> *mut u8 {
         return std::ptr::null_mut();
     }
     let block = libc_heap::allocate(align, bytes);
-    if !block.is_null() {
+    if block.is_null() {
+        REFUSED.store(true, Ordering::Relaxed);
+    } else {
         // SAFETY: the C library has just given it.
         count_spilled(unsafe { libc_heap::usable_bytes(block) });
     }
@@ -274,5 +286,20 @@ unsafe impl Allocator for Below {
 
     fn page_size(&self) -> usize {
         PAGE_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rounded;
+
+    #[test]
+    fn what_is_told_is_never_less_and_one_of_few() {
+        assert_eq!(rounded(0), 0, "nothing outside is not rounded up");
+        for bytes in [1, 4096, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 200 << 20, 1 << 63, (1 << 63) + 1, u64::MAX] {
+            let told = rounded(bytes);
+            assert!(told >= bytes && (told.is_power_of_two() || told == u64::MAX), "{bytes}: {told}");
+        }
+        assert_eq!([1, 1 << 20, (1 << 20) + 1].map(rounded), [1 << 20, 1 << 20, 2 << 20]);
     }
 }

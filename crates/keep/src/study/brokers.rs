@@ -6,7 +6,7 @@ use casemate_attester::{Attester as _, control::Step, software::LauncherSocket};
 use casemate_channel::{
     ChannelError,
     keep_side::{Attested, Decided, EvidenceSource, Released, SourceError, connect},
-    message::AbandonReason,
+    message::{AbandonReason, PermitRequest},
 };
 use casemate_contract::{
     BrokerRecord, ChallengeStatement, DenyReason, PEER_CLOCK_MAX_S, PartyName, PermitStatement, ResultBody, check_peers,
@@ -243,23 +243,24 @@ impl Party<Decided<UnixStream>> {
 }
 
 impl Party<Released<UnixStream>> {
-    /// Asks for a permit for this one result, and checks that it is one.
+    /// Asks for a permit for this one result, and checks that it is one; says how many bytes lay outside secret memory.
     pub(super) async fn permit(
         self,
         run: &Run,
         terms: &Terms,
         keep_key: &SigningKey,
-        body: &ResultBody,
+        (body, ordinary_bytes): (&ResultBody, u64),
     ) -> Result<Party<()>, Stop> {
         let Self { index, owner, state, mut record } = self;
         let wait = Duration::from_secs(ANSWER_S_MAX);
-        let permit = state.permit(body.digest(), encode(&body.gates), wait).await.map_err(Self::broken(index))?;
+        let request = PermitRequest { result: body.digest(), gates: encode(&body.gates), ordinary_bytes };
+        let permit = state.permit(request, wait).await.map_err(Self::broken(index))?;
         let broker = terms.party(owner.as_str())?.broker.as_ref();
         let verified = broker.and_then(|broker| PermitStatement::verify(&permit.statement, &broker.key).ok());
         let is_for_this = |permit: &PermitStatement| {
             (permit.run, permit.contract, permit.result) == (body.run, body.contract, body.digest())
                 && permit.keep_key == keep_key.public().spki_digest()
-                && (&permit.owner, &permit.gates) == (&owner, &body.gates)
+                && (&permit.owner, &permit.gates, permit.ordinary_bytes) == (&owner, &body.gates, ordinary_bytes)
         };
         if !verified.as_ref().is_some_and(is_for_this) {
             let remedy = "ask the owner which version its broker runs";

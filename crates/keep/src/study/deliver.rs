@@ -7,7 +7,6 @@ use casemate_seal::blob::seal_to;
 use minicbor::{Decode, Encode};
 
 use super::{brokers::Party, refusal::Refusal, terms::Terms};
-use crate::secret::ordinary_bytes_max;
 
 /// The longest content of a result file.
 pub const RESULT_FILE_BYTES_MAX: usize = RESULT_BYTES_MAX + BUNDLE_BYTES_MAX + (1 << 16);
@@ -40,11 +39,12 @@ impl ResultFile {
     }
 }
 
-/// Signs and encrypts. Takes the permits of all brokers by value: without them there is nothing to deliver with.
+/// Signs and encrypts. Takes the permits of all brokers by value: without them there is nothing to deliver with. What they permitted
+/// is the result and what lay outside secret memory until they were asked.
 pub(super) fn deliver(
     terms: &Terms,
     keep_key: &SigningKey,
-    body: &ResultBody,
+    (body, ordinary_bytes): (&ResultBody, u64),
     permitted: Vec<Party<()>>,
 ) -> Result<Done, Refusal> {
     let records = permitted.into_iter().map(Party::into_record).collect();
@@ -66,5 +66,5 @@ pub(super) fn deliver(
         })?;
         results.push(PartyResult { party: to.party.to_string(), file });
     }
-    Ok(Done { results, bundle, ordinary_bytes: ordinary_bytes_max() })
+    Ok(Done { results, bundle, ordinary_bytes })
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use casemate_launch::LaunchError;
+use casemate_launch::{Event, LaunchError, launch};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::{Pid, setsid},
@@ -52,10 +52,45 @@ fn killing_the_launcher_at_any_moment_ends_the_keep() {
     kill_and_watch(&mut launcher);
 }
 
-/// A launcher in a session of its own, by which every process that comes of it is found.
+#[test]
+#[ignore = "the launcher that the next test starts, in a session of its own"]
+fn launcher_of_a_keep_that_is_killed() {
+    if !is_child() {
+        return;
+    }
+    let own = std::process::id().cast_signed();
+    let killed_inside = || {
+        let is_first = |pid: &i32| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1"))
+        };
+        let first = session(own).into_iter().find(is_first).expect("process 1 of the keep");
+        kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
+    };
+    let on_event = |event: Event| {
+        if matches!(event, Event::Isolated { .. }) {
+            killed_inside();
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let error = runtime.block_on(launch(spec("sleep"), on_event)).unwrap_err();
+    assert!(matches!(&error, LaunchError::Died { status } if status == "signal SIGKILL"), "{error}");
+    assert!(error.remedy().contains("kernel's log"), "{}", error.remedy());
+}
+
+#[test]
+fn a_keep_that_is_killed_inside_says_by_which_signal() {
+    assert!(launcher_of("death::launcher_of_a_keep_that_is_killed").wait().unwrap().success());
+}
+
 fn launcher() -> Child {
+    launcher_of("death::launcher_of_a_keep_that_sleeps")
+}
+
+/// A launcher in a session of its own, by which every process that comes of it is found.
+fn launcher_of(test: &str) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "death::launcher_of_a_keep_that_sleeps", "--ignored"]).env(CHILD, "1");
+    command.args(["--exact", test, "--ignored"]).env(CHILD, "1");
     command.stdout(Stdio::null()).stderr(Stdio::null());
     // SAFETY: one system call between fork and exec.
     unsafe { command.pre_exec(|| setsid().map(drop).map_err(Into::into)) };

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_evidence::Lack;
-use casemate_launch::{LaunchError, Outcome, Report};
+use casemate_launch::{LaunchError, Limits, Outcome, Report, Spec};
 
 use crate::launcher::{answer, as_ordinary_user, lacks, look, run, spec};
 
@@ -91,8 +91,7 @@ fn what_does_not_fit_lies_outside_only_where_the_contract_accepts_it() {
         glut.accept_lacks.retain(|lack| accepted || *lack != Lack::SecretPlaintext);
         match (run(glut), accepted) {
             // More than the limit in either case: it is refused by the heap where all is secret, by the kernel where not.
-            (Err(LaunchError::Exhausted), _) if may_lock() => {}
-            (Err(LaunchError::Died { status }), true) if !may_lock() => assert!(status.contains("70"), "{status}"),
+            (Err(LaunchError::Exhausted), is_accepted) if may_lock() || is_accepted => {}
             (Err(LaunchError::Lacks(found)), false) if !may_lock() => assert_eq!(found, [Lack::SecretPlaintext]),
             (other, _) => panic!("{what}: {other:?}"),
         }
@@ -100,6 +99,15 @@ fn what_does_not_fit_lies_outside_only_where_the_contract_accepts_it() {
     let Ok(Outcome::Done { report, ordinary_bytes, .. }) = run(spec("half")) else { panic!("half of the limit") };
     assert_eq!(ordinary_bytes > 200 << 20, report.lacks.contains(&Lack::SecretPlaintext), "{ordinary_bytes}");
     assert_eq!(ordinary_bytes == 0, may_lock(), "{ordinary_bytes}");
+}
+
+#[test]
+fn doctor_says_how_much_secret_memory_a_keep_gets() {
+    let rows = casemate_launch::probe();
+    let row = rows.iter().find(|row| row.what == "secret memory").unwrap();
+    assert_eq!(row.detail.starts_with("no limit"), may_lock(), "{}", row.detail);
+    let (_, report) = look(spec("look"));
+    assert_eq!(row.detail.starts_with("no limit"), !report.lacks.contains(&Lack::SecretPlaintext), "{}", row.detail);
 }
 
 #[test]
@@ -112,6 +120,7 @@ fn memory_and_threads_do_what_they_should() {
 fn an_ordinary_user_gets_the_same() {
     as_ordinary_user("inside::sees_and_does_nothing");
     as_ordinary_user("inside::nothing_is_lacking_where_namespaces_and_locked_memory_are_allowed");
+    as_ordinary_user("inside::doctor_says_how_much_secret_memory_a_keep_gets");
     as_ordinary_user("inside::memory_and_threads_do_what_they_should");
     as_ordinary_user("inside::what_does_not_fit_lies_outside_only_where_the_contract_accepts_it");
     as_ordinary_user(
@@ -141,8 +150,20 @@ fn a_panic_says_nothing_but_that_it_broke() {
 
 #[test]
 fn an_abort_leaves_no_core_and_no_more_than_a_code() {
-    assert!(matches!(run(spec("abort")), Err(LaunchError::Died { .. })));
-    assert!(matches!(run(spec("exit")), Err(LaunchError::Died { .. })));
+    let died = |what: &str| match run(spec(what)) {
+        Err(LaunchError::Died { status }) => status,
+        other => panic!("{what}: {other:?}"),
+    };
+    let aborted = died("abort");
+    assert!(aborted.contains("SIGABRT") || aborted.contains("SIGSEGV") || aborted.contains("SIGILL"), "{aborted}");
+    assert!(!died("exit").contains("signal"), "{}", died("exit"));
+}
+
+#[test]
+fn a_keep_that_used_up_its_time_says_so() {
+    let limits = Limits { cpu_s: 1, ..spec("spin").limits };
+    let error = run(Spec { limits, ..spec("spin") }).unwrap_err();
+    assert!(error.to_string().contains("limit of 1 s of processor time"), "{error}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::{
 
 use casemate_channel::{
     broker_side::{Incoming, accept},
-    message::DatasetKey,
+    message::{DatasetKey, PermitRequest},
 };
 use casemate_contract::{
     ChallengeStatement, Compiled, Contract, DecisionStatement, FullySigned, GateOutcome, Manifest, PartyName,
@@ -52,6 +52,7 @@ pub(crate) enum Crime {
     NoKey,
     None,
     PermitOfAnotherResult,
+    PermitOfOtherMemory,
     RefuseToDecide,
     RefuseToPermit,
     WrongKey,
@@ -325,13 +326,15 @@ impl Desk {
             _ => asked.request().result,
         };
         let (run, contract) = (self.manifest.fields().run, self.contract.digest());
+        let ordinary_bytes = asked.request().ordinary_bytes + u64::from(self.crime == Crime::PermitOfOtherMemory);
+        let owner = self.name();
         let permit =
-            PermitStatement { run, contract, keep_key, owner: self.name(), result, gates, budget_debit: 0, at: now };
-        let receipt = durable(&self.receipt(Event::Permit, asked.verdict(), Some(asked.request().result)), &own);
+            PermitStatement { run, contract, keep_key, owner, result, gates, budget_debit: 0, at: now, ordinary_bytes };
+        let receipt = durable(&self.receipt(Event::Permit, asked.verdict(), Some(asked.request())), &own);
         asked.permit(permit.sign(&own), receipt).await.ok()
     }
 
-    fn receipt(&self, event: Event, verdict: &Accepted<Bound>, result: Option<Digest>) -> ReceiptBody {
+    fn receipt(&self, event: Event, verdict: &Accepted<Bound>, asked: Option<&PermitRequest>) -> ReceiptBody {
         ReceiptBody {
             study: Some("outcomes".into()),
             contract: Some(self.contract.digest()),
@@ -342,7 +345,8 @@ impl Desk {
             keep_key: Some(verdict.binding().binding().own_key),
             isolation: Some("process".into()),
             datasets: DATASETS.map(Into::into).into(),
-            result,
+            result: asked.map(|asked| asked.result),
+            ordinary_bytes: asked.map(|asked| asked.ordinary_bytes),
             ..ReceiptBody::new(event, OWNERS[self.owner], AT)
         }
     }

@@ -31,12 +31,12 @@ const WAYS: [Way; 3] = [Way::Mem, Way::VmReadv, Way::Core];
 const MASK: u8 = 0x55;
 const MASKED: [&[u8]; 2] = [b"!=0u%4!<0;!u<&u\"099u;:u8dem", b"!=0u%4!<0;!u<&u<99u;:u8dem"];
 
-fn canaries() -> [String; 2] {
+pub(crate) fn canaries() -> [String; 2] {
     MASKED.map(|masked| masked.iter().map(|byte| char::from(byte ^ MASK)).collect())
 }
 
 /// What must not be found: both values, and both keys.
-fn secrets() -> Vec<Vec<u8>> {
+pub(crate) fn secrets() -> Vec<Vec<u8>> {
     let values = canaries().map(String::into_bytes);
     values.into_iter().chain([0, 1].map(|owner| dataset_key(owner).to_vec())).collect()
 }
@@ -148,7 +148,7 @@ fn listen_in(address: String, copy: Arc<Mutex<Vec<u8>>>) -> String {
     own
 }
 
-fn root_only(test: &str) -> bool {
+pub(crate) fn root_only(test: &str) -> bool {
     if !may_trace_everyone() {
         casemate_testkit::skip(test, "no CAP_SYS_PTRACE", "run the tests as root as well, outside a container");
     }

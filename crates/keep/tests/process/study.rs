@@ -57,6 +57,7 @@ fn one_brokers_crime_ends_the_run_for_all() {
         (Crime::WrongKey, "sealed-file", None, 2),
         (Crime::RefuseToPermit, "test-refusal", Some("registry"), 2),
         (Crime::PermitOfAnotherResult, "permit", Some("registry"), 2),
+        (Crime::PermitOfOtherMemory, "permit", Some("registry"), 2),
     ] {
         let study = Study::new();
         let (actual, whose) = refused(study.spec([Crime::None, crime]));

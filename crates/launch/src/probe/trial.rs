@@ -18,7 +18,8 @@ pub(super) enum Trial {
     Landlock,
     NoNewPrivileges,
     Seccomp,
-    SecretMemory,
+    /// This many bytes of it, whole pages.
+    SecretMemory(usize),
     Undumpable,
     Unshare(CloneFlags),
 }
@@ -46,7 +47,7 @@ fn attempt(trial: Trial, user: &str, group: &str) -> Option<()> {
         Trial::Landlock => landlock(),
         Trial::Seccomp => seccomp(),
         Trial::Undumpable => prctl::set_dumpable(false).ok(),
-        Trial::SecretMemory => secret_memory(),
+        Trial::SecretMemory(bytes) => secret_memory(bytes),
         Trial::Unshare(CloneFlags::CLONE_NEWUSER) => user_namespace(user, group),
         Trial::Unshare(flag) => {
             let _as_before = user_namespace(user, group);
@@ -79,15 +80,15 @@ fn write(path: &std::ffi::CStr, text: &str) -> Option<()> {
     }
 }
 
-/// One page, mapped: the descriptor alone says nothing of the limit on locked memory.
-fn secret_memory() -> Option<()> {
-    const BYTES: usize = 4096;
+/// Mapped, not touched: the descriptor alone says nothing of the limit on locked memory.
+fn secret_memory(bytes: usize) -> Option<()> {
+    let length = libc::off_t::try_from(bytes).ok()?;
     // SAFETY: system calls on numbers; the mapping is at an address of the kernel's choice, and the process ends next.
     unsafe {
         let file = i32::try_from(libc::syscall(libc::SYS_memfd_secret, 0)).ok().filter(|file| *file >= 0)?;
-        (libc::ftruncate(file, 4096) == 0).then_some(())?;
+        (libc::ftruncate(file, length) == 0).then_some(())?;
         let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let base = libc::mmap(std::ptr::null_mut(), BYTES, protection, libc::MAP_SHARED, file, 0);
+        let base = libc::mmap(std::ptr::null_mut(), bytes, protection, libc::MAP_SHARED, file, 0);
         (base != libc::MAP_FAILED).then_some(())
     }
 }

@@ -69,6 +69,18 @@ impl Group {
     }
 }
 
+impl Group {
+    /// Whether the kernel killed something in it for want of memory.
+    pub(super) fn ran_out_of_memory(&self) -> bool {
+        let counts =
+            self.0.iter().flat_map(|folder| ["memory.events", "memory.oom_control"].map(|file| folder.join(file)));
+        counts.filter_map(|file| fs::read_to_string(file).ok()).any(|text| {
+            let kills = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+            kills.is_some_and(|number| number.trim() != "0")
+        })
+    }
+}
+
 impl Drop for Group {
     /// Waits for the last process to end, a moment at most; what then stays, the next launcher removes.
     fn drop(&mut self) {

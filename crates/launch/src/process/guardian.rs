@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs::File,
+    fs::{self, File},
     io,
     os::{
         fd::{AsFd as _, BorrowedFd, OwnedFd},
@@ -16,12 +16,14 @@ use std::{
     time::Duration,
 };
 
-use casemate_attester::control::{ControlError, FromKeep, Harden, Limits, Received, Start, ToKeep, receive, send};
+use casemate_attester::control::{
+    ControlError, FromKeep, Harden, Limits, Received, SIGNALLED, Start, ToKeep, receive, send,
+};
 use casemate_evidence::Lack;
 use nix::{
     sys::{
         signal::{Signal, kill},
-        wait::{Id, WaitPidFlag, waitid, waitpid},
+        wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid},
     },
     unistd::Pid,
 };
@@ -36,6 +38,9 @@ use crate::LaunchError;
 
 /// How long a keep may take for one step of its isolation.
 const PREPARE_S_MAX: u64 = 20;
+
+/// What the kernel's count of processor time may be behind by.
+const CPU_SLACK_MS: u64 = 50;
 
 /// What a keep is started with.
 pub(super) struct Order {
@@ -118,14 +123,15 @@ pub(super) fn guard(order: Order) -> Result<(Leash, Prepares, Ends), LaunchError
                 Ok(ready) => drop(prepared.send(Ok(ready))),
                 Err(error) => {
                     let _gone = kill(pid, Signal::SIGKILL);
-                    let status = reap(pid, &shared);
+                    let status = reap(pid, &shared, &group, order.limits);
                     drop(group);
                     drop(prepared.send(Err(explain(error, &status))));
                     return;
                 }
             }
+            let limits = order.limits;
             drop(order);
-            let status = reap(pid, &shared);
+            let status = reap(pid, &shared, &group, limits);
             drop(group);
             drop(ended.send(status));
         })
@@ -156,21 +162,41 @@ fn explain(error: LaunchError, status: &str) -> LaunchError {
 }
 
 /// Waits for the end, and forgets the number before the kernel may give it to another process.
-fn reap(pid: Pid, shared: &Mutex<Child>) -> String {
+fn reap(pid: Pid, shared: &Mutex<Child>, group: &Group, limits: Limits) -> String {
     let _ended = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
+    let used_ms = cpu_ms(pid).unwrap_or(0);
     *shared.lock().unwrap_or_else(PoisonError::into_inner) = Child::Over;
-    match waitpid(pid, None) {
-        Ok(status) => describe(status),
-        Err(error) => error.to_string(),
+    let signal = match waitpid(pid, None) {
+        Ok(WaitStatus::Exited(_, code)) => match Signal::try_from(code.saturating_sub(SIGNALLED)) {
+            Ok(signal) => signal,
+            Err(_) => return ExitStatus::from_raw(code << 8).to_string(),
+        },
+        Ok(WaitStatus::Signaled(_, signal, _)) => signal,
+        Ok(other) => return format!("{other:?}"),
+        Err(error) => return error.to_string(),
+    };
+    // Whose signal it was the kernel does not say; what it had used up by then does.
+    match signal {
+        Signal::SIGKILL if group.ran_out_of_memory() => {
+            format!("signal {signal}: it has used up the memory of its control group")
+        }
+        Signal::SIGKILL
+            if limits.cpu_s > 0 && used_ms.saturating_add(CPU_SLACK_MS) >= limits.cpu_s.saturating_mul(1000) =>
+        {
+            format!("signal {signal}: it has used up its limit of {} s of processor time", limits.cpu_s)
+        }
+        signal => format!("signal {signal}"),
     }
 }
 
-fn describe(status: nix::sys::wait::WaitStatus) -> String {
-    match status {
-        nix::sys::wait::WaitStatus::Exited(_, code) => ExitStatus::from_raw(code << 8).to_string(),
-        nix::sys::wait::WaitStatus::Signaled(_, signal, _) => format!("signal: {signal}"),
-        other => format!("{other:?}"),
-    }
+/// Processor time of an ended process and of those that it has waited for, of fields 14 to 17 of `/proc/PID/stat` [proc(5)], in
+/// milliseconds: a tick is a hundredth of a second on every machine that keeps run on.
+fn cpu_ms(pid: Pid) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, field 2, may hold anything; what follows it begins with field 3.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let ticks = fields.split(' ').skip(11).take(4).map(str::parse::<u64>).sum::<Result<u64, _>>().ok()?;
+    Some(ticks.saturating_mul(10))
 }
 
 /// Steps 3 to 6 of the back end.

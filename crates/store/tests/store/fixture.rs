@@ -77,7 +77,8 @@ pub(crate) fn release(run: u8) -> ReceiptBody {
 
 pub(crate) fn permit(run: u8) -> ReceiptBody {
     let result = Some(Digest::of(b"result"));
-    ReceiptBody { event: Event::Permit, result, gates: vec!["minimum 10: passed".into()], ..release(run) }
+    let gates = vec!["minimum 10: passed".into()];
+    ReceiptBody { event: Event::Permit, result, gates, ordinary_bytes: Some(0), ..release(run) }
 }
 
 pub(crate) fn refusal(run: u8, why: &str) -> ReceiptBody {
