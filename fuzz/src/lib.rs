@@ -17,7 +17,7 @@ use casemate_evidence::{
     AllowDebug, Anchor, Bundle, Cache, DangerouslyUnbound, Endorsement, Endorsements, Evidence, Format, Hash,
     Publisher, Vendor, authenticate, authenticate_cached, dated, dcap,
     eventlog::{Boot, EventLog},
-    gpu, public_key,
+    gpu, lists_gone, older, public_key, signatures,
 };
 use casemate_testkit::{
     NOW, key,
@@ -120,6 +120,8 @@ pub fn loose(bytes: &[u8]) {
     for item in &items {
         dated(item).expect("what was read has a name and dates");
     }
+    let _older = (older(&items, &items), lists_gone(&items, &items));
+    let _signatures = signatures(&ROOTS.clone().with_all(items));
 }
 
 /// A bundle of anybody's, and of somebody's who is known.

@@ -14,8 +14,9 @@ use minicbor::{Decode, Encode};
 use thiserror::Error;
 
 use crate::{
-    Anchor, Endorsement, Endorsements, KeyOwner, Vendor, Window, WireError,
+    Anchor, Endorsement, Endorsements, KeyOwner, Older, Vendor, Window, WireError,
     dated::{DatedItem, dated},
+    lists_gone, older,
 };
 
 /// The longest bundle that is packed and read: 16 MiB.
@@ -54,6 +55,14 @@ pub enum BundleError {
         kind: String,
         /// What is wrong.
         error: WireError,
+    },
+    /// An item is older than one that was seen before about the same, or a list that was seen is not there.
+    #[error("in the bundle for `{platform}`, {older}")]
+    ItemRolledBack {
+        /// The platform.
+        platform: String,
+        /// Which item.
+        older: Box<Older>,
     },
     /// An item's kind is unknown.
     #[error("item {index} is of the unknown kind `{}`", kind.escape_default())]
@@ -211,6 +220,26 @@ impl Bundle {
             return Err(BundleError::RolledBack { platform: self.platform.clone(), actual: self.made, seen });
         }
         Ok(())
+    }
+
+    /// Refuses this bundle if anything in it is older than in one seen before about the same (platform by FMSPC, issuer of a
+    /// list, …) and, where both are for a platform of one name, if it was packed before or lacks a list that was there.
+    ///
+    /// # Errors
+    /// [`BundleError::RolledBack`], [`BundleError::ItemRolledBack`].
+    pub fn not_older_than_seen(&self, seen: &Self) -> Result<(), BundleError> {
+        if self.digest == seen.digest {
+            return Ok(());
+        }
+        let is_of_same_name = self.platform == seen.platform;
+        if is_of_same_name {
+            self.not_older_than(seen.made)?;
+        }
+        let gone = if is_of_same_name { lists_gone(&self.items, &seen.items) } else { Vec::new() };
+        match older(&self.items, &seen.items).into_iter().chain(gone).next() {
+            Some(older) => Err(BundleError::ItemRolledBack { platform: self.platform.clone(), older: Box::new(older) }),
+            None => Ok(()),
+        }
     }
 
     /// `roots` and what the bundle holds. Outcomes reached with these name the bundle.

@@ -24,6 +24,19 @@ pub struct Claims {
     pub platform: Platform,
 }
 
+/// Something that evidence states and that nothing was given to compare with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NotCompared {
+    /// The step that would have, by its number at the head of the format's `verify.rs`.
+    pub step: u8,
+    /// What was not compared.
+    pub what: String,
+    /// Why not.
+    pub why: String,
+    /// Whether nothing else is left of the step.
+    pub is_all: bool,
+}
+
 /// The claims of one format.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Platform {
@@ -115,6 +128,17 @@ impl Claims {
             Platform::Tpm(claims) => claims.facts(&mut facts),
         }
         facts
+    }
+
+    /// What a step of the format let pass since nothing was given to compare it with; of devices beside a CPU, that of
+    /// each of them.
+    #[must_use]
+    pub fn not_compared(&self) -> Vec<NotCompared> {
+        match &self.platform {
+            Platform::Gpu(claims) => claims.not_compared().into_iter().collect(),
+            Platform::Composite(claims) => claims.not_compared(),
+            _ => Vec::new(),
+        }
     }
 
     /// The launcher's claims, if it is a launcher that made them.

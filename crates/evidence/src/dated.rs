@@ -5,9 +5,14 @@ use serde::Deserialize;
 
 use crate::{
     Endorsement, Window, WireError,
+    gpu::responder_window,
+    pem::base64,
     wire::der::{Der, ENUMERATED, GENERALIZED_TIME, OCTET_STRING, SEQUENCE, context},
     x509::{Certificate, Crl, Spki, common_name, rfc3339, time},
 };
+
+/// As many as a signature may carry.
+const RIM_CERTIFICATES_MAX: usize = 8;
 
 /// An endorsement's name, dates and hash.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,13 +49,16 @@ pub fn dated(item: &Endorsement) -> Result<DatedItem, WireError> {
             row(common_name(list.issuer), bytes, list.window())
         }
         Endorsement::Launcher(key) => row(key.to_string(), key.as_bytes(), Window::ALWAYS),
-        Endorsement::Ocsp(bytes) => row("OCSP answer".to_owned(), bytes, ocsp(bytes)?),
+        Endorsement::Ocsp(bytes) => {
+            let window = ocsp(bytes)?.intersect(responder_window(bytes).unwrap_or(Window::ALWAYS));
+            row("OCSP answer".to_owned(), bytes, window)
+        }
         Endorsement::QeIdentity(bytes) => {
             let identity = json::<QeIdentity>(bytes, "enclaveIdentity")?.identity;
             let window = identity.dates.window("enclaveIdentity")?;
             row(identity.id.unwrap_or_else(|| "QE".to_owned()), bytes, window)
         }
-        Endorsement::Rim(bytes) => row(rim(bytes)?, bytes, Window::ALWAYS),
+        Endorsement::Rim(bytes) => row(rim(bytes)?, bytes, rim_window(bytes)),
         Endorsement::TcbInfo(bytes) => {
             let info = json::<TcbInfo>(bytes, "tcbInfo")?.info;
             let window = info.dates.window("tcbInfo")?;
@@ -148,6 +156,20 @@ fn ocsp(bytes: &[u8]) -> Result<Window, WireError> {
 /// A manifest's name, for people.
 pub(crate) fn rim_name(bytes: &[u8]) -> String {
     rim(bytes).unwrap_or_else(|_| Digest::of(bytes).to_string())
+}
+
+/// When the certificates of its signer hold, the root's own left out: found by what stands around them in the text, since the
+/// document is read as XML where it is verified.
+fn rim_window(bytes: &[u8]) -> Window {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let texts = text.split("X509Certificate>").skip(1).step_by(2).take(RIM_CERTIFICATES_MAX);
+    let ders = texts.filter_map(|text| base64(text.split('<').next().unwrap_or_default()));
+    ders.fold(Window::ALWAYS, |window, der| match Certificate::parse(&der) {
+        Ok(own) if own.issuer != own.subject => {
+            window.intersect(Window { not_before: own.not_before, not_after: own.not_after })
+        }
+        _ => window,
+    })
 }
 
 /// The name of a SWID tag: the `name` of its root element.

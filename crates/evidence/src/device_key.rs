@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use casemate_cose::Digest;
+
 use crate::{
     Endorsement, KeyKind, KeyOwner, Support, Window, WireError,
     cache::Context,
@@ -13,7 +15,8 @@ use crate::{
 /// What is known of one device's keys, ready for one algorithm.
 #[derive(Debug)]
 pub(crate) struct DeviceKey {
-    keys: Vec<ParsedKey>,
+    /// Each with the SHA-256 of its `SubjectPublicKeyInfo`.
+    keys: Vec<(Digest, ParsedKey)>,
     pub(crate) support: Support,
 }
 
@@ -50,7 +53,7 @@ impl DeviceKey {
                     continue;
                 }
                 let parsed = key.parse(algorithm.scheme()).map_err(|_| not_a_key(spki))?;
-                found.keys.push(parsed);
+                found.keys.push((Digest::of(spki), parsed));
                 found.support.add(item.kind(), hex::encode(id), spki, Window::ALWAYS);
             }
             match other {
@@ -61,9 +64,11 @@ impl DeviceKey {
         })
     }
 
-    /// Verifies the envelope's signature by any of them: a device may have been given a new key.
-    pub(crate) fn verify(&self, envelope: &Sign1<'_>) -> Result<(), BadSignature> {
-        self.keys.iter().find_map(|key| envelope.verify_parsed(key).ok()).ok_or(BadSignature)
+    /// Verifies the envelope's signature by any of them (a device may have been given a new key), and says by which: the
+    /// SHA-256 of its `SubjectPublicKeyInfo`.
+    pub(crate) fn verify(&self, envelope: &Sign1<'_>) -> Result<Digest, BadSignature> {
+        let signer = self.keys.iter().find(|(_, key)| envelope.verify_parsed(key).is_ok());
+        signer.map(|(digest, _)| *digest).ok_or(BadSignature)
     }
 }
 

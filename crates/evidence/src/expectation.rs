@@ -3,10 +3,17 @@
 //! A key is released on [`Bound`] alone. [`DangerouslyUnbound`], [`Stated`] and [`AllowDebug`] are for looking at evidence; no
 //! function that releases anything accepts what they lead to.
 
+use casemate_cose::Digest;
+
 use crate::{Binding, Claims, Platform, Refusal};
 
 /// What [`crate::authenticate`] compares with the claims. Sealed: the implementations here are all there are.
-pub trait Expectation: Clone + sealed::Check {}
+pub trait Expectation: Clone + sealed::Check {
+    /// SHA-256 of the `SubjectPublicKeyInfo` of the key that the evidence has to be bound to; `None` where no key is expected.
+    fn key(&self) -> Option<Digest> {
+        None
+    }
+}
 
 /// Expects evidence for exactly this binding, from a keep that is not in debug mode. Evidence in a certificate is refused, whatever it
 /// states: it speaks for a key, which can be relayed.
@@ -19,8 +26,13 @@ pub struct DangerouslyUnbound;
 
 /// Expects exactly these bytes as report data, nonce, challenge or qualifying data, for looking at evidence that others asked
 /// for. They are compared whole: nothing is padded or cut.
+///
+/// A Nitro document has two such fields, user data and nonce: its report data are the user data or, without any, the nonce.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Stated(Vec<u8>);
+pub struct Stated {
+    report_data: Option<Vec<u8>>,
+    nonce: Option<Vec<u8>>,
+}
 
 /// Expects what `E` does, and admits keeps in debug mode.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,7 +56,20 @@ impl Stated {
     /// Expects evidence that states `bytes`.
     #[must_use]
     pub const fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+        Self { report_data: Some(bytes), nonce: None }
+    }
+
+    /// Expects evidence that states `bytes` as its nonce, where its format has a nonce beside report data; as
+    /// [`Self::new`] where it has not.
+    #[must_use]
+    pub const fn nonce(bytes: Vec<u8>) -> Self {
+        Self { report_data: None, nonce: Some(bytes) }
+    }
+
+    /// Expects this and, besides, `bytes` as its nonce: report data are then the user data alone.
+    #[must_use]
+    pub fn and_nonce(self, bytes: Vec<u8>) -> Self {
+        Self { nonce: Some(bytes), ..self }
     }
 }
 
@@ -62,10 +87,19 @@ impl<E> AllowDebug<E> {
     }
 }
 
-impl Expectation for Bound {}
+impl Expectation for Bound {
+    fn key(&self) -> Option<Digest> {
+        Some(self.0.own_key)
+    }
+}
+
 impl Expectation for DangerouslyUnbound {}
 impl Expectation for Stated {}
-impl<E: Expectation> Expectation for AllowDebug<E> {}
+impl<E: Expectation> Expectation for AllowDebug<E> {
+    fn key(&self) -> Option<Digest> {
+        self.0.key()
+    }
+}
 
 impl sealed::Check for Bound {
     fn binding(&self, claims: &Claims) -> Result<(), Refusal> {
@@ -86,7 +120,20 @@ impl sealed::Check for Bound {
 
 impl sealed::Check for Stated {
     fn binding(&self, claims: &Claims) -> Result<(), Refusal> {
-        same(self.0.clone(), claims)
+        let stated = Some(claims.report_data.bytes.as_slice());
+        let (report_data, nonce) = match (&claims.platform, &self.nonce) {
+            (Platform::Nitro(own), Some(_)) => (own.user_data.as_deref(), own.nonce.as_deref()),
+            _ => (stated, stated),
+        };
+        for (expected, actual) in [(&self.report_data, report_data), (&self.nonce, nonce)] {
+            if let Some(expected) = expected
+                && actual != Some(expected)
+            {
+                let actual = actual.unwrap_or_default().to_vec();
+                return Err(Refusal::Binding { expected: expected.clone(), actual });
+            }
+        }
+        Ok(())
     }
 
     fn debug(&self, claims: &Claims) -> Result<(), Refusal> {

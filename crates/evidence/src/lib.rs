@@ -8,6 +8,9 @@
 //! - Each format has one folder of the same files: `abi` (bytes), `endorsements`, `verify` (the steps), `tcb`, `claims`, `flaw`.
 //! - Unbound and debug evidence come out as other types ([`DangerouslyUnbound`], [`Stated`], [`AllowDebug`]) than [`Bound`].
 //! - Below the formats: `wire` (bounded reading), `x509` (chains and revocation lists), `crypto` (signatures).
+//! - What is read is bounded, and so is what it costs: judging evidence of `n` bytes, however it was made, holds at most `64 n` bytes and
+//!   1 MiB of memory at once beside what the endorsements need, which is bounded so by their own length. `tests/allocations.rs`
+//!   measures it over every format, recorded, cut short and changed.
 #![forbid(unsafe_code)]
 
 mod arm;
@@ -46,7 +49,9 @@ pub mod ratls;
 mod recognise;
 mod refusal;
 mod report_data;
+mod rollback;
 mod roots;
+mod signatures;
 pub mod snp;
 pub mod software;
 pub mod tpm;
@@ -59,7 +64,7 @@ pub use authenticate::{Authenticated, authenticate, authenticate_cached};
 pub use binding::{Binding, Role, UnknownRole};
 pub use bundle::{BUNDLE_BYTES_MAX, BUNDLE_ITEMS_MAX, BUNDLE_VERSION, Bundle, BundleError, Publisher};
 pub use cache::{CACHE_ENTRIES_MAX, Cache};
-pub use claims::{Claims, Platform};
+pub use claims::{Claims, NotCompared, Platform};
 pub use crypto::{Hash, KeyKind};
 pub use dated::{DatedItem, dated};
 pub use endorsements::{Endorsement, Endorsements, KeyOwner, UnknownKeyOwner};
@@ -75,6 +80,8 @@ pub use public_key::public_key;
 pub use recognise::{RECOGNISE_BYTES_MAX, Recognised, Unrecognised, recognise};
 pub use refusal::{Refusal, steps};
 pub use report_data::{Field, ReportData};
+pub use rollback::{Age, Older, lists_gone, older};
+pub use signatures::{Signature, signatures};
 pub use window::{Support, Used, Window};
 pub use wire::WireError;
 pub use x509::{Anchor, ChainFlaw, UnknownVendor, Vendor, rfc3339};

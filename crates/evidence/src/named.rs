@@ -1,6 +1,8 @@
 //! Closed lists of names that travel as text: in CBOR, in TOML, on screens.
 
 /// Gives a field-less enum its names: `ALL`, `as_str`, `Display`, `FromStr` and CBOR text. Decoding refuses other names.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! named {
     ($kind:ident, $unknown:ident, $what:literal, [$($variant:ident => $name:literal),+ $(,)?]) => {
         impl $kind {

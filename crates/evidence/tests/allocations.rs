@@ -2,14 +2,15 @@
 #![expect(clippy::disallowed_methods, reason = "tests read recorded evidence from files")]
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests are as free as tests")]
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
-use casemate_cose::UnixTime;
+use casemate_cose::{Digest, SigningKey, UnixTime};
 use casemate_evidence::{
-    AllowDebug, DangerouslyUnbound, Endorsement, Endorsements, Evidence, Format, authenticate, dcap, gpu, loose,
-    recognise,
+    AllowDebug, DangerouslyUnbound, Endorsement, Endorsements, Evidence, Format, Isolation, KeyOwner, Lack,
+    authenticate, composite, dcap, gpu, loose, recognise,
+    software::{self, Statement},
 };
-use casemate_testkit::vectors;
+use casemate_testkit::{vectors, vendor::keystone::Report};
 
 /// 2026-03-20.
 const AT: UnixTime = UnixTime(1_773_964_800);
@@ -104,19 +105,89 @@ fn truncated_and_mutated() {
         (Format::Psa, read("psa/psa-token.cbor")),
         (Format::Snp, read("snp/ms-milan/report.bin")),
     ] {
-        for length in (0..honest.len()).step_by(23) {
-            assert_bounded(&format!("{format} cut to {length}"), length, || {
-                judge(format, honest.iter().take(length).copied().collect(), &endorsements);
-            });
+        damage(format, &honest, 3, &endorsements);
+    }
+}
+
+/// The rest of the formats: recorded where there is a recording, and otherwise of a vendor of our own.
+#[test]
+fn truncated_and_mutated_others() {
+    let Some(vectors) = vectors("allocations::truncated_and_mutated_others") else { return };
+    let read = |file: &str| fs::read(vectors.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let recognised = |file: &str| {
+        let found = recognise(&read(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        (found.evidence[0].bytes().to_vec(), found.carried)
+    };
+    let (azure, azure_carried) = recognised("azure/az-snp-vtpm-v1.json");
+    let (ratls, ratls_carried) = recognised("ratls/rats-tls-cert.pem");
+    let (tpm, tpm_carried) = recognised("tpm/gce/gce-cos-85-nonce9009.pb");
+    let hopper = hex::decode(String::from_utf8(read("gpu/hopperAttestationReport.txt")).unwrap().trim()).unwrap();
+    let chain = read("gpu/hopperCertChain.txt");
+    let snp = Evidence::new(Format::Snp, read("snp/ms-milan/report.bin"));
+    let composite = composite::evidence(&snp, &[gpu::evidence(&hopper, &chain)]).bytes().to_vec();
+    let dice: Vec<u8> = loose(&chain)
+        .unwrap()
+        .into_iter()
+        .flat_map(|item| if let Endorsement::Certificate(der) = item { der } else { Vec::new() })
+        .collect();
+    let keystone = Report::honest();
+    let device = Endorsement::Key { owner: KeyOwner::Keystone, id: Vec::new(), spki: keystone.device.spki() };
+    let launcher = SigningKey::from_seed(&[9; 32]);
+    let software = software::sign(&statement(), &launcher).bytes().to_vec();
+    let endorsements = endorsements(&vectors)
+        .with_all(azure_carried)
+        .with_all(ratls_carried)
+        .with_all(tpm_carried)
+        .with(Endorsement::Launcher(launcher.public()))
+        .with(device);
+    // The longer it is, the wider apart are the places.
+    for (format, honest, step) in [
+        (Format::Azure, azure, 7),
+        (Format::Composite, composite, 17),
+        (Format::Dice, dice, 7),
+        (Format::Keystone, keystone.sign(), 3),
+        (Format::Ratls, ratls, 11),
+        (Format::Software, software, 1),
+        (Format::Tpm, tpm, 47),
+    ] {
+        damage(format, &honest, step, &endorsements);
+    }
+    let attestation = read("tpm/gce/gce-cos-85-nonce9009.pb");
+    for place in (0..attestation.len()).step_by(31) {
+        let mut bytes = attestation.clone();
+        bytes.iter_mut().skip(place).take(4).for_each(|byte| *byte = 0xff);
+        assert_bounded(&format!("go-tpm-tools from {place}"), bytes.len(), || drop(recognise(&bytes)));
+    }
+}
+
+/// Cuts evidence short at every so many bytes, and writes what says that something is large over it at every `step`th.
+fn damage(format: Format, honest: &[u8], step: usize, endorsements: &Endorsements) {
+    for length in (0..honest.len()).step_by(23.max(step)) {
+        assert_bounded(&format!("{format} cut to {length}"), length, || {
+            judge(format, honest.iter().take(length).copied().collect(), endorsements);
+        });
+    }
+    for place in (0..honest.len()).step_by(step) {
+        for value in [0x7f, 0x9b, 0xff] {
+            let mut bytes = honest.to_vec();
+            bytes.iter_mut().skip(place).take(4).for_each(|byte| *byte = value);
+            let case = format!("{format} with {value:#x} from {place}");
+            assert_bounded(&case, bytes.len(), || judge(format, bytes, endorsements));
         }
-        for place in (0..honest.len()).step_by(3) {
-            for value in [0x7f, 0x9b, 0xff] {
-                let mut bytes = honest.clone();
-                bytes.iter_mut().skip(place).take(4).for_each(|byte| *byte = value);
-                let case = format!("{format} with {value:#x} from {place}");
-                assert_bounded(&case, bytes.len(), || judge(format, bytes, &endorsements));
-            }
-        }
+    }
+}
+
+fn statement() -> Statement {
+    Statement {
+        isolation: Isolation::Process,
+        runtime: Digest::from_bytes([1; 32]),
+        program: Digest::from_bytes([2; 32]),
+        manifest: Digest::from_bytes([3; 32]),
+        report_data: [4; 64],
+        lacks: BTreeSet::from([Lack::SecretKeys, Lack::Seccomp]),
+        secret_bytes: 1 << 20,
+        debug: false,
+        at: AT,
     }
 }
 

@@ -1,5 +1,11 @@
 //! Endorsement bundles: what is packed comes out, and nothing else does.
+#![expect(clippy::disallowed_methods, reason = "tests read recorded endorsements from files")]
 #![expect(clippy::type_complexity, clippy::unwrap_used, reason = "tables of crimes, and what prepares them")]
+
+#[path = "bundle/rollback.rs"]
+mod rollback;
+#[path = "bundle/signatures.rs"]
+mod signatures;
 
 use casemate_cose::{CborError, Digest, Kind, SigningKey, UnixTime, decode, encode};
 use casemate_evidence::{Anchor, Bundle, BundleError, Endorsement, Endorsements, KeyOwner, Publisher, Vendor, dated};

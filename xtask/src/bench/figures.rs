@@ -27,7 +27,7 @@ pub(super) enum Target {
     AtMost(f64),
 }
 
-pub(super) static BENCHES: [Bench; 3] = [
+pub(super) static BENCHES: [Bench; 4] = [
     Bench {
         name: "evidence",
         what: "Evidence authenticated on one core, against the aws-lc-rs signature checks that it consists of",
@@ -46,6 +46,8 @@ pub(super) static BENCHES: [Bench; 3] = [
             Figure { name: "snp_uncached_time_ratio", target: Target::AtMost(1.3) },
             Figure { name: "tdx_cached_throughput_ratio", target: Target::AtLeast(0.85) },
             Figure { name: "tdx_uncached_time_ratio", target: Target::AtMost(1.3) },
+            Figure { name: "recorded_cached_times_dcap_qvl", target: Target::AtLeast(5.0) },
+            Figure { name: "recorded_cached_times_sev", target: Target::AtLeast(15.0) },
         ],
     },
     Bench {
@@ -70,6 +72,13 @@ pub(super) static BENCHES: [Bench; 3] = [
             Figure { name: "query_time_ratio", target: Target::AtMost(1.15) },
             Figure { name: "query_memory_ratio", target: Target::AtMost(1.2) },
         ],
+    },
+    Bench {
+        name: "trust",
+        what: "Appraisal under a loaded domain of 10,000 statements, proof made and checked, against one signature check and a Rego policy",
+        package: "casemate-trust",
+        target: "trust",
+        figures: &[Figure { name: "appraise_signature_time_ratio", target: Target::AtMost(0.1) }],
     },
 ];
 

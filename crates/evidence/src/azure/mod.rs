@@ -11,15 +11,21 @@
 //! (`openhcl_attestation_protocol`), and the formats [`crate::snp`], [`crate::dcap`] and [`crate::tpm`] for what is inside. Bytes:
 //! docs/formats/evidence-azure.md.
 //!
-//! ```no_run
+//! ```
 //! use casemate_evidence::{Endorsements, Evidence, Format, Platform, Stated, authenticate};
-//! # fn example(bytes: Vec<u8>, nonce: Vec<u8>, at: casemate_cose::UnixTime) -> Result<(), casemate_evidence::Refusal> {
-//! let authentic = authenticate(&Evidence::new(Format::Azure, bytes), &Endorsements::of_vendors(), &Stated::new(nonce), at)?;
-//! if let Platform::Azure(claims) = &authentic.claims().platform {
-//!     println!("VM {} on {:?}", claims.vm.unique_id, claims.hardware.isolation);
-//! }
-//! # Ok(())
-//! # }
+//! # use casemate_evidence::{Anchor, Endorsement, Vendor};
+//! # use casemate_testkit::{NOW, vendor::{azure::Azure, eventlog::{Log, SHA256}, tpm::{COMMAND_LINE, Quote}}};
+//! # let (azure, log, line) = (Azure::default(), Log::boot(&[SHA256], COMMAND_LINE), COMMAND_LINE);
+//! # let quote = Quote { qualifying_data: b"a nonce".to_vec(), ..Quote::of(&log, SHA256, SHA256) };
+//! # let bytes = azure.evidence(&quote, &log, line).encode();
+//! # let root = Anchor::of_certificate(Vendor::Amd, &azure.amd.ark.root()).unwrap();
+//! # let endorsements = Endorsements::default().with(Endorsement::Anchor(root));
+//! # let (nonce, at) = (b"a nonce".to_vec(), NOW);
+//!
+//! let authentic = authenticate(&Evidence::new(Format::Azure, bytes), &endorsements, &Stated::new(nonce), at)?;
+//! let Platform::Azure(claims) = &authentic.claims().platform else { unreachable!() };
+//! println!("VM {} on {:?}", claims.vm.unique_id, claims.hardware.isolation);
+//! # Ok::<(), casemate_evidence::Refusal>(())
 //! ```
 
 mod abi;

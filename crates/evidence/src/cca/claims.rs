@@ -23,6 +23,8 @@ pub struct PlatformClaims {
     pub implementation_id: [u8; 32],
     /// Which platform it is: a UEID, by which its key is endorsed.
     pub instance_id: [u8; 33],
+    /// SHA-256 of the `SubjectPublicKeyInfo` of the key that signed, as it was endorsed.
+    pub attestation_key: Digest,
     /// The implementation's options, in the maker's encoding: memory protection and the like.
     pub config: Vec<u8>,
     /// The state of its life: [`Lifecycle::Secured`] or, in debug mode, [`Lifecycle::NonRotDebug`].
@@ -70,6 +72,7 @@ impl PlatformClaims {
         facts.add("profile", self.profile.as_str());
         facts.hex("implementation-id", &self.implementation_id);
         facts.hex("instance-id", &self.instance_id);
+        facts.add("attestation-key", self.attestation_key);
         facts.hex("config", &self.config);
         facts.add("lifecycle", format_args!("{} (0x{:04x})", self.lifecycle, self.lifecycle_value));
         facts.add("hash-algorithm", &self.hash_algorithm);
@@ -95,8 +98,8 @@ impl RealmClaims {
     }
 }
 
-/// The claims of verified tokens, judged at `at`.
-pub(super) fn claims(platform: &Platform<'_>, realm: &Realm<'_>, at: UnixTime) -> crate::Claims {
+/// The claims of verified tokens that `signer` signed, judged at `at`.
+pub(super) fn claims(platform: &Platform<'_>, realm: &Realm<'_>, signer: Digest, at: UnixTime) -> crate::Claims {
     let (lifecycle, lifecycle_value) = platform.lifecycle;
     let (_, public_key_hash_algorithm) = realm.public_key_hash;
     crate::Claims {
@@ -110,6 +113,7 @@ pub(super) fn claims(platform: &Platform<'_>, realm: &Realm<'_>, at: UnixTime) -
                 profile: platform.profile,
                 implementation_id: *platform.implementation_id,
                 instance_id: *platform.instance_id,
+                attestation_key: signer,
                 config: platform.config.to_vec(),
                 lifecycle,
                 lifecycle_value,

@@ -76,7 +76,8 @@ pub(crate) fn verify(bytes: &[u8], context: &Context<'_>) -> Result<Verified, Fl
     // 5
     let key = platform_key(context, platform.instance_id, platform_envelope.algorithm)?;
     // 6
-    key.verify(&platform_envelope)
+    let signer = key
+        .verify(&platform_envelope)
         .map_err(|_| Flaw::PlatformSignature { instance: hex::encode(platform.instance_id) })?;
     // 7
     let (hash, _) = realm.public_key_hash;
@@ -93,5 +94,5 @@ pub(crate) fn verify(bytes: &[u8], context: &Context<'_>) -> Result<Verified, Fl
     if !lifecycle.is_trustworthy() {
         return Err(Flaw::Lifecycle { actual: lifecycle });
     }
-    Ok(Verified { claims: claims(&platform, &realm, context.at), support: key.support.clone() })
+    Ok(Verified { claims: claims(&platform, &realm, signer, context.at), support: key.support.clone() })
 }

@@ -1,6 +1,8 @@
 //! What composite evidence says.
 
-use crate::{Facts, named::named};
+use crate::{Facts, NotCompared, named::named};
+
+use super::verify::DEVICES_STEP;
 
 /// The claims of `composite` evidence.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,6 +39,18 @@ named!(Tie, UnknownTie, "tie", [
 ]);
 
 impl Claims {
+    pub(crate) fn not_compared(&self) -> Vec<NotCompared> {
+        let of_device = |(place, device): (usize, &Device)| {
+            device.claims.not_compared().into_iter().map(move |not| NotCompared {
+                step: DEVICES_STEP,
+                what: format!("device {place}: {}", not.what),
+                is_all: false,
+                ..not
+            })
+        };
+        self.devices.iter().enumerate().flat_map(of_device).collect()
+    }
+
     pub(crate) fn facts(&self, facts: &mut Facts) {
         facts.add("cpu.format", self.cpu.format());
         facts.component("cpu", &self.cpu.facts());

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::{Format, Platform, Refusal, ReportData, Step, Verified, authenticate, cache::Context};
 
+/// The step that judges the devices.
+pub(super) const DEVICES_STEP: u8 = 3;
+
 /// The steps, in order.
 pub const STEPS: &[Step] = &[
     Step {
@@ -27,7 +30,11 @@ pub const STEPS: &[Step] = &[
         text: "the first part is authentic, and a keep can live in it",
         source: "the steps of its format",
     },
-    Step { number: 3, text: "each other part is a device's, and authentic", source: "the steps of its format" },
+    Step {
+        number: DEVICES_STEP,
+        text: "each other part is a device's, and authentic",
+        source: "the steps of its format",
+    },
     Step {
         number: 4,
         text: "each device was asked with a nonce made from the CPU's report data, or the same, as it says",

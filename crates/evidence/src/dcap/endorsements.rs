@@ -24,7 +24,8 @@ use crate::{
 
 const PCK_NAME: &str = "Intel SGX PCK Certificate";
 const PCK_CA_NAMES: [&str; 2] = ["Intel SGX PCK Processor CA", "Intel SGX PCK Platform CA"];
-const TCB_SIGNER_NAME: &str = "Intel SGX TCB Signing";
+/// Whose name the certificate has that signs TCB info and identities.
+pub(crate) const TCB_SIGNER_NAME: &str = "Intel SGX TCB Signing";
 
 /// The most TCB infos or identities about one platform, and signers of one name, that are tried.
 const TRIES_MAX: usize = 16;
@@ -220,8 +221,7 @@ impl<'a, 'c> Signers<'a, 'c> {
         }
         let mut flaw = forged;
         for certificate in &self.certificates {
-            let key = certificate.spki.key;
-            if key.verify(Scheme::EcdsaP256Sha256Fixed, signed.body.as_bytes(), &signed.signature).is_err() {
+            if !signed.is_by(certificate.spki.key) {
                 continue;
             }
             if self.verified.contains(&certificate.raw) {
@@ -258,27 +258,32 @@ fn tcb_info(
     let malformed = |error| Flaw::TcbInfoJson { error };
     let mut abouts = Vec::new();
     let is_only_one = context.endorsements.tcb_infos().nth(1).is_none();
+    // One that doesn't even say whom it is about: if none is found, it may have been the one.
+    let mut unread = None;
     for bytes in context.endorsements.tcb_infos() {
-        let signed = Signed::tcb_info(bytes).map_err(malformed)?;
-        // One alone is read at once; of several, only those about this platform are read to the end.
-        let whole = if is_only_one { TcbInfo::of(&signed).ok() } else { None };
-        let about = match &whole {
-            Some(info) => About::of_read(info),
-            None => About::of(&signed).map_err(malformed)?,
-        };
-        abouts.push((about, whole, signed, bytes));
+        let read = Signed::tcb_info(bytes).and_then(|signed| {
+            // One alone is read at once; of several, only those about this platform are read to the end.
+            let whole = if is_only_one { TcbInfo::of(&signed).ok() } else { None };
+            let about = whole.as_ref().map_or_else(|| About::of(&signed), |info| Ok(About::of_read(info)))?;
+            Ok((about, whole, signed, bytes))
+        });
+        match read {
+            Ok(read) => abouts.push(read),
+            Err(error) => unread = unread.or(Some(malformed(error))),
+        }
     }
+    let fallback = |flaw| Err(unread.clone().unwrap_or(flaw));
     if abouts.is_empty() {
-        return Err(Flaw::TcbInfoMissing { tee, fmspc: hex::encode(pck.fmspc) });
+        return fallback(Flaw::TcbInfoMissing { tee, fmspc: hex::encode(pck.fmspc) });
     }
     abouts.retain(|(about, ..)| about.tee() == tee);
     if abouts.is_empty() {
-        return Err(Flaw::TcbInfoTee { expected: tee });
+        return fallback(Flaw::TcbInfoTee { expected: tee });
     }
     let others: Vec<String> = abouts.iter().map(|(about, ..)| hex::encode(about.fmspc.0)).take(TRIES_MAX).collect();
     abouts.retain(|(about, ..)| about.fmspc == Hex(pck.fmspc));
     if abouts.is_empty() {
-        return Err(Flaw::Fmspc { expected: hex::encode(pck.fmspc), actual: others.join(", ") });
+        return fallback(Flaw::Fmspc { expected: hex::encode(pck.fmspc), actual: others.join(", ") });
     }
     let mut infos = Vec::new();
     for (_, whole, signed, bytes) in abouts.into_iter().take(TRIES_MAX) {
@@ -309,12 +314,16 @@ fn qe_identity(
     let expected = EnclaveId::of(tee);
     let malformed = |error| Flaw::QeIdentityJson { error };
     let mut identities = Vec::new();
+    let mut unread = None;
     for bytes in context.endorsements.qe_identities().take(TRIES_MAX) {
-        let signed = Signed::qe_identity(bytes).map_err(malformed)?;
-        identities.push((QeIdentity::of(&signed).map_err(malformed)?, signed, bytes));
+        let read = Signed::qe_identity(bytes).and_then(|signed| Ok((QeIdentity::of(&signed)?, signed, bytes)));
+        match read {
+            Ok(read) => identities.push(read),
+            Err(error) => unread = unread.or(Some(malformed(error))),
+        }
     }
     if identities.is_empty() {
-        return Err(Flaw::QeIdentityMissing { expected });
+        return Err(unread.unwrap_or(Flaw::QeIdentityMissing { expected }));
     }
     let others: Vec<&str> = identities.iter().map(|(identity, ..)| identity.id.as_str()).collect();
     let actual = others.join(", ");
@@ -323,7 +332,7 @@ fn qe_identity(
         .into_iter()
         .max_by_key(|(identity, ..)| rank(identity.window(), identity.tcb_evaluation_data_number, context.at));
     let Some((identity, signed, bytes)) = newest else {
-        return Err(Flaw::QeIdentityId { expected, actual });
+        return Err(unread.unwrap_or(Flaw::QeIdentityId { expected, actual }));
     };
     signers.verify(&signed, Flaw::QeIdentitySignature {}, support, context)?;
     if !identity.window().contains(context.at) {

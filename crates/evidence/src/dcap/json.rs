@@ -12,7 +12,10 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::TcbStatus;
-use crate::x509::rfc3339;
+use crate::{
+    crypto::{Key, Scheme},
+    x509::rfc3339,
+};
 
 /// The longest TCB info or QE identity that is read: 512 KiB.
 pub const COLLATERAL_BYTES_MAX: usize = 512 << 10;
@@ -57,10 +60,25 @@ impl<'a> Signed<'a> {
         Ok(Self { body: file.body.get(), signature: file.signature.0 })
     }
 
+    /// Whether `key` signed it.
+    pub(super) fn is_by(&self, key: Key<'_>) -> bool {
+        key.verify(Scheme::EcdsaP256Sha256Fixed, self.body.as_bytes(), &self.signature).is_ok()
+    }
+
     /// The signed member, read as `T`.
     pub(super) fn read<T: Deserialize<'a>>(&self) -> Result<T, String> {
         serde_json::from_str(self.body).map_err(|error| error.to_string())
     }
+}
+
+/// Whether `key` signed this TCB info, `{"tcbInfo":…,"signature":…}`.
+pub(crate) fn is_tcb_info_signed(bytes: &[u8], key: Key<'_>) -> Result<bool, String> {
+    Signed::tcb_info(bytes).map(|signed| signed.is_by(key))
+}
+
+/// Whether `key` signed this identity, `{"enclaveIdentity":…,"signature":…}`.
+pub(crate) fn is_qe_identity_signed(bytes: &[u8], key: Key<'_>) -> Result<bool, String> {
+    Signed::qe_identity(bytes).map(|signed| signed.is_by(key))
 }
 
 fn text(bytes: &[u8]) -> Result<&str, String> {

@@ -67,4 +67,6 @@ pub use tcb_info::{ModuleIdentity, ModuleLevel, TcbComponent, TcbInfo, TcbLevel,
 pub use verify::STEPS;
 
 pub(crate) use abi::{spoken_of, without_comment};
+pub(crate) use endorsements::TCB_SIGNER_NAME;
+pub(crate) use json::{is_qe_identity_signed, is_tcb_info_signed};
 pub(crate) use verify::verify;

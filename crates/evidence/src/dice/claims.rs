@@ -1,6 +1,6 @@
 //! What a genuine DICE chain says.
 
-use casemate_cose::UnixTime;
+use casemate_cose::{Digest, UnixTime};
 
 use super::{Fwid, TcbInfo, abi::Signed, endorsements::Endorsed};
 use crate::{Facts, Field, Hash, Platform, ReportData};
@@ -14,6 +14,8 @@ pub struct Claims {
     pub is_signed: bool,
     /// The root's name.
     pub root: String,
+    /// SHA-256 of the root's `SubjectPublicKeyInfo`.
+    pub root_key: Digest,
     /// Whether a current revocation list of each issuer was there.
     pub revocation_checked: bool,
 }
@@ -34,6 +36,7 @@ pub struct Layer {
 impl Claims {
     pub(crate) fn facts(&self, facts: &mut Facts) {
         facts.add("root", &self.root);
+        facts.add("root-key", self.root_key);
         facts.add("signed", self.is_signed);
         facts.add("revocation-checked", self.revocation_checked);
         for (number, layer) in self.layers.iter().enumerate() {
@@ -107,6 +110,7 @@ pub(super) fn claims(endorsed: &Endorsed, signed: Option<Signed<'_>>, at: UnixTi
             layers: endorsed.layers.clone(),
             is_signed: signed.is_some(),
             root: endorsed.root.clone(),
+            root_key: endorsed.root_key,
             revocation_checked: endorsed.is_revocation_checked,
         })),
     }

@@ -1,5 +1,7 @@
 //! The chain below an endorsed root, and what it measures.
 
+use casemate_cose::Digest;
+
 use super::{Flaw, Layer, TcbInfo, abi::certificates};
 use crate::{
     Support, Vendor,
@@ -21,6 +23,7 @@ pub(super) struct Endorsed {
     /// From the root down.
     pub(super) layers: Vec<Layer>,
     pub(super) root: String,
+    pub(super) root_key: Digest,
     /// The leaf's name.
     pub(super) leaf: String,
     /// The leaf's key; `None` if it may not sign, or makes no signatures that are read here.
@@ -57,6 +60,7 @@ pub(super) fn endorsed(chain: &[u8], context: &Context<'_>) -> Result<Endorsed, 
     Ok(Endorsed {
         layers,
         root: verified.root,
+        root_key: verified.root_key,
         leaf: leaf.common_name(),
         key: key(leaf),
         is_revocation_checked: verified.is_revocation_checked,

@@ -2,8 +2,11 @@
 
 use casemate_cose::Digest;
 
-use super::abi::{Report, row};
-use crate::Facts;
+use super::{
+    abi::{Report, row},
+    verify::MANIFESTS_STEP,
+};
+use crate::{Facts, NotCompared};
 
 /// The claims of one GPU.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,6 +31,8 @@ pub struct Claims {
     pub driver_manifest: Option<Manifest>,
     /// The VBIOS's.
     pub vbios_manifest: Option<Manifest>,
+    /// Versions of genuine manifests that were given and are for another driver or VBIOS, so that nothing was compared with them.
+    pub other_manifests: Vec<String>,
     /// Whether a revocation list of every issuer was there, or an OCSP answer for every certificate between the leaf, which the
     /// device itself issues, and the root.
     pub revocation_checked: bool,
@@ -79,8 +84,34 @@ impl Claims {
             measurements: report.measurements.iter().map(|(index, value)| (*index, value.to_vec())).collect(),
             driver_manifest: None,
             vbios_manifest: None,
+            other_manifests: Vec::new(),
             revocation_checked: false,
         }
+    }
+
+    /// Why there was nothing to compare the driver's or the VBIOS's measurements with: what was given instead.
+    #[must_use]
+    pub fn why_not_compared(&self) -> String {
+        match self.other_manifests.as_slice() {
+            [] => "none was given".to_owned(),
+            [one] => format!("the one that was given is for `{}`", one.escape_debug()),
+            several => {
+                let names: Vec<_> = several.iter().map(|name| format!("`{}`", name.escape_debug())).collect();
+                format!("those that were given are for {}", names.join(", "))
+            }
+        }
+    }
+
+    /// What of the measurements was compared with nothing, if anything was not.
+    pub(crate) fn not_compared(&self) -> Option<NotCompared> {
+        let what = match (&self.driver_manifest, &self.vbios_manifest) {
+            (Some(_), Some(_)) => return None,
+            (None, None) => "driver and VBIOS",
+            (None, Some(_)) => "driver",
+            (Some(_), None) => "VBIOS",
+        };
+        let is_all = self.driver_manifest.is_none() && self.vbios_manifest.is_none();
+        Some(NotCompared { step: MANIFESTS_STEP, what: what.to_owned(), why: self.why_not_compared(), is_all })
     }
 
     pub(crate) fn facts(&self, facts: &mut Facts) {
@@ -98,7 +129,8 @@ impl Claims {
             facts.add("protected-pcie", is_on);
         }
         for (name, manifest) in [("driver-manifest", &self.driver_manifest), ("vbios-manifest", &self.vbios_manifest)] {
-            facts.add(name, manifest.as_ref().map_or_else(|| "none was given".to_owned(), ToString::to_string));
+            let not_compared = || format!("not compared: {}", self.why_not_compared());
+            facts.add(name, manifest.as_ref().map_or_else(not_compared, ToString::to_string));
         }
         facts.add("revocation-checked", self.revocation_checked);
         for (index, value) in &self.measurements {

@@ -9,17 +9,27 @@
 //!
 //! A GPU is no keep: its claims have no isolation. [`crate::composite`] binds it to a CPU.
 //!
-//! ```no_run
-//! use casemate_cose::UnixTime;
-//! use casemate_evidence::{DangerouslyUnbound, Endorsement, Endorsements, authenticate, gpu};
+//! ```
+//! use casemate_evidence::{Anchor, Endorsement, Endorsements, Platform, Stated, Vendor, authenticate, gpu};
+//! # use casemate_testkit::{NOW, vendor::nvidia::{Manifest, Nvidia, Report, pem}};
+//! # let nvidia = Nvidia::default();
+//! # let (report, chain) = (nvidia.sign(&Report::default()), pem(&nvidia.chain(&nvidia.device())));
+//! # let rim = nvidia.manifest(&Manifest::default(), &nvidia.rim_certificate()).into_bytes();
+//! # let root = |vendor, der: &[u8]| Endorsement::Anchor(Anchor::of_certificate(vendor, der).unwrap());
+//! # let (device_root, rim_root) = (nvidia.root.root(), nvidia.rim_root.root());
+//! # let (nonce, at) = (vec![5; 32], NOW);
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (report, chain) = (std::fs::read("report.bin")?, std::fs::read("chain.pem")?);
-//! let evidence = gpu::evidence(&report, &chain);
-//! let rim = Endorsement::Rim(std::fs::read("driver_rim.xml")?);
-//! let authentic = authenticate(&evidence, &Endorsements::of_vendors().with(rim), &DangerouslyUnbound, UnixTime(1_795_312_496))?;
-//! println!("{:?}", authentic.claims().facts());
-//! # Ok(()) }
+//! // Those of NVIDIA are built in (`Endorsements::of_vendors()`); these are of an NVIDIA of our own.
+//! let endorsements = Endorsements::default()
+//!     .with(root(Vendor::NvidiaDevice, &device_root))
+//!     .with(root(Vendor::NvidiaRim, &rim_root))
+//!     .with(Endorsement::Rim(rim));
+//! let authentic = authenticate(&gpu::evidence(&report, &chain), &endorsements, &Stated::new(nonce), at)?;
+//! let Platform::Gpu(claims) = &authentic.claims().platform else { unreachable!() };
+//! let driver = claims.driver_manifest.as_ref().map(|manifest| &manifest.comparison);
+//! assert_eq!(driver, Some(&gpu::Comparison::Matched));
+//! assert_eq!(claims.why_not_compared(), "none was given"); // of its VBIOS
+//! # Ok::<(), casemate_evidence::Refusal>(())
 //! ```
 
 mod abi;
@@ -37,4 +47,5 @@ pub use ocsp::OcspFlaw;
 pub use rim::RimFlaw;
 pub use verify::STEPS;
 
+pub(crate) use ocsp::{Answered, answered, answers, responder_window};
 pub(crate) use verify::verify;

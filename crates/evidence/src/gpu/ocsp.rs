@@ -19,7 +19,7 @@ use crate::{
             context_primitive,
         },
     },
-    x509::{Certificate, Spki, oid, scheme_of, time},
+    x509::{Certificate, Spki, common_name, oid, scheme_of, time},
 };
 
 /// `id-pkix-ocsp-basic`.
@@ -29,6 +29,8 @@ const OCSP_SIGNING: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x09];
 /// `id-sha1`, which names issuers in answers and protects nothing.
 const SHA1: &[u8] = &[0x2b, 0x0e, 0x03, 0x02, 0x1a];
 const FIELD: &str = "OCSPResponse";
+/// The most issuers of one name and key that are tried for one answer.
+const ISSUERS_MAX: usize = 16;
 
 /// Why an OCSP answer is refused.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -69,6 +71,74 @@ pub(super) struct Issuer<'a> {
     pub(super) spki: Spki<'a>,
 }
 
+/// Who signed an answer, among some signers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Answered {
+    /// Those of it are not here that it speaks for; the name is its responder's issuer's, if it says one.
+    Absent(String),
+    /// Those at these places signed it, or named who did.
+    By(Vec<usize>),
+}
+
+/// Steps 1 and 2 without a time: who of `signers` (name and key) signed the answer, or named its responder.
+pub(crate) fn answered<'s>(
+    bytes: &[u8],
+    signers: impl Iterator<Item = (&'s [u8], Spki<'s>)>,
+) -> Result<Answered, OcspFlaw> {
+    let answer = Answer::parse(bytes)?;
+    let responder = answer.certificate.map(Certificate::parse).transpose()?;
+    // Whoever names it: a responder that is in the answer signed the answer.
+    if let Some(responder) = &responder {
+        answer.signed_by(responder.spki)?;
+    }
+    let mut singles = Vec::new();
+    let mut der = Der::new(answer.singles);
+    while !der.is_empty() {
+        singles.push(Single::read(&mut der)?);
+    }
+    let issuers: Vec<(usize, Issuer<'_>)> = signers
+        .map(|(name, spki)| Issuer { name, spki })
+        .enumerate()
+        .filter(|(_, issuer)| singles.iter().any(|single| single.is_of(*issuer).unwrap_or(false)))
+        .collect();
+    let named = responder.map_or_else(|| "the certificate's issuer".to_owned(), |own| common_name(own.issuer));
+    let is_whole =
+        singles.iter().all(|single| issuers.iter().any(|(_, issuer)| single.is_of(*issuer).unwrap_or(false)));
+    if issuers.is_empty() || !is_whole {
+        return Ok(Answered::Absent(named));
+    }
+    let mut flaw = None;
+    let mut places = Vec::new();
+    for (place, issuer) in issuers.into_iter().take(ISSUERS_MAX) {
+        match answer.signed_for(issuer) {
+            Ok(_) => places.push(place),
+            Err(error) => flaw = Some(error),
+        }
+    }
+    match flaw {
+        Some(flaw) if places.is_empty() => Err(flaw),
+        _ => Ok(Answered::By(places)),
+    }
+}
+
+/// The time in which the responder's certificate holds, where the answer carries one.
+pub(crate) fn responder_window(bytes: &[u8]) -> Option<Window> {
+    let responder = Certificate::parse(Answer::parse(bytes).ok()?.certificate?).ok()?;
+    Some(Window { not_before: responder.not_before, not_after: responder.not_after })
+}
+
+/// Whom each answer in it is about (hashes of the issuer's name and key, serial number), and when it was given.
+pub(crate) fn answers(bytes: &[u8]) -> Result<Vec<(Vec<u8>, UnixTime)>, OcspFlaw> {
+    let mut der = Der::new(Answer::parse(bytes)?.singles);
+    let mut answers = Vec::new();
+    while !der.is_empty() {
+        let single = Single::read(&mut der)?;
+        let about = [single.issuer_name_hash, single.issuer_key_hash, single.serial].concat();
+        answers.push((about, single.window.not_before));
+    }
+    Ok(answers)
+}
+
 /// What the answers say about `certificate`. `false` if none of them is about it.
 pub(super) fn check<'a>(
     answers: impl Iterator<Item = &'a [u8]>,
@@ -88,7 +158,9 @@ pub(super) fn check<'a>(
                 continue;
             }
             // 1, 2
-            answer.signed_for(issuer, at)?;
+            if answer.signed_for(issuer)?.is_some_and(|window| !window.contains(at)) {
+                return Err(OcspFlaw::Responder);
+            }
             // 4
             if !single.window.contains(at) {
                 return Err(OcspFlaw::Outdated { window: single.window, at });
@@ -154,31 +226,34 @@ impl<'a> Answer<'a> {
         Ok(Self { tbs: tbs.raw, singles, algorithm, signature, certificate })
     }
 
-    /// Steps 1 and 2.
-    fn signed_for(&self, issuer: Issuer<'_>, at: UnixTime) -> Result<(), OcspFlaw> {
-        let signer = match self.certificate {
-            None => issuer.spki,
+    /// Steps 1 and 2, without a time: that of a delegated responder's certificate comes back.
+    fn signed_for(&self, issuer: Issuer<'_>) -> Result<Option<Window>, OcspFlaw> {
+        let (signer, window) = match self.certificate {
+            None => (issuer.spki, None),
             Some(bytes) => {
                 let responder = Certificate::parse(bytes)?;
                 let is_issuer = responder.subject == issuer.name && responder.spki == issuer.spki;
-                if !is_issuer && !is_delegate(&responder, issuer, at)? {
+                if !is_issuer && !is_delegate(&responder, issuer)? {
                     return Err(OcspFlaw::Responder);
                 }
-                responder.spki
+                let window = Window { not_before: responder.not_before, not_after: responder.not_after };
+                (responder.spki, (!is_issuer).then_some(window))
             }
         };
+        self.signed_by(signer).map(|()| window)
+    }
+
+    fn signed_by(&self, signer: Spki<'_>) -> Result<(), OcspFlaw> {
         let scheme = scheme_of(self.algorithm, signer.key.kind)?;
         signer.key.verify(scheme, self.tbs, self.signature).map_err(|_| OcspFlaw::Signature)
     }
 }
 
-/// A responder that `issuer` itself issued, for signing OCSP answers, valid at `at`.
-fn is_delegate(responder: &Certificate<'_>, issuer: Issuer<'_>, at: UnixTime) -> Result<bool, OcspFlaw> {
+/// A responder that `issuer` itself issued, for signing OCSP answers.
+fn is_delegate(responder: &Certificate<'_>, issuer: Issuer<'_>) -> Result<bool, OcspFlaw> {
     let scheme = scheme_of(responder.algorithm, issuer.spki.key.kind)?;
-    let is_issued = responder.issuer == issuer.name
-        && issuer.spki.key.verify(scheme, responder.tbs, responder.signature).is_ok()
-        && responder.not_before <= at
-        && at <= responder.not_after;
+    let is_issued =
+        responder.issuer == issuer.name && issuer.spki.key.verify(scheme, responder.tbs, responder.signature).is_ok();
     let Some(usage) = responder.extension(oid::EXTENDED_KEY_USAGE) else { return Ok(false) };
     let mut usages = Der::only(usage.value, "extKeyUsage", SEQUENCE)?;
     let mut is_for_ocsp = false;
@@ -236,12 +311,16 @@ impl<'a> Single<'a> {
     }
 
     fn is_about(&self, certificate: &Certificate<'_>, issuer: Issuer<'_>) -> Result<bool, OcspFlaw> {
+        Ok(self.serial == certificate.serial && self.is_of(issuer)?)
+    }
+
+    /// Whether it is about a certificate of this issuer.
+    fn is_of(&self, issuer: Issuer<'_>) -> Result<bool, OcspFlaw> {
         // The hash covers the BIT STRING of the key without tag, length and unused bits [§4.1.1].
         let mut spki = Der::only(issuer.spki.raw, "subjectPublicKeyInfo", SEQUENCE)?;
         spki.sequence("algorithm")?;
         let key = spki.expect("subjectPublicKey", BIT_STRING)?.get(1..).unwrap_or_default();
-        Ok(self.serial == certificate.serial
-            && self.issuer_name_hash == self.hash.of(&[issuer.name]).as_ref()
+        Ok(self.issuer_name_hash == self.hash.of(&[issuer.name]).as_ref()
             && self.issuer_key_hash == self.hash.of(&[key]).as_ref())
     }
 }

@@ -24,6 +24,9 @@ use crate::{
     x509::{Chain, CrlRule, Lists, oid},
 };
 
+/// The step that compares measurements with manifests.
+pub(super) const MANIFESTS_STEP: u8 = 6;
+
 /// The steps, in order.
 pub const STEPS: &[Step] = &[
     Step {
@@ -34,7 +37,7 @@ pub const STEPS: &[Step] = &[
     Step { number: 4, text: "report and certificate name the same firmware", source: "TCG DICE Attestation §6.1.1" },
     Step { number: 5, text: "the device signed request and answer, as received", source: "DSP0274 1.1 §10.11.1" },
     Step {
-        number: 6,
+        number: MANIFESTS_STEP,
         text: "reference manifests for its driver and VBIOS are NVIDIA's",
         source: "XML Signature 1.1, TCG RIM IM",
     },
@@ -75,6 +78,8 @@ pub(crate) fn verify(bytes: &[u8], context: &Context<'_>) -> Result<Verified, Fl
             } else {
                 claims.vbios_manifest = compared;
             }
+        } else {
+            claims.other_manifests.push(rim.version.clone());
         }
     }
     Ok(Verified { claims: common(claims, &report, context), support })

@@ -1,6 +1,6 @@
 //! What Arm PSA tokens say.
 
-use casemate_cose::UnixTime;
+use casemate_cose::{Digest, UnixTime};
 
 use super::{Lifecycle, Profile, SoftwareComponent, abi::Token};
 use crate::{Facts, Field, Platform, ReportData, arm::Component};
@@ -12,6 +12,8 @@ pub struct Claims {
     pub profile: Profile,
     /// Which device it is: a UEID, by which its key is endorsed.
     pub instance_id: [u8; 33],
+    /// SHA-256 of the `SubjectPublicKeyInfo` of the key that signed, as it was endorsed.
+    pub attestation_key: Digest,
     /// Which implementation of the root of trust it is: the maker's choice.
     pub implementation_id: [u8; 32],
     /// Who asked for the token: a positive number inside the secure world, a negative one outside.
@@ -34,6 +36,7 @@ impl Claims {
     pub(crate) fn facts(&self, facts: &mut Facts) {
         facts.add("profile", self.profile.as_str());
         facts.hex("instance-id", &self.instance_id);
+        facts.add("attestation-key", self.attestation_key);
         facts.hex("implementation-id", &self.implementation_id);
         facts.add("client-id", self.client_id);
         facts.add("lifecycle", format_args!("{} (0x{:04x})", self.lifecycle, self.lifecycle_value));
@@ -52,8 +55,8 @@ impl Claims {
     }
 }
 
-/// The claims of a verified token, judged at `at`.
-pub(super) fn claims(token: &Token<'_>, at: UnixTime) -> crate::Claims {
+/// The claims of a verified token that `signer` signed, judged at `at`.
+pub(super) fn claims(token: &Token<'_>, signer: Digest, at: UnixTime) -> crate::Claims {
     let (lifecycle, lifecycle_value) = token.lifecycle;
     crate::Claims {
         isolation: None,
@@ -64,6 +67,7 @@ pub(super) fn claims(token: &Token<'_>, at: UnixTime) -> crate::Claims {
         platform: Platform::Psa(Box::new(Claims {
             profile: token.profile,
             instance_id: *token.instance_id,
+            attestation_key: signer,
             implementation_id: *token.implementation_id,
             client_id: token.client_id,
             lifecycle,

@@ -60,11 +60,11 @@ pub(crate) fn verify(bytes: &[u8], context: &Context<'_>) -> Result<Verified, Fl
     // 4
     let key = device_key(context, token.instance_id, envelope.algorithm)?;
     // 5
-    key.verify(&envelope).map_err(|_| Flaw::Signature { instance: hex::encode(token.instance_id) })?;
+    let signer = key.verify(&envelope).map_err(|_| Flaw::Signature { instance: hex::encode(token.instance_id) })?;
     // 6
     let (lifecycle, _) = token.lifecycle;
     if !lifecycle.is_trustworthy() {
         return Err(Flaw::Lifecycle { actual: lifecycle });
     }
-    Ok(Verified { claims: claims(&token, context.at), support: key.support.clone() })
+    Ok(Verified { claims: claims(&token, signer, context.at), support: key.support.clone() })
 }

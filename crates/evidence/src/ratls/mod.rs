@@ -9,15 +9,26 @@
 //! Three ways of putting a quote into a certificate are read: the interoperable one ([`Scheme::Interoperable`]), and what Gramine and
 //! Intel's SGX SDK wrote before it. Bytes: docs/formats/evidence-ratls.md.
 //!
-//! ```no_run
+//! ```
 //! use casemate_evidence::{DangerouslyUnbound, Endorsements, Evidence, Format, Platform, authenticate};
-//! # fn example(der: Vec<u8>, endorsements: &Endorsements, at: casemate_cose::UnixTime) -> Result<(), casemate_evidence::Refusal> {
-//! let authentic = authenticate(&Evidence::new(Format::Ratls, der), endorsements, &DangerouslyUnbound, at)?;
-//! if let Platform::Ratls(claims) = &authentic.claims().platform {
-//!     println!("{} vouches for the key {}", claims.quote.format(), claims.key);
-//! }
-//! # Ok(())
-//! # }
+//! # use casemate_evidence::{Anchor, Endorsement, Vendor};
+//! # use casemate_testkit::{NOW, vendor::ratls::RaTls};
+//! # let maker = RaTls::default();
+//! # let made = maker.intel.make(&maker.intel.sgx(3));
+//! # let endorsements = Endorsements::default()
+//! #     .with(Endorsement::Anchor(Anchor::of_certificate(Vendor::Intel, &made.root).unwrap()))
+//! #     .with(Endorsement::Certificate(made.tcb_signer))
+//! #     .with_all(made.crls.into_iter().map(Endorsement::Crl))
+//! #     .with(Endorsement::TcbInfo(made.tcb_info.into_bytes()))
+//! #     .with(Endorsement::QeIdentity(made.qe_identity.into_bytes()));
+//! # let (der, at) = (maker.interoperable(&maker.claims()), NOW);
+//!
+//! let evidence = Evidence::new(Format::Ratls, der);
+//! let authentic = authenticate(&evidence, &endorsements, &DangerouslyUnbound, at)?;
+//! let Platform::Ratls(claims) = &authentic.claims().platform else { unreachable!() };
+//! assert_eq!(claims.quote.format(), Format::Dcap);
+//! println!("a quote vouches for the key {}", claims.key);
+//! # Ok::<(), casemate_evidence::Refusal>(())
 //! ```
 
 mod abi;

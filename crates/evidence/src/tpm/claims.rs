@@ -35,6 +35,8 @@ pub enum KeySource {
     Certificate {
         /// The root's name.
         root: String,
+        /// SHA-256 of the root's `SubjectPublicKeyInfo`.
+        root_key: Digest,
         /// Whether each issuer's revocation list was there.
         revocation_checked: bool,
     },
@@ -168,9 +170,10 @@ impl AttestationKey {
         facts.add("ak.kind", format!("{:?}", self.kind));
         facts.add("ak.attributes-checked", self.attributes_checked);
         match &self.source {
-            KeySource::Certificate { root, revocation_checked } => {
+            KeySource::Certificate { root, root_key, revocation_checked } => {
                 facts.add("ak.source", "certificate");
                 facts.add("ak.root", root);
+                facts.add("ak.root-key", root_key);
                 facts.add("ak.revocation-checked", revocation_checked);
             }
             KeySource::Given => facts.add("ak.source", "given"),

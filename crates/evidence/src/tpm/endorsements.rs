@@ -141,7 +141,11 @@ fn by_certificate(carried: &[&[u8]], digest: Digest, context: &Context<'_>) -> R
     };
     let verified = chain.verify(&certificates).map_err(|error| Flaw::AkChain { error })?;
     check_usage(&leaf)?;
-    let source = KeySource::Certificate { root: verified.root, revocation_checked: verified.is_revocation_checked };
+    let source = KeySource::Certificate {
+        root: verified.root,
+        root_key: verified.root_key,
+        revocation_checked: verified.is_revocation_checked,
+    };
     Ok((source, verified.support))
 }
 

@@ -8,19 +8,24 @@
 //! Profile 1.06. Bytes: docs/formats/evidence-tpm.md; clock in milliseconds; numbers of the TPM big-endian, of the log little-endian.
 //! `tpm2-tools` and `go-tpm-tools` make the parts; [`go_tpm_tools`] reads the latter's files.
 //!
-//! ```no_run
-//! use casemate_evidence::{Endorsement, Endorsements, Evidence, Format, KeyOwner, Platform, Stated, authenticate};
-//! # fn example(bytes: Vec<u8>, spki: Vec<u8>, nonce: Vec<u8>, at: casemate_cose::UnixTime) -> Result<(), casemate_evidence::Refusal> {
+//! ```
+//! use casemate_evidence::{Endorsement, Endorsements, Evidence, Format, Hash, KeyOwner, Platform, Stated, authenticate};
+//! # use casemate_testkit::{NOW, pki::Algorithm, vendor::{eventlog::{Log, SHA256}, tpm::{self, COMMAND_LINE, Quote, Tpm}}};
+//! # let (tpm, log) = (Tpm::new(Algorithm::P256), Log::boot(&[SHA256], COMMAND_LINE));
+//! # let quote = Quote { qualifying_data: b"a nonce".to_vec(), ..Quote::of(&log, SHA256, tpm.scheme().1) };
+//! # let (bytes, spki) = (tpm::Evidence::of(&tpm, &quote, &log).encode(), tpm.ak.spki());
+//! # let (nonce, at) = (b"a nonce".to_vec(), NOW);
+//!
 //! let ak = Endorsement::Key { owner: KeyOwner::Tpm, id: Vec::new(), spki };
 //! let evidence = Evidence::new(Format::Tpm, bytes);
 //! let authentic = authenticate(&evidence, &Endorsements::default().with(ak), &Stated::new(nonce), at)?;
-//! if let Platform::Tpm(claims) = &authentic.claims().platform {
-//!     for pcr in &claims.quote.pcrs {
-//!         println!("{} {} {:02x?}", pcr.bank, pcr.index, pcr.value);
-//!     }
+//! let Platform::Tpm(claims) = &authentic.claims().platform else { unreachable!() };
+//! for pcr in &claims.quote.pcrs {
+//!     println!("{} {} {:02x?}", pcr.bank, pcr.index, pcr.value);
+//!     assert_eq!(pcr.bank, Hash::Sha256);
 //! }
-//! # Ok(())
-//! # }
+//! # assert!(!claims.quote.pcrs.is_empty());
+//! # Ok::<(), casemate_evidence::Refusal>(())
 //! ```
 
 mod abi;

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use casemate_cose::UnixTime;
+use casemate_cose::{Digest, UnixTime};
 use thiserror::Error;
 
 use super::{Anchor, Certificate, Crl, Lists, Spki, certificate::common_name, oid, scheme_of};
@@ -155,6 +155,8 @@ pub(crate) struct VerifiedChain {
     pub(crate) is_revocation_checked: bool,
     /// The name of the root.
     pub(crate) root: String,
+    /// SHA-256 of the root's `SubjectPublicKeyInfo`.
+    pub(crate) root_key: Digest,
 }
 
 impl Chain<'_> {
@@ -166,7 +168,7 @@ impl Chain<'_> {
     /// Verifies the issuers of leaves, the leaves' own issuer first: what does not change from one leaf to the next.
     /// `scheme` is how the leaves are signed.
     pub(crate) fn verify_issuers(&self, issuers: &[Certificate<'_>], scheme: Scheme) -> Result<Issuers, ChainFlaw> {
-        let VerifiedChain { mut support, is_revocation_checked, root } = self.verify_above(1, issuers)?;
+        let VerifiedChain { mut support, is_revocation_checked, root, root_key: _ } = self.verify_above(1, issuers)?;
         let issuer = issuers.first().ok_or(ChainFlaw::Empty)?;
         let key = issuer.spki.key.parse(scheme).map_err(|_| WireError::Value {
             field: "subjectPublicKeyInfo",
@@ -208,13 +210,17 @@ impl Chain<'_> {
             // A vendor may have several roots of one name: the one whose key made the signature counts.
             several => several
                 .iter()
-                .find(|anchor| anchor.spki().and_then(|spki| signed(last, spki)).unwrap_or(false))
+                .find(|anchor| anchor.spki().and_then(|spki| is_signed(last, spki)).unwrap_or(false))
                 .ok_or_else(|| ChainFlaw::Signature { certificate: last.common_name() })?,
         };
         let anchor_key = anchor.spki()?;
         // 3, 4
-        let mut verified =
-            VerifiedChain { support: Support::default(), is_revocation_checked: true, root: anchor.name() };
+        let mut verified = VerifiedChain {
+            support: Support::default(),
+            is_revocation_checked: true,
+            root: anchor.name(),
+            root_key: anchor.key_digest(),
+        };
         let mut above = Above { name: anchor.subject(), spki: anchor_key, may_sign_crls: true };
         for (place, certificate) in certificates.iter().enumerate().rev() {
             self.one(certificate, place.saturating_add(below), above, &mut verified)?;
@@ -240,7 +246,7 @@ impl Chain<'_> {
             let (expected, actual) = (common_name(above.name), common_name(certificate.issuer));
             return Err(ChainFlaw::Name { certificate: name(), expected, actual });
         }
-        if !signed(certificate, above.spki)? {
+        if !is_signed(certificate, above.spki)? {
             return Err(ChainFlaw::Signature { certificate: name() });
         }
         let window = dates(certificate, self.at)?;
@@ -367,7 +373,8 @@ struct Above<'a> {
     may_sign_crls: bool,
 }
 
-fn signed(certificate: &Certificate<'_>, issuer: Spki<'_>) -> Result<bool, WireError> {
+/// Whether this key signed `certificate`.
+pub(crate) fn is_signed(certificate: &Certificate<'_>, issuer: Spki<'_>) -> Result<bool, WireError> {
     let scheme = scheme_of(certificate.algorithm, issuer.key.kind)?;
     Ok(issuer.key.verify(scheme, certificate.tbs, certificate.signature).is_ok())
 }

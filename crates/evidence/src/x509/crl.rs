@@ -22,6 +22,8 @@ pub(crate) struct Crl<'a> {
     pub(crate) issuer: &'a [u8],
     pub(crate) this_update: UnixTime,
     pub(crate) next_update: UnixTime,
+    /// `cRLNumber`: an INTEGER's content. RFC 5280 §5.2.3 demands it, and not every maker obeys.
+    pub(crate) number: Option<&'a [u8]>,
     /// The content of `revokedCertificates`.
     revoked: &'a [u8],
     pub(crate) algorithm: &'a [u8],
@@ -57,11 +59,13 @@ impl<'a> Crl<'a> {
         // RFC 5280 §5.1.2.5 demands it, and without it a list would hold for ever.
         let next_update = time(&mut der, "nextUpdate")?;
         let revoked = der.optional("revokedCertificates", SEQUENCE)?.unwrap_or_default();
-        if let Some(bytes) = der.optional("crlExtensions", context(0))? {
-            check_extensions(Der::only(bytes, "crlExtensions", SEQUENCE)?)?;
-        }
+        let number = match der.optional("crlExtensions", context(0))? {
+            Some(bytes) => check_extensions(Der::only(bytes, "crlExtensions", SEQUENCE)?)?,
+            None => None,
+        };
         der.end("tbsCertList")?;
-        let list = Self { raw: bytes, tbs: tbs.raw, issuer, this_update, next_update, revoked, algorithm, signature };
+        let tbs = tbs.raw;
+        let list = Self { raw: bytes, tbs, issuer, this_update, next_update, number, revoked, algorithm, signature };
         list.serials().try_for_each(|entry| entry.map(drop))?;
         Ok(list)
     }
@@ -105,18 +109,23 @@ fn entry<'a>(der: &mut Der<'a>) -> Result<&'a [u8], WireError> {
     Ok(serial)
 }
 
-/// No critical extension is understood, so that none is accepted [RFC 5280 §5.2].
-fn check_extensions(mut der: Der<'_>) -> Result<(), WireError> {
+/// No critical extension is understood, so that none is accepted [RFC 5280 §5.2]. Returns the `cRLNumber`'s content.
+fn check_extensions(mut der: Der<'_>) -> Result<Option<&[u8]>, WireError> {
+    let mut number = None;
     while !der.is_empty() {
         let mut fields = der.sequence("extension")?;
         let name = fields.expect("extnID", OID)?;
         let is_critical = fields.peek() == Some(BOOLEAN) && fields.boolean("critical")?;
-        fields.expect("extnValue", OCTET_STRING)?;
+        let value = fields.expect("extnValue", OCTET_STRING)?;
         fields.end("extension")?;
         if is_critical && !matches!(name, oid::AUTHORITY_KEY_IDENTIFIER | oid::CRL_NUMBER) {
             let actual = hex::encode(name);
             return Err(WireError::Value { field: "crlExtensions", expected: "no critical extension", actual });
         }
+        if name == oid::CRL_NUMBER {
+            // One that is no number counts as none: nothing but rollback looks at it.
+            number = Der::new(value).integer("cRLNumber").ok();
+        }
     }
-    Ok(())
+    Ok(number)
 }

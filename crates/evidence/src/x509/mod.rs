@@ -19,7 +19,7 @@ mod time;
 pub use anchor::{Anchor, UnknownVendor, Vendor};
 pub(crate) use certificate::{Certificate, common_name, oid};
 pub use chain::ChainFlaw;
-pub(crate) use chain::{Chain, CrlRule, Issuers, critical_extensions, dates};
+pub(crate) use chain::{CHAIN_MAX, Chain, CrlRule, Issuers, critical_extensions, dates, is_signed};
 pub(crate) use crl::Crl;
 pub(crate) use key::{Spki, scheme_of};
 pub(crate) use lists::Lists;

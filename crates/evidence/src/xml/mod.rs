@@ -10,4 +10,4 @@ mod signature;
 pub(crate) use element::Element;
 pub use element::XmlFlaw;
 pub use signature::SignatureFlaw;
-pub(crate) use signature::verify_enveloped;
+pub(crate) use signature::{signers, verify_enveloped};

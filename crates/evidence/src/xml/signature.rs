@@ -95,6 +95,11 @@ pub(crate) fn verify_enveloped<E: From<SignatureFlaw>>(
     Ok(signer.spki.key.verify(scheme, message.as_bytes(), &value).map_err(|_| SignatureFlaw::Signature)?)
 }
 
+/// Step 4 alone: the signer's certificates, the signer's own first. Nothing of them is believed yet.
+pub(crate) fn signers(root: &Element) -> Result<Vec<Vec<u8>>, SignatureFlaw> {
+    certificates(child(child(root, "Signature")?, "KeyInfo")?)
+}
+
 /// Step 2.
 fn reference_shape(reference: &Element) -> Result<Canonical, SignatureFlaw> {
     if reference.attribute("URI") != Some("") {

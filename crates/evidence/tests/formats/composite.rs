@@ -111,6 +111,8 @@ fn devices_are_kept_apart_and_in_order() {
     for name in ["cpu.vmpl", "device.0.device", "device.1.device", "device.2.ak"] {
         assert!(facts.rows().iter().any(|fact| fact.name == name), "{name}: {facts:?}");
     }
+    let not: Vec<_> = all.not_compared().into_iter().map(|not| (not.step, not.what)).collect();
+    assert_eq!(not, [0, 1].map(|place| (3, format!("device {place}: driver and VBIOS"))));
     // What it rests on is what all parts rest on.
     let mut used = 0;
     for (format, bytes) in case.honest() {

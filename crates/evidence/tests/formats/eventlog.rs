@@ -344,22 +344,30 @@ fn padding_ends_a_ccel_and_nothing_else_does() {
     assert!(EventLog::of_ccel(&log.encode()).is_err(), "register_5");
 }
 
-/// Every `step`th bit of the digests that a replay is of, flipped, is seen.
-fn every_bit_shows(file: &str, bytes: &[u8], step: usize) {
-    let log = EventLog::of_tpm(bytes).unwrap();
-    let honest = log.replay(Hash::Sha256).unwrap_or_else(|error| panic!("{file}: {error}"));
-    let places: Vec<usize> = log
+/// Every `step`th bit of the digests that a replay of this bank is of, flipped, is seen.
+fn every_bit_shows(file: &str, bytes: &[u8], bank: Hash, step: usize) {
+    type Parse = for<'a> fn(&'a [u8]) -> Option<EventLog<'a>>;
+    let parse: Parse = match file.contains("ccel") {
+        true => |bytes| EventLog::of_ccel(bytes).ok(),
+        false => |bytes| EventLog::of_tpm(bytes).ok(),
+    };
+    let log = parse(bytes).unwrap();
+    let honest = log.replay(bank).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let places: Vec<(usize, usize)> = log
         .events()
         .filter(casemate_evidence::eventlog::Event::is_extended)
-        .map(|event| event.digest(Hash::Sha256).unwrap().as_ptr() as usize - bytes.as_ptr() as usize)
+        .map(|event| event.digest(bank).unwrap())
+        .map(|digest| (digest.as_ptr() as usize - bytes.as_ptr() as usize, digest.len()))
         .collect();
-    for place in places {
-        for bit in (0..256).step_by(step) {
-            let mut flipped = bytes.to_vec();
+    assert!(places.len() > 3, "{file}");
+    let mut flipped = bytes.to_vec();
+    for (place, length) in places {
+        for bit in (0..length * 8).step_by(step) {
             flipped[place + bit / 8] ^= 1 << (bit % 8);
-            let other = EventLog::of_tpm(&flipped).unwrap();
-            assert_ne!(other.replay(Hash::Sha256).unwrap(), honest, "{file}: bit {bit} after {place}");
-            assert!(other.first_divergence(&log, Hash::Sha256).is_some(), "{file}: bit {bit} after {place}");
+            let other = parse(&flipped).unwrap();
+            assert_ne!(other.replay(bank).unwrap(), honest, "{file}: bit {bit} after {place}");
+            assert!(other.first_divergence(&log, bank).is_some(), "{file}: bit {bit} after {place}");
+            flipped[place + bit / 8] ^= 1 << (bit % 8);
         }
     }
 }
@@ -367,8 +375,18 @@ fn every_bit_shows(file: &str, bytes: &[u8], step: usize) {
 #[test]
 fn every_16th_bit_of_a_recorded_log_shows() {
     let Some(vectors) = vectors("every_16th_bit_of_a_recorded_log_shows") else { return };
-    let file = "eventlog/tpm/arch-linux-workstation.bin";
-    every_bit_shows(file, &read(&vectors, file), 16);
+    for (file, bank) in [
+        ("eventlog/tpm/arch-linux-workstation.bin", Hash::Sha256),
+        // The three banks of one log, and a log of the oldest layout.
+        ("eventlog/tpm/cos-85-amd-sev.bin", Hash::Sha1),
+        ("eventlog/tpm/cos-85-amd-sev.bin", Hash::Sha256),
+        ("eventlog/tpm/cos-85-amd-sev.bin", Hash::Sha384),
+        ("eventlog/tpm/glinux-alex.bin", Hash::Sha1),
+        ("eventlog/ccel/CCEL_data_ovmf", Hash::Sha384),
+        ("eventlog/ccel/CCEL_AAEL_alibabacloud", Hash::Sha384),
+    ] {
+        every_bit_shows(file, &read(&vectors, file), bank, 16);
+    }
 }
 
 #[test]
@@ -382,7 +400,7 @@ fn every_bit_of_every_recorded_log_shows() {
         // Logs of TPMs without a SHA-256 bank have nothing to show here.
         let has_bank = EventLog::of_tpm(&bytes).is_ok_and(|log| log.replay(Hash::Sha256).is_ok());
         if has_bank {
-            every_bit_shows(&path.display().to_string(), &bytes, 1);
+            every_bit_shows(&path.display().to_string(), &bytes, Hash::Sha256, 1);
             count += 1;
         }
     }

@@ -117,11 +117,49 @@ fn the_published_driver_manifest_is_genuine_while_its_signer_is_valid() {
     // It is for another driver than the report's: genuine, and not compared.
     let authentic = unbound(Format::Gpu, evidence.bytes(), &endorsements, AT).unwrap();
     assert_eq!(gpu_claims(authentic.claims()).driver_manifest, None);
+    let why = gpu_claims(authentic.claims()).why_not_compared();
+    assert_eq!(why, "the one that was given is for `550.144.03`");
     // 2026-12-30T16:56:50Z is its signer's last second.
     let last = UnixTime(1_798_649_810);
     assert!(unbound(Format::Gpu, evidence.bytes(), &endorsements, last).is_ok());
     let after = unbound(Format::Gpu, evidence.bytes(), &endorsements, UnixTime(last.0 + 1));
     assert_refused("manifest_signer_expired", after, "gpu-rim");
+}
+
+/// The manifest without its signature, which is what was signed: every `step`th bit.
+fn no_bit_of_a_manifest_can_change(vectors: &Path, step: usize) {
+    let evidence = hopper(vectors);
+    let file = read(vectors, "gpu/NV_GPU_DRIVER_GH100_550.144.03.xml");
+    let judge = |rim: Vec<u8>| {
+        let endorsements = Endorsements::of_vendors().with(Endorsement::Rim(rim));
+        unbound(Format::Gpu, evidence.bytes(), &endorsements, AT)
+    };
+    assert!(judge(file.clone()).is_ok());
+    let at = |mark: &str| file.windows(mark.len()).position(|window| window == mark.as_bytes()).unwrap();
+    let (start, signature, end) = (at("<SoftwareIdentity"), at("<ds:Signature "), at("</ds:Signature>"));
+    for bit in (start * 8..signature * 8).chain((end + 15) * 8..file.len() * 8).step_by(step) {
+        let mut flipped = file.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        // White space after the document is nobody's.
+        let is_space = |byte: u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+        if bit / 8 >= file.len() - 2 && is_space(file[bit / 8]) && is_space(flipped[bit / 8]) {
+            continue;
+        }
+        assert_refused(&format!("bit {bit}"), judge(flipped), "gpu-rim");
+    }
+}
+
+#[test]
+fn no_16th_bit_of_a_recorded_manifest_can_change() {
+    let Some(vectors) = vectors("every 16th bit of a recorded reference manifest") else { return };
+    no_bit_of_a_manifest_can_change(&vectors, 16);
+}
+
+#[test]
+#[ignore = "long: every bit"]
+fn no_bit_of_a_recorded_manifest_can_change() {
+    let Some(vectors) = vectors("every bit of a recorded reference manifest") else { return };
+    no_bit_of_a_manifest_can_change(&vectors, 1);
 }
 
 fn base64(text: &str) -> Vec<u8> {

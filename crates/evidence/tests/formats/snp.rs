@@ -15,7 +15,7 @@ use casemate_evidence::{
 };
 use casemate_testkit::{skip, vectors};
 
-use crate::{assert_refused, read, unbound};
+use crate::{assert_refused, noise::Accepted, read, unbound};
 
 /// 2026-06-01, 2024-01-01, 2025-06-01.
 const JUNE_2026: UnixTime = UnixTime(1_780_272_000);
@@ -257,6 +257,23 @@ fn every_flipped_bit_is_refused() {
             (format!("bit {bit}"), bytes)
         });
         assert_none_passes(&vectors, real, flips);
+    }
+}
+
+/// Those of a VLEK, and of a guest in debug mode.
+#[test]
+fn every_flipped_bit_of_a_vlek_s_and_of_a_debug_report_is_refused() {
+    let Some(vectors) = vectors("snp::every_flipped_bit_of_others") else { return };
+    for (folder, certificates, at) in [
+        ("snp/aws-vlek", ["snp/roots/ask_ark_milan_vlek.pem", "snp/aws-vlek/vlek.der"], JUNE_2025),
+        ("snp/debug-milan-v2", ["snp/roots/ask_ark_milan.pem", "snp/debug-milan-v2/vcek.der"], JANUARY_2024),
+    ] {
+        let bytes = read(&vectors, &format!("{folder}/report.bin"));
+        let endorsements = endorsed(&vectors, &certificates);
+        let accepted = Accepted { format: Format::Snp, bytes: &bytes, endorsements: &endorsements, at };
+        accepted.flips_are_refused(1);
+        accepted.truncations_are_refused();
+        accepted.cache_changes_nothing();
     }
 }
 

@@ -6,7 +6,7 @@ mod crimes;
 use casemate_cose::UnixTime;
 use casemate_evidence::{
     Authenticated, Cache, DangerouslyUnbound, Endorsement, Endorsements, Evidence, Format, Hash, Isolation, KeyOwner,
-    Platform, Refusal, Stated, authenticate, authenticate_cached,
+    Platform, Refusal, Stated, authenticate, authenticate_cached, recognise,
     tpm::{Claims, KeySource, go_tpm_tools::Attestation},
 };
 use casemate_testkit::vectors;
@@ -139,6 +139,26 @@ fn nothing_makes_it_panic() {
         }
         let _never_panics: Result<(), Refusal> = judge(&mutated);
         let _never_panics = Attestation::parse(&mutated);
+    }
+}
+
+/// The file as the tools write it, cut short: not understood, or what is left of it is refused.
+#[test]
+fn a_recording_cut_short_is_refused() {
+    let Some(vectors) = vectors("a_recording_cut_short_is_refused") else { return };
+    let attestation = read(&vectors, "tpm/gce/gce-cos-85-nonce9009.pb");
+    let endorsements = given(spki(&attestation));
+    // Whether any of it is authentic, and whether all that the whole file says is.
+    let judge = |bytes: &[u8]| {
+        let found = recognise(bytes).ok()?;
+        let judge = |evidence: &Evidence| unbound(evidence.format(), evidence.bytes(), &endorsements, JANUARY_2022);
+        Some((found.evidence.len(), found.evidence.iter().all(|evidence| judge(evidence).is_ok())))
+    };
+    let whole = judge(&attestation).unwrap();
+    assert!(whole.1);
+    for length in (0..attestation.len()).step_by(29).chain(attestation.len() - 64..attestation.len()) {
+        let cut = judge(&attestation[..length]);
+        assert!(cut.is_none_or(|(_, is_authentic)| !is_authentic), "{length}: {cut:?} of {whole:?}");
     }
 }
 

@@ -78,8 +78,42 @@ fn the_newest_of_several_counts() {
     assert_refused("revoked_by_a_second_list", with(&[list_of_now]), "dcap-pck-chain");
     let old = Certificate { not_after: NOW.0 - 1, ..Certificate::of(TCB_SIGNER, 5, &intel.tcb_signer) };
     assert!(with(&[Endorsement::Certificate(intel.root.issue(&old))]).is_ok());
-    let malformed = Endorsement::TcbInfo(b"{}".to_vec());
-    assert_refused("malformed_beside_the_right_one", with(&[malformed]), "dcap-tcb-info-json");
+}
+
+/// What can't be read matters where it may be what is needed, and nowhere else.
+#[test]
+fn malformed_collateral_is_refused_where_it_is_needed() {
+    let intel = Intel::default();
+    let case = intel.tdx(5, 3);
+    let made = intel.make(&case);
+    let is_replaced = |item: &Endorsement, by: &[Endorsement]| by.iter().any(|new| new.kind() == item.kind());
+    let beside = |items: &[Endorsement]| {
+        unbound(Format::Dcap, &made.quote, &endorsements(&made).with_all(items.iter().cloned()), NOW)
+    };
+    let instead = |items: &[Endorsement]| {
+        let all = endorsements(&made);
+        let rest = all.items().iter().filter(|item| !is_replaced(item, items)).cloned();
+        let items = Endorsements::default().with_all(rest).with_all(items.iter().cloned());
+        unbound(Format::Dcap, &made.quote, &items, NOW)
+    };
+    let signed = |from: &str, to: &str| {
+        let mut text = case.tcb_info.clone();
+        swap(&mut text, from, to);
+        Endorsement::TcbInfo(intel.sign_json("tcbInfo", &text).into_bytes())
+    };
+    let (tcb_info, identity) = (Endorsement::TcbInfo(b"{}".to_vec()), Endorsement::QeIdentity(b"{}".to_vec()));
+    assert!(beside(&[tcb_info.clone(), identity.clone()]).is_ok(), "beside the right ones");
+    let other = signed("b0c06f000000", "00906ed50000");
+    let about_this = signed("\"tcbType\":0", "\"tcbType\":1");
+    assert!(beside(std::slice::from_ref(&other)).is_ok());
+    for (crime, outcome, rule) in [
+        ("tcb_info_alone", instead(std::slice::from_ref(&tcb_info)), "dcap-tcb-info-json"),
+        ("tcb_info_beside_one_of_another", instead(&[other, tcb_info]), "dcap-tcb-info-json"),
+        ("tcb_info_about_this_platform", beside(&[about_this]), "dcap-tcb-info-json"),
+        ("identity_alone", instead(&[identity]), "dcap-qe-identity-json"),
+    ] {
+        assert_refused(crime, outcome, rule);
+    }
 }
 
 /// A list that takes effect while an entry of the cache holds is obeyed from its first second on.

@@ -4,12 +4,13 @@ use std::{ops::Range, path::Path};
 
 use casemate_cose::UnixTime;
 use casemate_evidence::{
-    AllowDebug, Cache, DangerouslyUnbound, Endorsements, Evidence, Format, authenticate_cached, dcap::collateral,
+    AllowDebug, Cache, DangerouslyUnbound, Endorsement, Endorsements, Evidence, Format, authenticate_cached,
+    dcap::collateral,
 };
 use casemate_testkit::{seed, vectors};
 
 use super::{
-    super::read,
+    super::{read, unbound},
     real::{JUNE_2025, LATER_2026, MARCH_2026, MAY_2022, collateral_a, phala},
 };
 
@@ -111,6 +112,59 @@ fn no_bit_of_an_enclave_s_quote_can_change() {
 fn no_bit_of_any_recorded_quote_can_change() {
     let Some(vectors) = vectors("no_bit_of_any_recorded_quote_can_change") else { return };
     Recorded::all(&vectors).iter().for_each(|recorded| recorded.no_bit_can_change(1));
+}
+
+/// What Intel signed among the endorsements, without the signatures, some of whose spellings are free: every `step`th bit.
+fn no_bit_of_collateral_can_change(vectors: &Path, step: usize) {
+    let recorded = Recorded::of_phala(vectors, "tdx_quote", JUNE_2025);
+    let mut kinds = Vec::new();
+    for (place, item) in recorded.endorsements.items().iter().enumerate() {
+        let (bytes, region) = match item {
+            Endorsement::TcbInfo(bytes) => (bytes, body(bytes, "tcbInfo")),
+            Endorsement::QeIdentity(bytes) => (bytes, body(bytes, "enclaveIdentity")),
+            // All of a list but the lengths around it is signed, or is the signature.
+            Endorsement::Crl(bytes) => (bytes, 0..bytes.len()),
+            _ => continue,
+        };
+        kinds.push(item.kind());
+        for bit in (region.start * 8..region.end * 8).step_by(step) {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let flipped = match item {
+                Endorsement::TcbInfo(_) => Endorsement::TcbInfo(flipped),
+                Endorsement::QeIdentity(_) => Endorsement::QeIdentity(flipped),
+                _ => Endorsement::Crl(flipped),
+            };
+            let mut items = recorded.endorsements.items().to_vec();
+            items[place] = flipped;
+            let endorsements = Endorsements::default().with_all(items);
+            let outcome = unbound(Format::Dcap, &recorded.quote, &endorsements, recorded.at);
+            assert!(outcome.is_err(), "{} {place}: bit {bit}", item.kind());
+        }
+    }
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["crl", "crl", "qe-identity", "tcb-info"]);
+}
+
+/// Where the text lies that was signed: the value of this member, which is the first.
+fn body(bytes: &[u8], name: &str) -> Range<usize> {
+    let text = std::str::from_utf8(bytes).unwrap();
+    let start = format!("{{\"{name}\":");
+    assert!(text.starts_with(&start));
+    start.len()..text.rfind(",\"signature\"").unwrap()
+}
+
+#[test]
+fn no_16th_bit_of_recorded_collateral_can_change() {
+    let Some(vectors) = vectors("no_16th_bit_of_recorded_collateral_can_change") else { return };
+    no_bit_of_collateral_can_change(&vectors, 16);
+}
+
+#[test]
+#[ignore = "long: every bit"]
+fn no_bit_of_recorded_collateral_can_change() {
+    let Some(vectors) = vectors("no_bit_of_recorded_collateral_can_change") else { return };
+    no_bit_of_collateral_can_change(&vectors, 1);
 }
 
 #[test]

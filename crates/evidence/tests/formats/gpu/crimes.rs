@@ -8,7 +8,7 @@ use casemate_evidence::{
 use casemate_testkit::{
     NOW, der,
     pki::{Algorithm, Authority, Certificate, Key},
-    vendor::nvidia::{Device, EXCLUSIVE, INCLUSIVE, Manifest, Nvidia, Ocsp, Report, pem, tcb_info},
+    vendor::nvidia::{DRIVER, Device, EXCLUSIVE, INCLUSIVE, Manifest, Nvidia, Ocsp, Report, pem, tcb_info},
 };
 
 use super::gpu_claims;
@@ -269,6 +269,36 @@ fn manifests_are_compared_and_differences_are_claims() {
     more.references.push((9, "True", vec![vec![1; 48]]));
     assert_eq!(matched(&more), Some(Comparison::Mismatched(vec![9])));
     assert_eq!(matched(&Manifest { version: "999".to_owned(), ..honest }), None);
+}
+
+#[test]
+fn what_is_not_compared_says_why() {
+    let said = |manifests: &[&str]| {
+        let mut case = Case::new();
+        for version in manifests {
+            case = case.with_manifest(&Manifest { version: (*version).to_owned(), ..Manifest::default() });
+        }
+        let authentic = case.outcome().unwrap();
+        let facts = authentic.claims().facts();
+        let row = |name| facts.rows().iter().find(|fact| fact.name == name).unwrap().value.clone();
+        let not: Vec<_> =
+            authentic.claims().not_compared().into_iter().map(|not| (not.step, not.what, not.is_all)).collect();
+        (row("driver-manifest"), row("vbios-manifest"), not)
+    };
+    let nothing = "not compared: none was given".to_owned();
+    let both = vec![(6, "driver and VBIOS".to_owned(), true)];
+    assert_eq!(said(&[]), (nothing.clone(), nothing.clone(), both.clone()));
+    let other = "not compared: the one that was given is for `999`".to_owned();
+    assert_eq!(said(&["999"]), (other.clone(), other, both.clone()));
+    let others = "not compared: those that were given are for `999`, `998`".to_owned();
+    assert_eq!(said(&["999", "998"]), (others.clone(), others, both));
+    let (driver, vbios, not) = said(&[DRIVER]);
+    assert!(driver.starts_with("all ") && vbios == nothing, "{driver} {vbios}");
+    assert_eq!(not, [(6, "VBIOS".to_owned(), false)]);
+    let (_, vbios, _) = said(&[DRIVER, "999"]);
+    assert_eq!(vbios, "not compared: the one that was given is for `999`");
+    let whole = said(&[DRIVER, "96.00.5e.00.01"]);
+    assert!(whole.2.is_empty() && whole.1.starts_with("all "), "{whole:?}");
 }
 
 #[test]

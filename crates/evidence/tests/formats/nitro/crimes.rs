@@ -394,3 +394,37 @@ fn debug() {
     document.set("pcrs", pcrs_with(cbor::number(3), cbor::bytes(&[0; 48])).encode());
     assert_accepted("pcr3_of_zeros", judge(&document, &aws, &DangerouslyUnbound));
 }
+
+/// A document has two fields for whoever asked: both are compared where both are expected.
+#[test]
+fn nonce_and_user_data_are_two() {
+    let aws = Aws::new();
+    let (user_data, nonce) = (vec![0x5a; 64], b"nonce".to_vec());
+    let judge = |document: &Document, stated: &Stated| {
+        authenticate(&Evidence::new(Format::Nitro, aws.sign(document)), &endorsements(&aws), stated, NOW)
+    };
+    let both = aws.document();
+    let (mut nonce_only, mut user_data_only) = (both.clone(), both.clone());
+    nonce_only.remove("user_data");
+    user_data_only.remove("nonce");
+    let of = |data: &[u8], nonce: &[u8]| Stated::new(data.to_vec()).and_nonce(nonce.to_vec());
+    assert_accepted("both", judge(&both, &of(&user_data, &nonce)));
+    assert_accepted("nonce_beside_user_data", judge(&both, &Stated::nonce(nonce.clone())));
+    assert_accepted("user_data_beside_a_nonce", judge(&both, &Stated::new(user_data.clone())));
+    assert_accepted("nonce_alone", judge(&nonce_only, &Stated::nonce(nonce.clone())));
+    let mut off = user_data.clone();
+    off[63] ^= 1;
+    for (crime, document, stated) in [
+        ("nonce_a_byte_off", &both, of(&user_data, b"noncf")),
+        ("user_data_a_bit_off", &both, of(&off, &nonce)),
+        ("swapped", &both, of(&nonce, &user_data)),
+        ("nonce_missing", &user_data_only, of(&user_data, &nonce)),
+        ("user_data_missing", &nonce_only, of(&user_data, &nonce)),
+        ("nonce_stands_in_for_user_data", &nonce_only, of(&nonce, &nonce)),
+        ("user_data_stands_in_for_the_nonce", &user_data_only, Stated::nonce(user_data.clone())),
+        ("nonce_longer", &both, Stated::nonce(b"nonce\0".to_vec())),
+        ("nonce_empty", &user_data_only, Stated::nonce(Vec::new())),
+    ] {
+        assert_refused(crime, judge(document, &stated), "evidence-binding");
+    }
+}

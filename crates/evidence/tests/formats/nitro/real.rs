@@ -115,11 +115,21 @@ fn every_flipped_bit_is_refused() {
     Accepted { format: Format::Nitro, bytes: &bytes, endorsements: &endorsements, at: AT }.flips_are_refused(1);
 }
 
+fn flips_of_a_debug_enclave_are_refused(vectors: &Path, step: usize) {
+    let (bytes, endorsements) = (document(vectors, "nitro/debug.bin"), Endorsements::of_vendors());
+    let at = UnixTime(DEBUG_MADE + 600);
+    Accepted { format: Format::Nitro, bytes: &bytes, endorsements: &endorsements, at }.flips_are_refused(step);
+}
+
+#[test]
+fn every_16th_flipped_bit_of_a_debug_enclave_is_refused() {
+    let Some(vectors) = vectors("nitro::real::every_16th_flipped_bit_of_a_debug_enclave") else { return };
+    flips_of_a_debug_enclave_are_refused(&vectors, 16);
+}
+
 #[test]
 #[ignore = "long: every bit"]
 fn every_flipped_bit_of_a_debug_enclave_is_refused() {
     let Some(vectors) = vectors("nitro::real::every_flipped_bit_of_a_debug_enclave_is_refused") else { return };
-    let (bytes, endorsements) = (document(&vectors, "nitro/debug.bin"), Endorsements::of_vendors());
-    let at = UnixTime(DEBUG_MADE + 600);
-    Accepted { format: Format::Nitro, bytes: &bytes, endorsements: &endorsements, at }.flips_are_refused(1);
+    flips_of_a_debug_enclave_are_refused(&vectors, 1);
 }

@@ -43,6 +43,23 @@ fn recorded_certificates_fail_for_collateral_alone() {
 }
 
 #[test]
+fn a_recording_cut_short_is_no_certificate() {
+    let Some(vectors) = vectors("recorded RA-TLS certificates, cut short") else { return };
+    for (file, at) in FILES {
+        let bytes = der(&vectors, file);
+        for length in (0..bytes.len()).step_by(7).chain([bytes.len() - 1]) {
+            let outcome = unbound(Format::Ratls, &bytes[..length], &Endorsements::of_vendors(), UnixTime(at));
+            assert_refused(&format!("{file} cut to {length}"), outcome, "ratls-layout");
+        }
+        // And as people have it: in PEM.
+        let pem = crate::read(&vectors, file);
+        for length in (0..pem.len() - 40).step_by(97) {
+            assert!(recognise(&pem[..length]).is_err(), "{file}: {length} bytes of PEM");
+        }
+    }
+}
+
+#[test]
 fn a_changed_recording_fails_for_what_was_changed() {
     let Some(vectors) = vectors("recorded RA-TLS certificates, changed") else { return };
     for (file, at) in FILES {

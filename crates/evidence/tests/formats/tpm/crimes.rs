@@ -73,7 +73,8 @@ fn honest_quotes_are_accepted() {
         assert_eq!((claims.isolation, claims.debug), (Some(Isolation::Vm), false));
         assert_eq!(claims.manifest, Some(Digest::from_bytes([0x42; 32])));
         let Platform::Tpm(tpm) = &claims.platform else { panic!() };
-        let source = KeySource::Certificate { root: "TPM root".to_owned(), revocation_checked: false };
+        let root_key = Digest::of(&case.tpm.root.key.spki());
+        let source = KeySource::Certificate { root: "TPM root".to_owned(), root_key, revocation_checked: false };
         assert_eq!(tpm.attestation_key.source, source);
         assert_eq!(tpm.attestation_key.digest, Digest::of(&case.tpm.ak.spki()));
         let log = tpm.quote.log.as_ref().unwrap();
