@@ -1,11 +1,13 @@
 //! What a person types: every verb, its options and an example. Parsing only.
 
+pub(crate) mod domain;
 pub(crate) mod program;
 pub(crate) mod verify;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
+use domain::{AppraiseArgs, DomainVerb, ExplainArgs, ProofVerb};
 use program::ProgramVerb;
 use verify::{EndorsementsVerb, VerifyArgs};
 
@@ -56,7 +58,7 @@ pub(crate) enum Verb {
     /// Seal data, list, show and open what is sealed, revoke it.
     #[command(subcommand)]
     Dataset(DatasetVerb),
-    /// Say whose hosts and which programs this owner believes.
+    /// Say whom this owner believes for what: platforms, runtimes, programs, hosts, delegates.
     #[command(subcommand)]
     Domain(DomainVerb),
     /// Say whom this party knows: whose keys it has compared.
@@ -86,8 +88,17 @@ pub(crate) enum Verb {
     /// Show, check and pack what vendors vouch with: certificates, revocation lists, collateral, manifests.
     #[command(subcommand)]
     Endorsements(EndorsementsVerb),
-    /// Say in words what a file is: evidence, decision, permit, manifest, contract, receipt, card or domain.
-    #[command(after_help = "Example:\n  casemate explain results/1f…/run.receipt")]
+    /// Say whether a domain accepts evidence: with a proof, or with every condition that is not met. Exit code 0 accepted, 1 denied, 2 not
+    /// understood.
+    #[command(after_help = domain::APPRAISE_EXAMPLES)]
+    Appraise(AppraiseArgs),
+    /// Check proofs that `casemate appraise` wrote.
+    #[command(subcommand)]
+    Proof(ProofVerb),
+    /// Say in words what a file is: evidence, decision, permit, manifest, contract, receipt, card, domain, proof or denial.
+    #[command(
+        after_help = "Examples:\n  casemate explain results/1f…/run.receipt\n  casemate explain quote.proof --domain domain.toml --svg quote.svg"
+    )]
     Explain(ExplainArgs),
     /// Say what this machine can isolate with, row by row, with remedies.
     #[command(after_help = "Example:\n  casemate doctor --json")]
@@ -257,31 +268,6 @@ pub(crate) struct DatasetOpenArgs {
     /// Where to write the plaintext (a table as CSV). It must not exist.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) out: PathBuf,
-}
-
-/// `casemate domain …`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum DomainVerb {
-    /// Write `domain.toml`: believe the launchers on other parties' cards, and the runtime of this `casemate`.
-    #[command(after_help = "Example:\n  casemate domain init --host researcher.card --host institute.card")]
-    Init(DomainInitArgs),
-    /// Show the domain in force and its digest.
-    #[command(after_help = "Example:\n  casemate domain show")]
-    Show,
-}
-
-/// `casemate domain init`.
-#[derive(Args, Debug)]
-pub(crate) struct DomainInitArgs {
-    /// The card of a party on whose host keeps may run. May be given several times.
-    #[arg(long = "host", required = true, value_name = "CARD", value_hint = ValueHint::FilePath)]
-    pub(crate) hosts: Vec<PathBuf>,
-    /// Accept this runtime digest instead of the one of the `casemate` that runs now.
-    #[arg(long, value_name = "DIGEST")]
-    pub(crate) runtime: Option<String>,
-    /// Accept this lack of the host's isolation, by name; `casemate doctor` names them.
-    #[arg(long = "accept-lack", value_name = "LACK")]
-    pub(crate) accept_lacks: Vec<String>,
 }
 
 /// `casemate party …`.
@@ -498,14 +484,6 @@ pub(crate) struct ReceiptVerifyArgs {
     /// A broker's public key, for a single receipt.
     #[arg(long, value_name = "KEY")]
     pub(crate) broker_key: Option<String>,
-}
-
-/// `casemate explain`.
-#[derive(Args, Debug)]
-pub(crate) struct ExplainArgs {
-    /// The file.
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) file: PathBuf,
 }
 
 /// `casemate completions`.

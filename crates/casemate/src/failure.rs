@@ -5,6 +5,8 @@ use std::{fmt, io, path::Path};
 use casemate_trust::Reason;
 use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 
+use crate::screen::{plain, plain_in_place};
+
 /// What every verb returns.
 pub(crate) type Outcome = Result<(), Failure>;
 
@@ -37,9 +39,13 @@ pub(crate) enum Kind {
 }
 
 impl Failure {
-    /// A refusal with all its reasons.
+    /// A refusal with all its reasons. Every failure may repeat what others wrote: nothing of it steers the terminal.
     pub(crate) fn refused(message: impl Into<String>, reasons: Vec<Reason>) -> Self {
-        Self { kind: Kind::Refused, message: message.into(), help: None, reasons, marks: None, is_in_object: false }
+        let plain_reason = |Reason { rule, expected, actual, remedy }| {
+            Reason::new(plain(&rule), plain(&expected), plain(&actual), plain(&remedy))
+        };
+        let (message, reasons) = (plain(&message.into()), reasons.into_iter().map(plain_reason).collect());
+        Self { kind: Kind::Refused, message, help: None, reasons, marks: None, is_in_object: false }
     }
 
     /// Input that is wrong.
@@ -69,6 +75,21 @@ impl Failure {
         }
     }
 
+    /// An I/O error on reading `path`, which the caller named: where no such file is, the input is wrong, not the machine.
+    pub(crate) fn reading(path: &Path, error: &io::Error) -> Self {
+        let failure = Self::io("read", path, error);
+        match error.kind() {
+            io::ErrorKind::IsADirectory => Self { kind: Kind::Input, ..failure.help("name a file in it") },
+            io::ErrorKind::NotADirectory | io::ErrorKind::NotFound => Self { kind: Kind::Input, ..failure },
+            _ => failure,
+        }
+    }
+
+    /// Whether it is the input that is wrong.
+    pub(crate) const fn is_of_input(&self) -> bool {
+        matches!(self.kind, Kind::Input)
+    }
+
     /// The same failure, of which the verb's own object under `--json` has told already: only the exit code is left.
     pub(crate) fn in_object(mut self) -> Self {
         self.is_in_object = true;
@@ -82,13 +103,13 @@ impl Failure {
 
     /// The same failure under another message.
     pub(crate) fn renamed(mut self, message: impl Into<String>) -> Self {
-        self.message = message.into();
+        self.message = plain(&message.into());
         self
     }
 
     /// Adds what to do about it.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(plain(&help.into()));
         self
     }
 
@@ -96,10 +117,12 @@ impl Failure {
     pub(crate) fn marked(mut self, file: &Path, text: &str, labels: Vec<(std::ops::Range<usize>, String)>) -> Self {
         let labels = labels
             .into_iter()
-            .map(|(span, text)| LabeledSpan::new_with_span(Some(text), (span.start, span.len())))
+            .map(|(span, text)| LabeledSpan::new_with_span(Some(plain(&text)), (span.start, span.len())))
             .collect();
-        self.marks =
-            Some(Box::new(Marks { source: NamedSource::new(file.display().to_string(), text.to_owned()), labels }));
+        self.marks = Some(Box::new(Marks {
+            source: NamedSource::new(plain(&file.display().to_string()), plain_in_place(text)),
+            labels,
+        }));
         self
     }
 

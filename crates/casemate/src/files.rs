@@ -20,9 +20,9 @@ const DESCRIPTORS: &str = "/proc/self/fd";
 /// The longest file that a verb reads into memory: 64 MiB.
 const READ_BYTES_MAX: u64 = 64 << 20;
 
-/// Reads a whole file of at most 64 MiB. What is no file, such as a pipe or a device, may have no end, or never begin: it is refused.
+/// Reads a whole file of at most 64 MiB that the caller named: one that isn't there is wrong input. What is no file, such as a pipe or a device, may have no end, or never begin: it is refused.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let failed = |error: io::Error| Failure::io("read", path, &error);
+    let failed = |error: io::Error| Failure::reading(path, &error);
     // Nobody may ever write into a pipe: opening it doesn't wait.
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).map_err(failed)?;

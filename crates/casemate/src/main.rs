@@ -5,6 +5,7 @@ mod clock;
 mod demo;
 mod failure;
 mod files;
+mod gathered;
 mod random;
 mod runtime;
 mod screen;
@@ -47,7 +48,7 @@ fn dispatch(cli: &Cli, screen: Screen) -> Outcome {
         Verb::Explain(args) => verbs::explain::explain(args, screen),
         Verb::Program(verb) => verbs::program::program(verb, screen),
         Verb::Receipt(verb) => verbs::receipt::receipt(verb, screen),
-        Verb::Domain(verb) => verbs::domain::domain(verb, &cli.global, screen),
+        Verb::Proof(verb) => verbs::proof::proof(verb, screen),
         Verb::Verify(args) => verbs::verify::verify(args, screen),
         _ => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -60,6 +61,8 @@ fn dispatch(cli: &Cli, screen: Screen) -> Outcome {
 async fn dispatch_async(cli: &Cli, screen: Screen) -> Outcome {
     let global = &cli.global;
     match &cli.verb {
+        Verb::Appraise(args) => verbs::appraise::appraise(args, global, screen).await,
+        Verb::Domain(verb) => verbs::domain::domain(verb, global, screen).await,
         Verb::Init(args) => verbs::init::init(args, global, screen).await,
         Verb::Key(verb) => verbs::key::key(verb, global, screen).await,
         Verb::Endorsements(verb) => verbs::endorsements::endorsements(verb, global, screen).await,
@@ -73,9 +76,9 @@ async fn dispatch_async(cli: &Cli, screen: Screen) -> Outcome {
         Verb::Attack(args) => verbs::attack::attack(&args.attack, global, screen).await,
         Verb::Completions(_)
         | Verb::Demo(_)
-        | Verb::Domain(_)
         | Verb::Explain(_)
         | Verb::Program(_)
+        | Verb::Proof(_)
         | Verb::Receipt(_)
         | Verb::Verify(_) => Ok(()),
     }

@@ -80,6 +80,32 @@ impl Screen {
     }
 }
 
+/// Whether a character steers a terminal, hides, or turns the direction of reading (CVE-2021-42574): what others wrote is shown without.
+pub(crate) fn steers(character: char) -> bool {
+    let hides = matches!(character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
+    hides || character.is_control() && !matches!(character, '\n' | '\t')
+}
+
+/// Text with others' words in it, in which everything that [`steers`] is escaped: `\u{202e}`.
+pub(crate) fn plain(text: &str) -> String {
+    let shown = |character: char| {
+        if steers(character) { character.escape_unicode().to_string() } else { character.into() }
+    };
+    text.chars().map(shown).collect()
+}
+
+/// The same of a file of which places are marked: every byte stays where it is.
+pub(crate) fn plain_in_place(text: &str) -> String {
+    let shown = |character: char| match character.len_utf8() {
+        _ if !steers(character) => character.to_string(),
+        3 => '\u{fffd}'.to_string(),
+        bytes => "?".repeat(bytes),
+    };
+    text.replace("\r\n", " \n").chars().map(shown).collect()
+}
+
 /// A closed pipe (`casemate … | head`) ends the program quietly, as other tools do. Anything else is a failure.
 fn stop(error: &std::io::Error) -> ! {
     if error.kind() == ErrorKind::BrokenPipe {

@@ -192,6 +192,8 @@ impl State {
 }
 
 fn read_keys(path: &Path, passphrase: &str) -> Result<PartyKeys, Failure> {
+    // Nobody names this file: where it is gone, the machine lost it.
+    fs::metadata(path).map_err(|error| Failure::io("read", path, &error))?;
     PartyKeys::unlock(&files::read_text(path)?, passphrase).map_err(|error| in_file(path, error))
 }
 

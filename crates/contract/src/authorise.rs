@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use casemate_cose::{Digest, PublicKey, UnixTime};
 use casemate_evidence::{Bound, Role};
-use casemate_trust::Accepted;
+use casemate_trust::{Accepted, Keep};
 
 use crate::{
     contract::{Computation, Contract},
@@ -126,7 +126,9 @@ pub fn authorise(
     let Some(computation) = contract.contract().computation(fields.computation.as_str()) else {
         return Decision::Deny(vec![DenyReason::UnknownComputation { actual: fields.computation.clone() }]);
     };
-    let keep = accepted.keep();
+    let Some((keep, launcher)) = accepted.keep().and_then(|keep| Some((keep, keep.launcher?))) else {
+        return Decision::Deny(vec![DenyReason::NoLauncher { actual: accepted.claims().isolation }]);
+    };
     let facts = Facts {
         computation: fields.computation.clone(),
         contract: contract.digest(),
@@ -134,14 +136,15 @@ pub fn authorise(
         keep_key: run.keep_key,
         language: computation.program.language(),
         lacks: keep.lacks.clone(),
-        launcher: keep.launcher,
-        program: keep.program,
+        launcher,
+        // The measured manifest says it where the evidence does not.
+        program: keep.program.unwrap_or(fields.program),
         runner: fields.runner.clone(),
         runtime: keep.runtime,
     };
     let mut reasons = Vec::new();
     check_binding(contract.contract(), run, accepted, owner, &mut reasons);
-    check_measured(contract, run, accepted, computation, &mut reasons);
+    check_measured(contract, run, accepted, (keep, facts.program), computation, &mut reasons);
     if at > accepted.expires() {
         reasons.push(DenyReason::VerdictExpired { expires: accepted.expires(), at });
     }
@@ -198,15 +201,16 @@ fn check_measured(
     contract: &FullySigned,
     run: &Run,
     accepted: &Accepted<Bound>,
+    (keep, program): (&Keep, Digest),
     computation: &Computation,
     reasons: &mut Vec<DenyReason>,
 ) {
-    let (keep, fields) = (accepted.keep(), run.manifest.fields());
+    let fields = run.manifest.fields();
     if fields.contract != contract.digest() {
         reasons.push(DenyReason::Contract { expected: contract.digest(), actual: fields.contract });
     }
     // The binding's manifest is what authentication compared the evidence with; both must be the one checked here.
-    for actual in BTreeSet::from([keep.manifest, accepted.binding().binding().manifest]) {
+    for actual in keep.manifest.into_iter().chain([accepted.binding().binding().manifest]).collect::<BTreeSet<_>>() {
         if actual != run.manifest.digest() {
             reasons.push(DenyReason::ManifestUnmeasured { expected: run.manifest.digest(), actual });
         }
@@ -219,8 +223,8 @@ fn check_measured(
         });
     }
     match contract.contract().program_digest(computation) {
-        Some(expected) if expected == keep.program => {}
-        Some(expected) => reasons.push(DenyReason::Program { expected, actual: keep.program }),
+        Some(expected) if expected == program => {}
+        Some(expected) => reasons.push(DenyReason::Program { expected, actual: program }),
         None => reasons.push(DenyReason::UnknownComputation { actual: computation.name.clone() }),
     }
 }

@@ -158,8 +158,13 @@ text_type!(
 );
 
 fn refuse(text: &str, expected: &'static str) -> NameError {
-    let shown = text.chars().map(|c| if is_shown(c) || c == ' ' { c } else { '\u{fffd}' }).take(80).collect();
-    NameError { text: shown, expected }
+    NameError { text: visible(text), expected }
+}
+
+/// The beginning of a text of anybody's, with what is not seen where it stands escaped: `\u{202e}`.
+pub(crate) fn visible(text: &str) -> String {
+    let escaped = |c: char| if is_shown(c) || c == ' ' { c.to_string() } else { c.escape_unicode().to_string() };
+    text.chars().take(80).map(escaped).collect()
 }
 
 fn is_name(text: &str) -> bool {

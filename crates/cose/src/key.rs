@@ -19,6 +19,9 @@ const PKCS8_PREFIX: [u8; 16] =
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum KeyError {
+    /// Not a key of a kind that signs: Ed25519, P-256 or P-384 with a point on its curve.
+    #[error("not a key of Ed25519, P-256 or P-384")]
+    KeyKind,
     /// A public key was not written as `ed25519:` and 64 lower-case hex digits.
     #[error("`{0}` is not `ed25519:` followed by 64 lower-case hex digits")]
     Spelling(String),
@@ -28,6 +31,12 @@ pub enum KeyError {
     /// The signature is not this key's over these bytes.
     #[error("the signature does not verify")]
     Signature,
+    /// A public key was not written as one of three kinds.
+    #[error(
+        "`{}` is no key: `ed25519:` and 64 lower-case hex digits, `p256:` and 128, or `p384:` and 192",
+        .0.escape_default()
+    )]
+    VerifyingSpelling(String),
 }
 
 /// An Ed25519 public key.

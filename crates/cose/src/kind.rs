@@ -23,11 +23,13 @@ pub enum Kind {
     Receipt,
     /// A result, signed by the key of the attested keep.
     Result,
+    /// What a key says to domains.
+    Statement,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Challenge,
         Self::Contract,
         Self::Decision,
@@ -38,6 +40,7 @@ impl Kind {
         Self::Permit,
         Self::Receipt,
         Self::Result,
+        Self::Statement,
     ];
 
     /// The text that is authenticated with the object, version included.
@@ -54,6 +57,7 @@ impl Kind {
             Self::Permit => "casemate/permit/1",
             Self::Receipt => "casemate/receipt/1",
             Self::Result => "casemate/result/1",
+            Self::Statement => "casemate/statement/1",
         }
     }
 }

@@ -12,13 +12,19 @@
 mod cbor;
 mod digest;
 mod key;
+mod keyed;
 mod kind;
 mod sign1;
+mod signer;
 mod time;
+mod verifying_key;
 
 pub use cbor::{CborError, decode, encode};
 pub use digest::{Digest, DigestParseError};
 pub use key::{KeyError, PublicKey, SigningKey};
+pub use keyed::{Keyed, sign_keyed, verify_keyed};
 pub use kind::Kind;
 pub use sign1::{CoseError, SIGN1_BYTES_MAX, Verified, claimed_signer, sign, verify};
+pub use signer::{EcdsaSigner, Signer};
 pub use time::UnixTime;
+pub use verifying_key::{Point, VerifyingKey};

@@ -9,7 +9,7 @@
 use coset::{CborSerializable, CoseSign1, CoseSign1Builder, HeaderBuilder, RegisteredLabelWithPrivate, iana};
 use thiserror::Error;
 
-use crate::{KeyError, Kind, PublicKey, SigningKey};
+use crate::{KeyError, Kind, PublicKey, SigningKey, VerifyingKey};
 
 /// The longest signed object that is read: 16 MiB.
 pub const SIGN1_BYTES_MAX: usize = 16 << 20;
@@ -18,6 +18,14 @@ pub const SIGN1_BYTES_MAX: usize = 16 << 20;
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum CoseError {
+    /// The signature does not verify for the key that the object carries, this kind and payload.
+    #[error("the signature does not verify as a `{}` of `{key}`", kind.as_str())]
+    KeyedSignature {
+        /// The kind that was expected.
+        kind: Kind,
+        /// The key that the object carries.
+        key: Box<VerifyingKey>,
+    },
     /// Not a COSE_Sign1 of the one accepted shape.
     #[error("not a COSE_Sign1 object as Casemate writes it: {0}")]
     Shape(&'static str),

@@ -1,10 +1,9 @@
 //! An owner's broker: what it holds, and what it tells its operator.
 
 use std::{
-    fs,
     net::IpAddr,
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use casemate_contract::PartyName;
@@ -14,7 +13,7 @@ use casemate_ledger::Origin;
 use casemate_store::{LogSigner, Store};
 use casemate_trust::{Domain, Reason};
 
-use crate::{quota::Quota, refuse::Claims, vault::Vault};
+use crate::{domain_file::DomainFile, quota::Quota, refuse::Claims, vault::Vault};
 
 /// How often an hour the operator is told of one kind of thing that strangers can cause. Above it, at each doubling.
 const TOLD_PER_HOUR_MAX: u64 = 60;
@@ -24,7 +23,7 @@ pub struct Broker {
     pub(crate) owner: PartyName,
     pub(crate) keys: Vault,
     pub(crate) store: Store,
-    pub(crate) domain: PathBuf,
+    pub(crate) domain: DomainFile,
     pub(crate) clock: fn() -> UnixTime,
     pub(crate) on_event: OnEvent,
     pub(crate) claims: Claims,
@@ -119,7 +118,8 @@ impl Broker {
         on_event: OnEvent,
     ) -> Self {
         let origin = Origin::of_key(&keys.broker().public());
-        let (keys, claims, told) = (Vault::new(keys), Claims::new(), Quota::new());
+        let (keys, domain) = (Vault::new(keys), DomainFile::new(domain));
+        let (claims, told) = (Claims::new(), Quota::new());
         Self { owner, keys, store, domain, clock, on_event, claims, origin, told, trouble: Mutex::default() }
     }
 
@@ -138,14 +138,13 @@ impl Broker {
 
     /// The domain in force. None that can be read means that nobody is believed. The details are for the operator's screen:
     /// whoever asks learns nothing of this machine's files.
-    pub(crate) fn read_domain(&self) -> Result<Domain, Reason> {
+    pub(crate) fn read_domain(&self) -> Result<Arc<Domain>, Reason> {
         let refuse = |detail: String| {
-            self.tell(&Event::Failed { why: format!("`{}`: {detail}", self.domain.display()) });
+            self.tell(&Event::Failed { why: format!("`{}`: {detail}", self.domain.path().display()) });
             let expected = format!("a domain of `{}`", self.owner);
             Reason::new("domain", expected, "none that can be read", "the owner writes it with `casemate domain init`")
         };
-        let text = fs::read_to_string(&self.domain).map_err(|error| refuse(error.to_string()))?;
-        let domain = Domain::parse(&text).map_err(|error| refuse(error.to_string()))?;
+        let domain = self.domain.read().map_err(refuse)?;
         if domain.owner() == self.owner.as_str() {
             Ok(domain)
         } else {

@@ -3,7 +3,7 @@
 //! 1. Contract: signed by every party, this owner among them, naming this broker.
 //! 2. Manifest: the bytes that the contract implies for computation and run, nothing else.
 //! 3. Evidence: authentic, bound to this session's nonce, exporter value and keys.
-//! 4. Appraisal under this owner's domain.
+//! 4. Appraisal under this owner's domain; where the domain names signers of contracts, every other party is one.
 //! 5. Datasets: what the contract names is what this owner sealed.
 //! 6. Authorisation: the contract's conditions and this owner's policies.
 //! 7. The run is new, the contract not superseded, no dataset revoked: recorded, in one transaction.
@@ -18,7 +18,7 @@ use casemate_contract::{
 use casemate_cose::UnixTime;
 use casemate_evidence::{Bound, Evidence, authenticate};
 use casemate_store::{DatasetVersion, RunTerms, StoreError};
-use casemate_trust::{Accepted, Reason, Verdict, appraise};
+use casemate_trust::{Accepted, Domain, Reason, Verdict, appraise};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
@@ -68,7 +68,7 @@ pub(crate) async fn decide_run<S: AsyncRead + AsyncWrite + Unpin>(
     claimant.facts.run = Some(*manifest.fields().run.as_bytes());
     claimant.facts.manifest = Some(manifest.digest());
 
-    let verdict = believe(broker, claimed, claimant, at)?;
+    let verdict = believe(broker, claimed, &contract, claimant, at)?;
     claimant.standing = Known::Believed;
     let keep_key = claimed.keep().spki_digest();
     let datasets = own_datasets(broker, &contract, &manifest);
@@ -115,15 +115,17 @@ fn this_broker(broker: &Broker, contract: &FullySigned) -> Result<(), Vec<Reason
     Err(vec![DenyReason::BrokerKey { owner: broker.owner.clone(), expected, actual }.reason()])
 }
 
-/// Evidence, then appraisal.
+/// Signers, evidence, then appraisal.
 fn believe<S: AsyncRead + AsyncWrite + Unpin>(
     broker: &Broker,
     claimed: &Claimed<S>,
+    contract: &FullySigned,
     Claimant { facts, .. }: &mut Claimant,
     at: UnixTime,
 ) -> Result<Accepted<Bound>, Vec<Reason>> {
     let domain = broker.read_domain().map_err(|reason| vec![reason])?;
     facts.domain = Some(domain.digest());
+    known_signers(broker, &domain, contract, at)?;
     facts.keep_key = Some(claimed.keep().spki_digest());
     let evidence = Evidence::from_bytes(&claimed.claim().evidence).map_err(|refusal| vec![refusal.into()])?;
     facts.evidence = Some(evidence.digest());
@@ -136,6 +138,27 @@ fn believe<S: AsyncRead + AsyncWrite + Unpin>(
         Verdict::Accepted(accepted) => Ok(accepted),
         Verdict::Denied(reasons) => Err(reasons.iter().map(Reason::from).collect()),
     }
+}
+
+/// Every party but this owner itself, whose key this is, is one whose signature counts by the domain.
+fn known_signers(broker: &Broker, domain: &Domain, contract: &FullySigned, at: UnixTime) -> Result<(), Vec<Reason>> {
+    let mut reasons = Vec::new();
+    for party in contract.contract().parties().iter().filter(|party| party.name != broker.owner) {
+        let remedy = "add a `[[signer]]` with the party's key to the owner's domain.toml, if the owner knows the party";
+        match domain.accepts_signer(party.key.spki_digest(), at) {
+            Ok(true) => {}
+            Ok(false) => {
+                let expected = format!("a signer of contracts whom the domain of `{}` names", broker.owner);
+                let actual = format!("`{}` with the key `{}`", party.name, party.key);
+                reasons.push(Reason::new("domain-signer", expected, actual, remedy));
+            }
+            Err(error) => {
+                let expected = "a domain from which follows whose signatures count";
+                reasons.push(Reason::new("domain-signer", expected, error.to_string(), "make the domain simpler"));
+            }
+        }
+    }
+    if reasons.is_empty() { Ok(()) } else { Err(reasons) }
 }
 
 fn own_datasets(broker: &Broker, contract: &FullySigned, manifest: &Manifest) -> Vec<(String, DatasetVersion)> {

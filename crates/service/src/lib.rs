@@ -10,6 +10,7 @@
 
 mod broker;
 mod decide_run;
+mod domain_file;
 mod door;
 mod end_run;
 mod mail;

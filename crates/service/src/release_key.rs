@@ -106,8 +106,8 @@ pub(crate) fn body(
         evidence: Some(verdict.evidence_digest()),
         domain: Some(verdict.domain_digest()),
         keep_key: Some(agreed.run.keep_key),
-        isolation: Some(keep.isolation.to_string()),
-        lacks: keep.lacks.iter().map(ToString::to_string).collect(),
+        isolation: keep.map(|keep| keep.isolation.to_string()),
+        lacks: keep.iter().flat_map(|keep| &keep.lacks).map(ToString::to_string).collect(),
         datasets: agreed.dataset_names(),
         reasons,
         ..ReceiptBody::new(event, broker.owner.as_str(), at)

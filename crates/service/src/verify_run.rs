@@ -7,7 +7,7 @@
 //!    passed; evidence authentic, bound to that challenge and session, of the program, isolation and lacks agreed, by a
 //!    launcher that the contract names for the runner.
 //! 4. Both receipts: in the owner's ledger by its signed checkpoint, and about this run, evidence and result.
-//! 5. All owners permitted one result.
+//! 5. All owners permitted one result, and signed one number for what lay outside secret memory: none without that lack.
 //! 6. The result, where there is one: signed by that keep, the permitted one, and what the computation declares.
 //!
 //! A Wasm program's output passes no gate that reads it; [`VerifiedRun::free_form`] repeats what the signers said of that.
@@ -20,7 +20,7 @@ use casemate_contract::{
     PermitStatement, ResultBody, RunBundle, check_launcher,
 };
 use casemate_cose::{Digest, PublicKey, UnixTime, claimed_signer};
-use casemate_evidence::{Binding, Bound, Endorsements, Evidence, Role, authenticate};
+use casemate_evidence::{Binding, Bound, Endorsements, Evidence, Lack, Role, authenticate};
 use casemate_ledger::{Event, Origin, Receipt, ReceiptBody, VerifiedReceipt};
 use casemate_trust::Keep;
 use thiserror::Error;
@@ -78,6 +78,8 @@ pub struct VerifiedRun {
     pub keep_key: PublicKey,
     /// The digest of the one result that all owners permitted.
     pub result: Digest,
+    /// How many bytes at most lay outside secret memory before the permits, as the keep counted them.
+    pub ordinary_bytes: u64,
     /// What each owner's broker decided.
     pub owners: Vec<VerifiedOwner>,
 }
@@ -125,23 +127,25 @@ pub fn verify_run(bytes: &[u8], expected: Option<Digest>) -> Result<VerifiedRun,
         .computation(manifest.fields().computation.as_str())
         .ok_or_else(|| VerifyError::Record("its computation is not in the contract".to_owned()))?;
     let mut owners = Vec::new();
-    let mut results = Vec::new();
+    let mut permitted = Vec::new();
     for party in contract.contract().owners(computation) {
         let record = bundle.broker(&party.name).ok_or_else(|| VerifyError::Missing(party.name.to_string()))?;
         let check = OwnerCheck { party, record, contract: &contract, manifest: &manifest, keep: bundle.keep_key };
-        let (owner, result) = check.verify()?;
+        let (owner, permit) = check.verify()?;
         owners.push(owner);
-        results.push(result);
+        permitted.push(permit);
     }
     if let Some(other) = bundle.brokers.iter().find(|record| !owners.iter().any(|o| o.owner == record.owner.as_str())) {
         return Err(VerifyError::Record(format!("it has a part of `{}`, who owns nothing in this run", other.owner)));
     }
-    match results.as_slice() {
-        [first, rest @ ..] if rest.iter().all(|result| result == first) => {
-            let result = *first;
-            Ok(VerifiedRun { contract, manifest, keep_key: bundle.keep_key, result, owners })
+    match permitted.as_slice() {
+        [first, rest @ ..] if rest.iter().all(|permit| permit == first) => {
+            let Permitted { result, ordinary_bytes } = *first;
+            Ok(VerifiedRun { contract, manifest, keep_key: bundle.keep_key, result, ordinary_bytes, owners })
         }
-        _ => Err(VerifyError::Record("its permits are for different results".to_owned())),
+        _ => Err(VerifyError::Record(
+            "its permits are for different results, or for different amounts of memory".to_owned(),
+        )),
     }
 }
 
@@ -168,6 +172,13 @@ pub fn verify_result(object: &[u8], run: &VerifiedRun) -> Result<ResultBody, Ver
     Ok(body)
 }
 
+/// What all owners have to have signed alike.
+#[derive(Clone, Copy, Eq, PartialEq)]
+struct Permitted {
+    result: Digest,
+    ordinary_bytes: u64,
+}
+
 struct OwnerCheck<'a> {
     party: &'a Party,
     record: &'a BrokerRecord,
@@ -177,7 +188,7 @@ struct OwnerCheck<'a> {
 }
 
 impl OwnerCheck<'_> {
-    fn verify(&self) -> Result<(VerifiedOwner, Digest), VerifyError> {
+    fn verify(&self) -> Result<(VerifiedOwner, Permitted), VerifyError> {
         let key = self.party.broker.as_ref().map(|broker| broker.key);
         let key = key.ok_or_else(|| VerifyError::Missing(format!("the broker of {}", self.party.name)))?;
         let challenge = ChallengeStatement::verify(&self.record.challenge, &key).map_err(self.part("challenge"))?;
@@ -195,23 +206,29 @@ impl OwnerCheck<'_> {
         self.same("permit", "contract", permit.contract == decision.contract)?;
         self.same("permit", "keep", permit.keep_key == keep_key)?;
         self.same("permit", "owner", permit.owner == self.party.name)?;
-        self.same("evidence", "program", keep.program == self.manifest.fields().program)?;
+        self.same("evidence", "program", keep.program == Some(self.manifest.fields().program))?;
         self.same("evidence", "isolation", keep.isolation == self.manifest.fields().isolation)?;
         let contract = self.contract.contract();
-        let runners = check_launcher(contract, &self.manifest.fields().runner, keep.launcher).is_ok();
+        let runner = &self.manifest.fields().runner;
+        let runners = keep.launcher.is_some_and(|launcher| check_launcher(contract, runner, launcher).is_ok());
         self.same("evidence", "launcher", runners)?;
         let study = contract.study();
         self.same("evidence", "lack", keep.lacks.iter().all(|lack| study.accept_lacks.contains(lack)))?;
         self.same("decision", "time", decision.at < study.expires)?;
         self.same("permit", "time", permit.at < study.expires)?;
         self.same("permit", "gate", self.gates_passed(&permit.gates))?;
+        let is_lack = keep.lacks.contains(&Lack::SecretPlaintext);
+        self.same("permit", "lack", permit.ordinary_bytes == 0 || is_lack)?;
         let release = self.receipt("release receipt", &self.record.release_receipt, &key, Event::Release, &decision)?;
         let logged = self.receipt("permit receipt", &self.record.permit_receipt, &key, Event::Permit, &decision)?;
         self.same("permit receipt", "result", logged.body().result == Some(permit.result))?;
+        let ordinary = logged.body().ordinary_bytes == Some(permit.ordinary_bytes);
+        self.same("permit receipt", "number of bytes outside secret memory", ordinary)?;
+        let permitted = Permitted { result: permit.result, ordinary_bytes: permit.ordinary_bytes };
         let owner = self.party.name.to_string();
         let gates = permit.gates;
         let verified = VerifiedOwner { owner, keep, decided_at: decision.at, release, permit: logged, gates };
-        Ok((verified, permit.result))
+        Ok((verified, permitted))
     }
 
     fn evidence(

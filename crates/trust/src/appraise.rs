@@ -1,73 +1,85 @@
 //! Holds authentic evidence against a domain.
 //!
-//! Every condition is looked at, so that a denial lists all that is missing. Conditions, in the order of a denial,
-//! nearest miss first: what one word in the domain or one more try would mend, then what needs another program, another
-//! host, another isolation, and last what nothing mends.
+//! 1. Each component's attester is trusted for attestation.
+//! 2. Each component meets a rule for platforms that is trusted: one of the identities, every demand, no danger but those that the rule
+//!    admits by name. Properties that evidence can't have (a region) are what trusted keys say of its hardware or attester.
+//! 3. What runs on each component is a measurement that is trusted, of no release below its line's floor.
+//! 4. The evidence is at most [`ACCEPTED_FOR_S`] from `at`.
+//! 5. A proof of all this, from the domain's statements and the evidence, is made and checked.
 //!
-//! 1. Each lack is accepted by name.
-//! 2. The evidence is at most [`ACCEPTED_FOR_S`] from `at`.
-//! 3. The runtime is one that the domain names.
-//! 4. The launcher is one that the domain names.
-//! 5. The isolation is accepted.
-//! 6. The evidence is of a format about which domains can say something: so far, `software`.
-//! 7. No debug mode, whatever the evidence's type: domains have no word to admit it.
-//!
-//! Program and manifest are not the domain's: the contract names the one, each broker derives the other.
+//! Every condition is looked at, so that a denial lists all that is missing: of several rules and measurements, what the nearest one
+//! lacks. Nearest miss first: what a word in the domain or one more try would mend, then what needs another program, another host,
+//! another isolation, and last what nothing mends. Program and manifest are not the domain's: the contract names the one, each broker
+//! derives the other.
 
 use casemate_cose::UnixTime;
-use casemate_evidence::{Authenticated, Claims};
+use casemate_evidence::{Authenticated, Expectation};
 
-use crate::{Accepted, DenyReason, Domain, Keep, Verdict};
+use crate::{
+    Accepted, DenyReason, Domain, Keep, Verdict,
+    component::{Component, components},
+    proof::{Effective, Facts, Grounds},
+    statement::{Purpose, Said, Sentence, Subject},
+    unmet::{self, Asked},
+    verdict::Believed,
+};
 
 /// For how long, in seconds, a verdict counts, and how far from its appraisal evidence may be dated.
 pub const ACCEPTED_FOR_S: u64 = 300;
 
 /// Appraises `evidence` under `domain` at the verifier's time `at`. The same input gives the same verdict.
-pub fn appraise<B>(evidence: Authenticated<B>, domain: &Domain, at: UnixTime) -> Verdict<B> {
-    let keep = Keep::of(evidence.claims());
-    let denials = unmet(evidence.claims(), keep.as_ref(), domain, at);
-    match keep {
-        Some(keep) if denials.is_empty() => {
-            Verdict::Accepted(Accepted::new(evidence, keep, domain.digest(), at.plus_s(ACCEPTED_FOR_S)))
+pub fn appraise<B: Expectation>(evidence: Authenticated<B>, domain: &Domain, at: UnixTime) -> Verdict<B> {
+    let components = components(evidence.claims());
+    let effective = match domain.effective(at) {
+        Ok(effective) => effective,
+        Err(error) => return Verdict::Denied(vec![DenyReason::Proof { why: error.to_string() }]),
+    };
+    // 1 to 3
+    let judged: Option<Vec<Judged<'_>>> = components.iter().map(|component| judge(component, &effective)).collect();
+    // 4
+    let is_fresh = evidence.claims().at.distance_s(at) <= ACCEPTED_FOR_S;
+    let Some(judged) = judged.filter(|_| is_fresh) else {
+        let asked = Asked { claims: evidence.claims(), domain, effective: &effective, at };
+        return Verdict::Denied(unmet::of(&asked, &components));
+    };
+    // 5
+    let measured = judged.first().and_then(|judged| unmet::measurement(judged.runtime));
+    let keep = measured.and_then(|measured| Keep::measured(evidence.claims(), measured));
+    let believed = judged.iter().map(|judged| Believed::new(judged.platform, judged.runtime)).collect();
+    let grounds: Vec<Grounds> = judged.into_iter().map(|judged| judged.grounds).collect();
+    let key = evidence.binding().key();
+    let goal = key.map_or(Sentence::EvidenceTrusted, |key| Sentence::Trusted {
+        subject: Subject::Key(key),
+        purpose: Purpose::KeyProvision,
+    });
+    let facts = Facts { components: &components, key };
+    match effective.prove_evidence(&goal, &grounds, facts, at) {
+        Ok(proof) => {
+            let expires = at.plus_s(ACCEPTED_FOR_S);
+            Verdict::Accepted(Accepted::new(evidence, components, believed, keep, proof, domain.digest(), expires))
         }
-        _ => Verdict::Denied(denials),
+        Err(error) => Verdict::Denied(vec![DenyReason::Proof { why: error.to_string() }]),
     }
 }
 
-fn unmet(claims: &Claims, keep: Option<&Keep>, domain: &Domain, at: UnixTime) -> Vec<DenyReason> {
-    let mut denials = Vec::new();
+/// One component that the domain accepts, and by which statements.
+struct Judged<'a> {
+    grounds: Grounds,
+    platform: &'a Said,
+    runtime: &'a Said,
+}
+
+/// Steps 1 to 3 for one component: on what its acceptance rests, or nothing.
+fn judge<'a>(component: &Component, effective: &'a Effective) -> Option<Judged<'a>> {
     // 1
-    for lack in keep.iter().flat_map(|keep| &keep.lacks) {
-        if !domain.accepts_lack(*lack) {
-            denials.push(DenyReason::Lack { actual: *lack, accepted: domain.accepted_lacks() });
-        }
-    }
+    let attester = effective.is_trusted(&component.attester, &Purpose::Attestation)?;
     // 2
-    if claims.at.distance_s(at) > ACCEPTED_FOR_S {
-        denials.push(DenyReason::Time { at, actual: claims.at });
-    }
-    if let Some(keep) = keep {
-        // 3
-        if !domain.runtimes().iter().any(|runtime| runtime.digest == keep.runtime) {
-            denials.push(DenyReason::Runtime { actual: keep.runtime, accepted: domain.runtimes().to_vec() });
-        }
-        // 4
-        if !domain.launchers().iter().any(|launcher| launcher.key == keep.launcher) {
-            denials.push(DenyReason::Launcher { actual: keep.launcher, accepted: domain.launchers().to_vec() });
-        }
-    }
-    // 5
-    let accepted = domain.accepted_isolations();
-    if let Some(actual) = claims.isolation.filter(|isolation| !accepted.contains(isolation)) {
-        denials.push(DenyReason::Isolation { actual, accepted });
-    }
-    // 6
-    if keep.is_none() {
-        denials.push(DenyReason::Format { actual: claims.format() });
-    }
-    // 7
-    if claims.debug {
-        denials.push(DenyReason::Debug);
-    }
-    denials
+    let mut rules = effective.platform_rules_for(component.kind, component.identity.as_deref());
+    let (platform, by, properties) = rules.find_map(|(fact, said)| {
+        let rule = unmet::rule(said)?;
+        Some((fact, said, unmet::meets(component, rule, effective)?))
+    })?;
+    // 3
+    let (measurement, runtime) = effective.measurements(component.kind, &component.registers).into_iter().next()?;
+    Some(Judged { grounds: Grounds { attester, measurement, platform, properties }, platform: by, runtime })
 }

@@ -6,14 +6,24 @@
 #![forbid(unsafe_code)]
 
 mod appraise;
+pub mod component;
 pub mod domain;
+mod draft;
+pub mod explain;
+pub mod export;
+pub mod import;
 mod keep;
 mod printable;
+pub mod proof;
 mod reason;
+pub mod result;
+pub mod statement;
+mod unmet;
 mod verdict;
 
 pub use appraise::{ACCEPTED_FOR_S, appraise};
 pub use domain::{Domain, DomainError};
+pub use draft::{Drafted, draft};
 pub use keep::Keep;
 pub use reason::Reason;
-pub use verdict::{Accepted, DenyReason, Verdict};
+pub use verdict::{Accepted, Believed, DenyReason, Hardware, Named, Note, Place, Verdict};

@@ -1,9 +1,19 @@
 //! The outcome of appraisal: accepted, by a type that only appraisal makes, or denied with every unmet condition.
 
-use casemate_cose::{Digest, PublicKey, UnixTime};
-use casemate_evidence::{Authenticated, Claims, Format, Isolation, Lack};
+mod deny;
 
-use crate::{Keep, Reason, domain};
+use casemate_cose::{Digest, UnixTime};
+use casemate_evidence::{Authenticated, Claims, Platform};
+
+pub use deny::{DenyReason, Place};
+
+use crate::{
+    Keep,
+    component::Component,
+    proof::Proof,
+    statement::{Allowance, Identities, Said},
+    unmet,
+};
 
 /// The outcome of appraisal. `B` says what the evidence was bound to: only `Bound` leads to a key.
 #[derive(Debug)]
@@ -23,19 +33,86 @@ pub enum Verdict<B> {
 #[derive(Debug)]
 pub struct Accepted<B> {
     authenticated: Authenticated<B>,
-    keep: Keep,
+    believed: Vec<Believed>,
+    components: Vec<Component>,
     domain_digest: Digest,
     expires: UnixTime,
+    keep: Option<Keep>,
+    proof: Proof,
+}
+
+/// On whose word one component was accepted: what a person calls the statements that its acceptance rests on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Believed {
+    /// The rule for platforms that it meets.
+    pub platform: Named,
+    /// What runs on it.
+    pub runtime: Named,
+    /// Which hardware would have done.
+    pub hardware: Hardware,
+}
+
+/// A statement by its label and its digest.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Named {
+    /// What a person calls it.
+    pub label: String,
+    /// The statement.
+    pub statement: Digest,
+}
+
+/// Which hardware a rule is about.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Hardware {
+    /// Any that the vendor made.
+    AnyGenuine,
+    /// Pieces that it lists.
+    Listed,
+}
+
+/// What whoever reads an acceptance has to know besides.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Note {
+    /// Something dangerous about a component, which the domain admits by name.
+    Admitted {
+        /// The component.
+        component: String,
+        /// What is so.
+        danger: Allowance,
+    },
+    /// The evidence is bound to a certificate's key alone, which can be relayed.
+    CertificateKey,
+}
+
+impl std::fmt::Display for Note {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Admitted { component, danger } => write!(f, "{component}: {}", deny::short(*danger)),
+            Self::CertificateKey => f.write_str("bound to a certificate's key alone, which can be relayed"),
+        }
+    }
+}
+
+impl Believed {
+    pub(crate) fn new(platform: &Said, runtime: &Said) -> Self {
+        let named = |said: &Said| Named { label: said.statement().label.clone(), statement: said.digest() };
+        let is_listed = unmet::rule(platform).is_some_and(|rule| matches!(rule.identities, Identities::Listed(_)));
+        let hardware = if is_listed { Hardware::Listed } else { Hardware::AnyGenuine };
+        Self { platform: named(platform), runtime: named(runtime), hardware }
+    }
 }
 
 impl<B> Accepted<B> {
     pub(crate) const fn new(
         authenticated: Authenticated<B>,
-        keep: Keep,
+        components: Vec<Component>,
+        believed: Vec<Believed>,
+        keep: Option<Keep>,
+        proof: Proof,
         domain_digest: Digest,
         expires: UnixTime,
     ) -> Self {
-        Self { authenticated, keep, domain_digest, expires }
+        Self { authenticated, believed, components, domain_digest, expires, keep, proof }
     }
 
     /// What the evidence was bound to: it names the session.
@@ -50,10 +127,42 @@ impl<B> Accepted<B> {
         self.authenticated.claims()
     }
 
-    /// What runs, as the evidence tells it.
+    /// Its components, the CPU first.
     #[must_use]
-    pub const fn keep(&self) -> &Keep {
-        &self.keep
+    pub fn components(&self) -> &[Component] {
+        &self.components
+    }
+
+    /// On which statements the acceptance of each component rests, in the components' order.
+    #[must_use]
+    pub fn believed(&self) -> &[Believed] {
+        &self.believed
+    }
+
+    /// Why the domain accepts it, checked by [`crate::proof::check`].
+    #[must_use]
+    pub const fn proof(&self) -> &Proof {
+        &self.proof
+    }
+
+    /// What whoever reads this acceptance has to know besides, such as `vtpm: host-operated`; in the components' order.
+    #[must_use]
+    pub fn notes(&self) -> Vec<Note> {
+        let components = self.components.iter().zip(&self.believed);
+        let admitted = components.flat_map(|(component, believed)| {
+            let matters =
+                |danger: &Allowance| *danger != Allowance::MaskedChip || believed.hardware == Hardware::Listed;
+            let dangers = component.dangers.iter().copied().filter(matters);
+            dangers.map(|danger| Note::Admitted { component: component.name.clone(), danger })
+        });
+        let is_certificate = matches!(self.claims().platform, Platform::Ratls(_));
+        admitted.chain(is_certificate.then_some(Note::CertificateKey)).collect()
+    }
+
+    /// What runs, as the evidence tells it; `None` where it is no place for a keep: a device alone, a token.
+    #[must_use]
+    pub const fn keep(&self) -> Option<&Keep> {
+        self.keep.as_ref()
     }
 
     /// The digest of the domain that accepted it.
@@ -68,158 +177,17 @@ impl<B> Accepted<B> {
         self.authenticated.evidence_digest()
     }
 
+    /// Names this verdict: SHA-256 over the digests of evidence, domain and proof, and the last second as eight big-endian bytes.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let (evidence, proof) = (self.evidence_digest(), self.proof.digest());
+        let expires = self.expires.0.to_be_bytes();
+        Digest::of_parts(&[evidence.as_bytes(), self.domain_digest.as_bytes(), proof.as_bytes(), &expires])
+    }
+
     /// The last second in which this counts.
     #[must_use]
     pub const fn expires(&self) -> UnixTime {
         self.expires
-    }
-}
-
-/// One condition of a domain that evidence does not meet. Exhaustive, so that a new one breaks every consumer at
-/// compile time.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum DenyReason {
-    /// The keep runs in debug mode, which no domain can admit yet.
-    /// Fault: whoever launched it. Remedy: launch it without.
-    Debug,
-    /// No domain can say yet which keeps of this format to accept.
-    /// Fault: nobody's. Remedy: an isolation that domains know.
-    Format {
-        /// The evidence's format.
-        actual: Format,
-    },
-    /// The domain does not accept this isolation.
-    /// Fault: the runner's choice of host. Remedy: another isolation, or a line in the domain.
-    Isolation {
-        /// The keep's isolation.
-        actual: Isolation,
-        /// Those that the domain accepts.
-        accepted: Vec<Isolation>,
-    },
-    /// The machine did not give something, and the domain does not accept that.
-    /// Fault: the host's operator. Remedy: the lack's own, or a word in the domain.
-    Lack {
-        /// What was lacking.
-        actual: Lack,
-        /// The lacks that the domain accepts.
-        accepted: Vec<Lack>,
-    },
-    /// The domain does not name this launcher.
-    /// Fault: the runner's choice of host. Remedy: another host, or an entry in the domain.
-    Launcher {
-        /// The launcher's key.
-        actual: PublicKey,
-        /// The launchers that the domain names.
-        accepted: Vec<domain::Launcher>,
-    },
-    /// The domain does not name this runtime.
-    /// Fault: the runner's version. Remedy: a version that the domain names, or an entry in the domain.
-    Runtime {
-        /// The runtime's digest.
-        actual: Digest,
-        /// The runtimes that the domain names.
-        accepted: Vec<domain::Runtime>,
-    },
-    /// The evidence is from too long before or after the appraisal.
-    /// Fault: a slow run, or a clock. Remedy: new evidence.
-    Time {
-        /// The time of appraisal.
-        at: UnixTime,
-        /// The time of the evidence.
-        actual: UnixTime,
-    },
-}
-
-impl DenyReason {
-    /// The reason in the form in which it travels.
-    #[must_use]
-    pub fn reason(&self) -> Reason {
-        Reason::new(self.rule(), self.expected(), self.actual(), self.remedy())
-    }
-
-    /// The rule that was not met, a stable name.
-    #[must_use]
-    pub const fn rule(&self) -> &'static str {
-        match self {
-            Self::Debug => "domain-debug",
-            Self::Format { .. } => "domain-format",
-            Self::Isolation { .. } => "domain-isolation",
-            Self::Lack { .. } => "domain-lack",
-            Self::Launcher { .. } => "domain-launcher",
-            Self::Runtime { .. } => "domain-runtime",
-            Self::Time { .. } => "domain-time",
-        }
-    }
-
-    /// What would have been accepted.
-    #[must_use]
-    pub fn expected(&self) -> String {
-        match self {
-            Self::Debug => "a keep without debug mode".to_owned(),
-            Self::Format { .. } => "evidence of format `software`".to_owned(),
-            Self::Isolation { accepted, .. } => one_of("isolation", accepted, |isolation| format!("`{isolation}`")),
-            Self::Lack { accepted, .. } => one_of("lack", accepted, |lack| format!("`{lack}`")),
-            Self::Launcher { accepted, .. } => {
-                one_of("launcher", accepted, |launcher| format!("`{}` {}", launcher.name, launcher.key))
-            }
-            Self::Runtime { accepted, .. } => {
-                one_of("runtime", accepted, |runtime| format!("`{}` {}", runtime.name, runtime.digest))
-            }
-            Self::Time { at, .. } => format!("a time within {} s of {at}", crate::ACCEPTED_FOR_S),
-        }
-    }
-
-    /// What was found.
-    #[must_use]
-    pub fn actual(&self) -> String {
-        match self {
-            Self::Debug => "a keep in debug mode".to_owned(),
-            Self::Format { actual } => format!("evidence of format `{actual}`"),
-            Self::Isolation { actual, .. } => format!("isolation `{actual}`"),
-            Self::Lack { actual, .. } => format!("lack `{actual}`: {}", actual.explain().means),
-            Self::Launcher { actual, .. } => actual.to_string(),
-            Self::Runtime { actual, .. } => actual.to_string(),
-            Self::Time { actual, .. } => actual.to_string(),
-        }
-    }
-
-    /// Whose move it is, and what to do.
-    #[must_use]
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::Debug => "launch the keep without debug mode".to_owned(),
-            Self::Format { .. } => {
-                "run in an isolation that domains know; for looking at it, `casemate verify`".to_owned()
-            }
-            Self::Isolation { actual, .. } => {
-                format!("run with an accepted isolation, or add a table `[{actual}]` to domain.toml")
-            }
-            Self::Lack { actual, .. } => format!(
-                "{}; or add \"{actual}\" to `accept_lacks` under `[process]` in domain.toml",
-                actual.explain().remedy
-            ),
-            Self::Launcher { .. } => {
-                "run on a host that domain.toml names, or add this key to it as a `[[launcher]]`".to_owned()
-            }
-            Self::Runtime { .. } => {
-                "run a version of Casemate that domain.toml names, or add this digest to it as a `[[runtime]]`"
-                    .to_owned()
-            }
-            Self::Time { .. } => "start the run again; if it was fast, set both machines' clocks by NTP".to_owned(),
-        }
-    }
-}
-
-impl From<&DenyReason> for Reason {
-    fn from(reason: &DenyReason) -> Self {
-        reason.reason()
-    }
-}
-
-fn one_of<T>(what: &str, accepted: &[T], name: impl Fn(&T) -> String) -> String {
-    match accepted {
-        [] => format!("no {what}: the domain accepts none"),
-        [one] => format!("{what} {}", name(one)),
-        several => format!("one {what} of {}", several.iter().map(name).collect::<Vec<_>>().join(", ")),
     }
 }

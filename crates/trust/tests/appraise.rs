@@ -89,7 +89,7 @@ fn accepts_what_the_domain_names_and_says_for_what_and_until_when() {
     let statement = statement();
     let accepted = accepted(appraise(evidence(&statement), &domain(), AT.plus_s(10)));
     assert_eq!(accepted.binding().binding(), &binding());
-    assert_eq!(accepted.keep().runtime, statement.runtime);
+    assert_eq!(accepted.keep().unwrap().runtime, statement.runtime);
     assert_eq!(accepted.domain_digest(), domain().digest());
     assert_eq!(accepted.evidence_digest(), sign(&statement, &launcher()).digest());
     assert_eq!(accepted.expires(), AT.plus_s(10 + ACCEPTED_FOR_S));

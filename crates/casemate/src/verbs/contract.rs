@@ -20,7 +20,7 @@ use crate::{
 };
 
 use super::{
-    contract_mail, contract_sign,
+    contract_artifact, contract_mail, contract_sign,
     domain::{read_card, read_lacks},
     party,
 };
@@ -79,6 +79,7 @@ fn prose(option: &str, text: Option<&String>) -> Result<Option<Prose>, Failure> 
 async fn check(args: &ContractFileArgs, screen: Screen) -> Outcome {
     let signed = load(&args.file).await?;
     filled_in(&args.file, signed.compiled().contract())?;
+    loadable(&args.file, signed.compiled().contract())?;
     let compiled = signed.compiled();
     screen.line(format!("{} is in order: {}", args.file.display(), compiled.digest()));
     let mut computations = Vec::new();
@@ -173,6 +174,23 @@ pub(crate) fn filled_in(path: &Path, contract: &Contract) -> Outcome {
     let span = |field: &str| document.as_ref()?.get("study")?.get(field)?.span();
     let mark = |field: &str| (span(field).unwrap_or(0..0), format!("the template's text for `{field}`"));
     let marks = fields.into_iter().map(mark).collect();
+    Err(failure.marked(path, &text, marks))
+}
+
+/// Refuses a contract that pins compiled code which no keep of this version could ever load.
+fn loadable(path: &Path, contract: &Contract) -> Outcome {
+    let found = contract_artifact::unloadable(contract);
+    if found.is_empty() {
+        return Ok(());
+    }
+    let marks =
+        found.iter().map(|(computation, reason)| (computation.clone(), reason.actual.clone())).collect::<Vec<_>>();
+    let reasons = found.into_iter().map(|(_, reason)| reason).collect();
+    let failure = Failure::refused(format!("`{}` pins compiled code that no keep loads", path.display()), reasons);
+    let Some(text) = is_toml(path).then(|| files::read_text(path)).transpose()? else { return Err(failure) };
+    let document = Document::parse(text.as_str()).ok();
+    let span = |name: &str| document.as_ref()?.get("computations")?.get(name)?.get("artifact")?.span();
+    let marks = marks.into_iter().map(|(name, what)| (span(&name).unwrap_or(0..0), what)).collect();
     Err(failure.marked(path, &text, marks))
 }
 

@@ -9,6 +9,7 @@ use std::{
 use casemate_contract::{Artifact, Code, Computation, Contract};
 use casemate_cose::Digest;
 use casemate_trust::Reason;
+use casemate_wasm::{TARGETS, WASMTIME};
 
 use crate::failure::Failure;
 
@@ -31,6 +32,23 @@ pub(crate) fn check(contract: &Contract, folders: &BTreeSet<PathBuf>) -> Result<
         }
     }
     Ok(reasons)
+}
+
+/// Every artifact of `contract` that no runtime of this version loads, whatever the host: each with its computation's name.
+pub(crate) fn unloadable(contract: &Contract) -> Vec<(String, Reason)> {
+    let mut found = Vec::new();
+    for computation in contract.computations() {
+        let Some(pinned) = computation.program.wasm().and_then(|program| program.artifact.as_ref()) else { continue };
+        let (wasmtime, target) = (pinned.wasmtime.as_str(), pinned.target.as_str());
+        if wasmtime == WASMTIME && TARGETS.contains(&target) {
+            continue;
+        }
+        let expected = format!("an artifact of Wasmtime {WASMTIME} for {}", TARGETS.join(" or "));
+        let actual = format!("`{}` pins one of Wasmtime {wasmtime} for {target}", computation.name);
+        let remedy = "pin what `casemate program compile` of this version makes, or leave `artifact` out: then the keep compiles";
+        found.push((computation.name.to_string(), Reason::new("artifact-runtime", expected, actual, remedy)));
+    }
+    found
 }
 
 fn compare(
@@ -96,6 +114,11 @@ mod tests {
     fn judged(computation: &Computation, folders: &BTreeSet<PathBuf>) -> Result<Option<Reason>, Failure> {
         let program = computation.program.wasm().unwrap();
         compare(computation, Digest::of(GENUINE), program.artifact.as_ref().unwrap(), folders)
+    }
+
+    #[test]
+    fn every_target_of_a_build_is_loaded_somewhere() {
+        assert!(TARGETS.contains(&casemate_wasm::TARGET));
     }
 
     #[test]

@@ -124,7 +124,7 @@ async fn open(args: &DatasetOpenArgs, global: &Global, screen: Screen) -> Outcom
         return Err(Failure::input(format!("`{}` exists", args.out.display())).help("plaintext replaces no file"));
     }
     let path = Path::new(&sealed.sealed_path);
-    let file = File::open(path).map_err(|error| Failure::io("read", path, &error))?;
+    let file = File::open(path).map_err(|error| Failure::reading(path, &error))?;
     let temporary = files::temporary(&args.out)?;
     let output = BufWriter::new(temporary.as_file());
     let opened = if sealed.entity.is_some() {

@@ -80,7 +80,7 @@ pub(crate) async fn adopt(args: &AdoptArgs, global: &Global, screen: Screen) -> 
         version: bytes(&args.prepared, "version", &prepared.version)?,
     };
     let key = Zeroizing::new(bytes::<32>(&args.prepared, "key", &prepared.key)?);
-    let file = File::open(&args.file).map_err(|error| Failure::io("read", &args.file, &error))?;
+    let file = File::open(&args.file).map_err(|error| Failure::reading(&args.file, &error))?;
     let checked = table::check_sealed(&file, &key, &aad_prefix(&version.id, &version.version))
         .map_err(|error| seal_error(&args.file, &args.file, &error))?;
     if !checked.schema.columns().iter().any(|column| column.name == args.entity) {

@@ -221,7 +221,7 @@ fn report(name: &DatasetName, out: &Path, input: &Input, sealed: &Sealed, versio
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
-    let file = File::open(path).map_err(|error| Failure::io("read", path, &error))?;
+    let file = File::open(path).map_err(|error| Failure::reading(path, &error))?;
     let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
     if is_file { Ok(file) } else { Err(Failure::input(format!("`{}` is not a file", path.display()))) }
 }

@@ -1,36 +1,84 @@
-//! `casemate domain`: whom this owner believes.
+//! `casemate domain`: whom this owner believes for what.
+
+use std::path::Path;
 
 use casemate_contract::PartyCard;
-use casemate_cose::Digest;
+use casemate_cose::{Digest, UnixTime};
 use casemate_evidence::Lack;
-use casemate_trust::{Domain, domain};
-use serde_json::json;
+use casemate_trust::{
+    Domain, domain,
+    proof::State as Standing,
+    statement::{Names, Said, Speaker, Validity},
+};
+use serde_json::{Value, json};
 
 use crate::{
-    cli::{DomainInitArgs, DomainVerb, Global},
+    cli::{
+        Global,
+        domain::{DomainFileArgs, DomainInitArgs, DomainVerb},
+    },
+    clock,
     failure::{Failure, Outcome},
     files, runtime,
-    screen::Screen,
+    screen::{Screen, plain},
     state::State,
 };
 
-use super::explain;
+use super::{appraised, domain_change, domain_diff, domain_file, domain_import, explain};
+
+/// A statement that ends within these seconds is told of: 30 days.
+const ENDS_SOON_S: u64 = 30 * 86_400;
 
 /// Dispatches `casemate domain`.
-pub(crate) fn domain(verb: &DomainVerb, global: &Global, screen: Screen) -> Outcome {
+pub(crate) async fn domain(verb: &DomainVerb, global: &Global, screen: Screen) -> Outcome {
     match verb {
         DomainVerb::Init(args) => init(args, global, screen),
-        DomainVerb::Show => show(global, screen),
+        DomainVerb::Check(args) => check(args, global, screen),
+        DomainVerb::Sign(args) => domain_change::sign(args, global, screen).await,
+        DomainVerb::Show(args) => show(args, global, screen),
+        DomainVerb::Import(args) => domain_import::import(args, global, screen),
+        DomainVerb::Export(args) => domain_change::export(args, global, screen),
+        DomainVerb::Diff(args) => domain_diff::diff(args, global, screen),
     }
 }
 
 fn init(args: &DomainInitArgs, global: &Global, screen: Screen) -> Outcome {
-    let state = State::open(global)?;
-    let path = state.dir.join("domain.toml");
+    let path = match &args.out {
+        Some(path) => path.clone(),
+        None => State::open(global)?.dir.join("domain.toml"),
+    };
     if path.exists() {
         return Err(Failure::input(format!("`{}` exists", path.display()))
             .help("edit it, or move it away: the broker reads it again for every run"));
     }
+    let owner = match &args.owner {
+        Some(owner) => owner.clone(),
+        None => State::open(global).map_err(|failure| no_owner(args, failure))?.name.to_string(),
+    };
+    let domain = match &args.from {
+        Some(evidence) => appraised::draft(evidence, &args.endorsed, &owner, screen)?,
+        None => of_hosts(args, owner, screen)?,
+    };
+    files::write(&path, domain.to_toml().as_bytes())?;
+    screen.line(format!("wrote {}", path.display()));
+    explain::domain(&domain, screen);
+    if args.from.is_some() {
+        screen.line("  a draft: it accepts what this evidence shows, whoever asked for it. Read each line before you rely on it");
+    }
+    screen.object(&json!({"path": path, "digest": domain.digest().to_string()}));
+    Ok(())
+}
+
+fn no_owner(args: &DomainInitArgs, failure: Failure) -> Failure {
+    if args.from.is_some() {
+        failure.help("say whose domain it is with --owner NAME, or name a party with --state")
+    } else {
+        failure
+    }
+}
+
+/// The domain that believes the launchers on parties' cards.
+fn of_hosts(args: &DomainInitArgs, owner: String, screen: Screen) -> Result<Domain, Failure> {
     let (digest, source) = match &args.runtime {
         Some(text) => {
             (text.parse::<Digest>().map_err(|error| Failure::input(format!("--runtime: {error}")))?, "--runtime")
@@ -50,18 +98,9 @@ fn init(args: &DomainInitArgs, global: &Global, screen: Screen) -> Outcome {
     }
     let lacks = read_lacks(&args.accept_lacks)?;
     let runtime = domain::Runtime { name: format!("casemate {}", env!("CARGO_PKG_VERSION")), digest };
-    let domain = Domain::new(
-        state.name.to_string(),
-        launchers,
-        vec![runtime],
-        Some(domain::Process { accept_lacks: lacks.into_iter().collect() }),
-    )
-    .map_err(|error| Failure::input(error.to_string()))?;
-    files::write(&path, domain.to_toml().as_bytes())?;
-    screen.line(format!("wrote {}", path.display()));
-    explain::domain(&domain, screen);
-    screen.object(&json!({"path": path, "digest": domain.digest().to_string()}));
-    Ok(())
+    let process = domain::Process { accept_lacks: lacks.into_iter().collect() };
+    Domain::new(owner, launchers, vec![runtime], Some(process))
+        .map_err(|error| Failure::input(error.to_string()).help(error.help()))
 }
 
 fn launcher(card: &PartyCard) -> Result<domain::Launcher, Failure> {
@@ -71,23 +110,102 @@ fn launcher(card: &PartyCard) -> Result<domain::Launcher, Failure> {
     }
 }
 
-fn show(global: &Global, screen: Screen) -> Outcome {
-    let path = State::open(global)?.dir.join("domain.toml");
-    let text = files::read_text(&path)?;
-    let domain = Domain::parse(&text).map_err(|error| {
-        let failure = Failure::input(format!("`{}`: {error}", path.display()));
-        match error.span() {
-            Some(span) => failure.marked(&path, &text, vec![(span, "here".to_owned())]),
-            None => failure,
-        }
-    })?;
-    explain::domain(&domain, screen);
-    screen.object(&json!({"path": path, "digest": domain.digest().to_string(), "owner": domain.owner()}));
+fn show(args: &DomainFileArgs, global: &Global, screen: Screen) -> Outcome {
+    let (path, read) = domain_file::read_or_own(args.file.as_deref(), global)?;
+    explain::domain(&read.domain, screen);
+    if let Some(signer) = read.signer {
+        screen
+            .line(format!("  signed by  {signer}: believe it if that is the identity key of {}", read.domain.owner()));
+    }
+    screen.object(&json!({
+        "path": path, "digest": read.domain.digest().to_string(), "owner": read.domain.owner(),
+        "sequence": read.domain.sequence(), "signer": read.signer.map(|signer| signer.to_string()),
+        "statements": said(&read.domain),
+    }));
     Ok(())
 }
 
+/// The statements of a domain as JSON.
+pub(super) fn said(domain: &Domain) -> Vec<Value> {
+    let names = names(domain);
+    let one = |said: &Said| {
+        let statement = said.statement();
+        let speaker = match said.speaker() {
+            Speaker::Root => "owner".to_owned(),
+            Speaker::Key(key) => key.to_string(),
+        };
+        json!({
+            "digest": said.digest().to_string(), "line": domain.line_of(&said.digest()), "speaker": speaker,
+            "label": statement.label, "says": names.sentence(&statement.sentence),
+            "not_before": statement.validity.not_before.0, "not_after": end(statement.validity),
+        })
+    };
+    domain.statements().said().iter().map(one).collect()
+}
+
+/// The last second of a statement that has one.
+fn end(validity: Validity) -> Option<u64> {
+    (validity.not_after != Validity::ALWAYS.not_after).then_some(validity.not_after.0)
+}
+
+fn check(args: &DomainFileArgs, global: &Global, screen: Screen) -> Outcome {
+    let (path, read) = domain_file::read_or_own(args.file.as_deref(), global)?;
+    let at = clock::now();
+    let warnings = warnings(&read.domain, at)?;
+    for (line, text) in &warnings {
+        let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        screen.line(format!("warning: {place}{}", plain(text)));
+    }
+    let statements = read.domain.statements().said().len();
+    screen.line(format!(
+        "{}: no errors, {} warning{}; {statements} statement{} of {}",
+        path.display(),
+        warnings.len(),
+        plural(warnings.len()),
+        plural(statements),
+        read.domain.owner()
+    ));
+    screen.line(format!("  digest     {}", read.domain.digest()));
+    screen.object(&json!({
+        "path": path, "digest": read.domain.digest().to_string(), "owner": read.domain.owner(), "statements": statements,
+        "warnings": warnings.iter().map(|(line, text)| json!({"line": line, "text": text})).collect::<Vec<_>>(),
+    }));
+    Ok(())
+}
+
+const fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// What stands in a domain and counts for less, or for more, than a hasty reader may think: its own words, and what of it is over, not yet
+/// or soon over at `at`.
+fn warnings(domain: &Domain, at: UnixTime) -> Result<Vec<(Option<usize>, String)>, Failure> {
+    let effective = domain.effective(at).map_err(|error| Failure::input(error.to_string()))?;
+    let told = domain.warnings().into_iter().chain(domain.warnings_at(at));
+    let mut warnings: Vec<_> = told.map(|warning| (warning.line, warning.what)).collect();
+    for said in domain.statements().said() {
+        let (statement, state) = (said.statement(), effective.standing().state(said.digest()));
+        let end = statement.validity.not_after;
+        let what = match state {
+            Standing::BelowFloor { .. } | Standing::Revoked(_) => format!("`{}` {state}", statement.label),
+            Standing::Stands if end <= at.plus_s(ENDS_SOON_S) => format!("`{}` ends at {end}", statement.label),
+            _ => continue,
+        };
+        warnings.push((domain.line_of(&said.digest()), what));
+    }
+    warnings.sort();
+    warnings.dedup();
+    Ok(warnings)
+}
+
+/// The names that a domain gives, the owner's before those of others.
+pub(super) fn names(domain: &Domain) -> Names {
+    let others = domain.statements().said().iter().filter(|said| said.speaker() != Speaker::Root);
+    Names::of(domain.own().chain(others).map(Said::statement))
+}
+
 /// Reads and verifies a party's card.
-pub(crate) fn read_card(path: &std::path::Path) -> Result<PartyCard, Failure> {
+pub(crate) fn read_card(path: &Path) -> Result<PartyCard, Failure> {
     PartyCard::open(&files::read(path)?)
         .map_err(|error| Failure::input(format!("`{}` is no party's card: {error}", path.display())))
 }

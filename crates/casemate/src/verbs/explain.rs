@@ -1,5 +1,7 @@
 //! `casemate explain`: what a file is, in words. Nothing is believed of it that is not said to be verified.
 
+use std::collections::BTreeSet;
+
 use casemate_contract::{
     Compiled, Contract, DecisionStatement, FREE_FORM, ManifestFields, Output, PartyCard, PermitStatement, ResultBody,
     RunBundle, SignedContract,
@@ -7,29 +9,93 @@ use casemate_contract::{
 use casemate_cose::UnixTime;
 use casemate_evidence::{Evidence, software::Statement};
 use casemate_ledger::{Receipt, ReceiptBody};
-use casemate_trust::Domain;
+use casemate_trust::{
+    Domain, Reason,
+    domain::Runtime,
+    explain::{Account, Names},
+    proof::Proof,
+    statement::{Kind, Measurement, Purpose, Register, Sentence, Speaker, Subject},
+};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    cli::ExplainArgs,
+    cli::domain::ExplainArgs,
     failure::{Failure, Outcome},
     files,
-    screen::Screen,
+    screen::{Screen, plain},
 };
+
+use super::{appraise, domain_file};
 
 /// How a Parquet file with an encrypted footer begins [parquet-format, Encryption.md §5.1].
 const SEALED_TABLE: &[u8] = b"PARE";
 
+/// How a Wasm module and a component begin [WebAssembly 1.0 §5.5.16].
+const WASM: &[u8] = b"\0asm";
+
+/// A sentence leaves further demands of a rule out.
+const DEMANDS_IN_A_SENTENCE: usize = 4;
+
 /// Explains a file.
 pub(crate) fn explain(args: &ExplainArgs, screen: Screen) -> Outcome {
     let bytes = files::read(&args.file)?;
+    if let Some((kind, account)) = told(&bytes, args)? {
+        screen.line(account.words().trim_end());
+        appraise::draw(args.svg.as_deref(), &account)?;
+        let words = account.words();
+        screen.object(&json!({
+            "file": args.file, "kind": kind, "bytes": bytes.len(), "account": words.lines().collect::<Vec<_>>(),
+        }));
+        return Ok(());
+    }
+    if args.svg.is_some() || args.domain.is_some() {
+        let message = format!("`{}` is neither a proof nor a denial", args.file.display());
+        return Err(
+            Failure::input(message).help("--svg and --domain are for those alone: `casemate appraise` writes them")
+        );
+    }
     let kind = recognise(&bytes, screen).ok_or_else(|| {
         Failure::input(format!("`{}` is nothing that Casemate writes", args.file.display())).help(
-            "it explains run records, receipts, contracts, manifests, evidence, decisions, permits, cards and domains",
+            "it explains run records, receipts, contracts, manifests, evidence, decisions, permits, cards, domains, proofs and denials",
         )
     })?;
     screen.object(&json!({"file": args.file, "kind": kind, "bytes": bytes.len()}));
     Ok(())
+}
+
+/// The account of a proof, or of a denial as `casemate appraise --json` tells it.
+fn told(bytes: &[u8], args: &ExplainArgs) -> Result<Option<(&'static str, Account)>, Failure> {
+    if let Ok(proof) = Proof::from_bytes(bytes) {
+        let names = match &args.domain {
+            Some(path) => Names::of_domain(&domain_file::read(path)?.domain),
+            None => Names::none(),
+        };
+        return Ok(Some(("proof", Account::of_proof(&proof, &names))));
+    }
+    let Ok(verdict) = serde_json::from_slice::<Denied>(bytes) else { return Ok(None) };
+    let reasons: Vec<Reason> = verdict
+        .reasons
+        .into_iter()
+        .map(|told| Reason::new(told.rule, told.expected, told.actual, told.remedy))
+        .collect();
+    Ok((verdict.verdict == "denied").then(|| ("denial", Account::of_denial(&verdict.file, &reasons))))
+}
+
+/// What `casemate appraise --json` prints of a denial.
+#[derive(Deserialize)]
+struct Denied {
+    verdict: String,
+    file: String,
+    reasons: Vec<ToldReason>,
+}
+
+#[derive(Deserialize)]
+struct ToldReason {
+    rule: String,
+    expected: String,
+    actual: String,
+    remedy: String,
 }
 
 fn recognise(bytes: &[u8], screen: Screen) -> Option<&'static str> {
@@ -61,6 +127,11 @@ fn recognise(bytes: &[u8], screen: Screen) -> Option<&'static str> {
         return Some("card");
     }
     if let Ok(signer) = casemate_cose::claimed_signer(bytes) {
+        if let Ok(found) = Domain::open(bytes, &signer) {
+            domain(&found, screen);
+            screen.line(format!("  signed by  {signer}: believe it if that is the identity key of {}", found.owner()));
+            return Some("domain");
+        }
         if let Ok(found) = DecisionStatement::verify(bytes, &signer) {
             decision(&found, signer, screen);
             return Some("decision");
@@ -75,13 +146,13 @@ fn recognise(bytes: &[u8], screen: Screen) -> Option<&'static str> {
             return Some("permit");
         }
     }
-    if bytes.starts_with(SEALED_TABLE) {
-        screen.line("a sealed table: Parquet whose footer is encrypted; only its dataset's key opens it");
-        return Some("sealed table");
+    if let Some((kind, words)) = opaque(bytes) {
+        screen.line(words);
+        return Some(kind);
     }
-    if bytes.starts_with(b"age-encryption.org/") || bytes.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
-        screen.line("an age file: a result, a sealed file, or a key file; only its recipient or passphrase opens it");
-        return Some("age file");
+    if let Ok(found) = Domain::from_bytes(bytes) {
+        domain(&found, screen);
+        return Some("domain");
     }
     let text = std::str::from_utf8(bytes).ok()?;
     if let Ok(found) = Domain::parse(text) {
@@ -92,6 +163,24 @@ fn recognise(bytes: &[u8], screen: Screen) -> Option<&'static str> {
         screen.line("a contract as a person writes it; nobody has signed it");
         screen.line(Compiled::new(found).show().trim_end());
         return Some("contract");
+    }
+    None
+}
+
+/// What is known by how it begins, and is not looked into here: kind and words.
+fn opaque(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    if bytes.starts_with(SEALED_TABLE) {
+        let words = "a sealed table: Parquet whose footer is encrypted; only its dataset's key opens it";
+        return Some(("sealed table", words));
+    }
+    if bytes.starts_with(b"age-encryption.org/") || bytes.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
+        let words = "an age file: a result, a sealed file, or a key file; only its recipient or passphrase opens it";
+        return Some(("age file", words));
+    }
+    if bytes.starts_with(WASM) {
+        let words =
+            "a Wasm program, or looks like one: `casemate program show` says what it asks for, `try` what it does";
+        return Some(("Wasm program", words));
     }
     None
 }
@@ -128,6 +217,15 @@ fn permit(permit: &PermitStatement, screen: Screen) {
         let outcome = if gate.passed { "passed" } else { "refused" };
         screen.line(format!("  gate       {}: {}: {outcome}", gate.dataset, gate.gate));
     }
+    screen.line(format!("  memory     {}", outside(permit.ordinary_bytes)));
+}
+
+/// How much lay outside secret memory.
+pub(crate) fn outside(ordinary_bytes: u64) -> String {
+    match ordinary_bytes {
+        0 => "nothing lay outside secret memory, as the keep counted it".to_owned(),
+        bytes => format!("up to {} MiB lay outside secret memory, as the keep counted it", bytes.div_ceil(1 << 20)),
+    }
 }
 
 /// A party's card.
@@ -154,15 +252,62 @@ pub(crate) fn card(card: &PartyCard, screen: Screen) {
 pub(crate) fn domain(domain: &Domain, screen: Screen) {
     screen.line(format!("the domain of {}: whom this owner believes", domain.owner()));
     screen.line(format!("  digest     {}", domain.digest()));
+    if domain.sequence() > 0 {
+        screen.line(format!("  sequence   {}", domain.sequence()));
+    }
+    let mut told = BTreeSet::new();
     for launcher in domain.launchers() {
+        told.insert(Subject::Key(launcher.key.spki_digest()));
         screen.line(format!("  launcher   {} {}", launcher.name, launcher.key));
     }
     for runtime in domain.runtimes() {
+        told.insert(runtime_subject(&runtime));
         screen.line(format!("  runtime    {} {}", runtime.name, runtime.digest));
     }
     for lack in domain.accepted_lacks() {
         screen.line(format!("  accepts    {lack}: {}", lack.explain().means));
     }
+    let names = super::domain::names(domain);
+    for said in domain.statements().said() {
+        let statement = said.statement();
+        let (who, sentence) = match said.speaker() {
+            Speaker::Root if is_told(&statement.sentence, &told) => continue,
+            Speaker::Root => ("says      ".to_owned(), &statement.sentence),
+            Speaker::Key(key) => {
+                (format!("holds      {} says:", names.subject(&Subject::Key(key))), &statement.sentence)
+            }
+        };
+        let line = domain.line_of(&said.digest()).map(|line| format!("  (line {line})")).unwrap_or_default();
+        let label = if statement.label.is_empty() { String::new() } else { format!("`{}`: ", plain(&statement.label)) };
+        screen.line(format!("  {who} {label}{}{}{line}", names.sentence(sentence), statement.validity));
+        if let Sentence::Trusted { subject: Subject::Platform(rule), .. } = sentence
+            && rule.demands.len() > DEMANDS_IN_A_SENTENCE
+        {
+            for demand in &rule.demands {
+                screen.line(format!("             {} {}", plain(&demand.property), demand.test));
+            }
+        }
+    }
+}
+
+/// Whether launchers, runtimes and lacks tell of it.
+fn is_told(sentence: &Sentence, told: &BTreeSet<Subject>) -> bool {
+    match sentence {
+        Sentence::Trusted { subject: Subject::Platform(rule), .. } => rule.kind == Kind::Software,
+        Sentence::Trusted { subject: Subject::Key(key), purpose: Purpose::Attestation } => {
+            told.contains(&Subject::Key(*key))
+        }
+        Sentence::Trusted { subject, purpose: Purpose::Execution(None) } => told.contains(subject),
+        _ => false,
+    }
+}
+
+fn runtime_subject(runtime: &Runtime) -> Subject {
+    let value = runtime.digest.as_bytes().to_vec();
+    Subject::Measurement(Measurement {
+        kind: Kind::Software,
+        registers: vec![Register { name: "runtime".to_owned(), value }],
+    })
 }
 
 /// The record of a run, unverified.
@@ -237,6 +382,7 @@ fn evidence(evidence: &Evidence, screen: Screen) {
     };
     screen.line(format!("  evidence   of kind software, signed by launcher {launcher} at {}", statement.at));
     screen.line(format!("             isolation {}, runtime {}", statement.isolation, statement.runtime));
+    screen.line(format!("             {} KiB of secret memory", statement.secret_bytes >> 10));
     for lack in &statement.lacks {
         screen.line(format!("             lacks {lack}: {}", lack.explain().means));
     }
@@ -250,6 +396,12 @@ pub(crate) fn receipt(receipt: &Receipt, body: &ReceiptBody, screen: Screen) {
     ));
     if !body.datasets.is_empty() {
         screen.line(format!("             about {}", body.datasets.join(", ")));
+    }
+    if !body.lacks.is_empty() {
+        screen.line(format!("             lacking {}", body.lacks.join(", ")));
+    }
+    if let Some(bytes) = body.ordinary_bytes {
+        screen.line(format!("             {}", outside(bytes)));
     }
     for reason in &body.reasons {
         screen.line(format!("             because {reason}"));

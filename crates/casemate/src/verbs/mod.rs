@@ -1,5 +1,7 @@
 //! One file a verb. Each takes its arguments and the screen, and returns what became of it.
 
+pub(crate) mod appraise;
+mod appraised;
 pub(crate) mod attack;
 pub(crate) mod broker;
 pub(crate) mod completions;
@@ -13,12 +15,17 @@ pub(crate) mod dataset_adopt;
 pub(crate) mod dataset_seal;
 pub(crate) mod doctor;
 pub(crate) mod domain;
+mod domain_change;
+mod domain_diff;
+mod domain_file;
+mod domain_import;
 pub(crate) mod endorsements;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod party;
 pub(crate) mod program;
+pub(crate) mod proof;
 pub(crate) mod receipt;
 pub(crate) mod result;
 mod result_files;

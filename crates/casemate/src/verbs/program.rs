@@ -15,7 +15,7 @@ use crate::{
     clock,
     failure::{Failure, Outcome},
     files,
-    screen::Screen,
+    screen::{Screen, steers},
 };
 
 /// Dispatches `casemate program`.
@@ -118,10 +118,7 @@ fn attempt(args: &ProgramTryArgs, screen: Screen) -> Outcome {
 
 /// What a program said, without what could drive a terminal.
 fn plain(said: &[u8]) -> String {
-    let turns =
-        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    let is_plain = |c: &char| !turns(*c) && (!c.is_control() || matches!(c, '\n' | '\t'));
-    String::from_utf8_lossy(said).chars().filter(is_plain).collect()
+    String::from_utf8_lossy(said).chars().filter(|character| !steers(*character)).collect()
 }
 
 fn job(args: &ProgramTryArgs) -> Result<Job, Failure> {

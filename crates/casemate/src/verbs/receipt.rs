@@ -5,7 +5,7 @@ use std::path::Path;
 use casemate_contract::RunBundle;
 use casemate_cose::PublicKey;
 use casemate_ledger::{Origin, Receipt, ReceiptBody};
-use casemate_service::{VerifiedRun, verify_run};
+use casemate_service::{VerifiedOwner, VerifiedRun, verify_run};
 use serde_json::json;
 
 use crate::{
@@ -48,7 +48,10 @@ fn show(args: &ReceiptArgs, screen: Screen) -> Outcome {
     let receipt = read_single(&args.file, &bytes)?;
     let body = ReceiptBody::from_bytes(&receipt.body).map_err(|error| not_understood(&args.file, &error))?;
     explain::receipt(&receipt, &body, screen);
-    screen.object(&json!({"event": body.event.as_str(), "owner": body.owner, "index": receipt.index}));
+    screen.object(&json!({
+        "event": body.event.as_str(), "owner": body.owner, "index": receipt.index, "lacks": body.lacks,
+        "ordinary_bytes": body.ordinary_bytes,
+    }));
     Ok(())
 }
 
@@ -71,7 +74,10 @@ fn verify(args: &ReceiptVerifyArgs, screen: Screen) -> Outcome {
     let verified = receipt.verify(&Origin::of_key(&key), &key).map_err(|error| refused(&error))?;
     explain::receipt(&receipt, verified.body(), screen);
     screen.line(format!("verified: entry {} of this broker's ledger, {}", verified.index(), verified.witnessing()));
-    screen.object(&json!({"verified": true, "index": verified.index(), "event": verified.body().event.as_str()}));
+    screen.object(&json!({
+        "verified": true, "index": verified.index(), "event": verified.body().event.as_str(),
+        "ordinary_bytes": verified.body().ordinary_bytes,
+    }));
     Ok(())
 }
 
@@ -96,28 +102,31 @@ fn verified(run: &VerifiedRun, expected: bool, screen: Screen) -> Outcome {
             owner.permit.index(),
             owner.permit.witnessing()
         ));
-        screen.line(format!(
-            "  {:<10} believed launcher {}, {}'s by the contract",
-            "", owner.keep.launcher, fields.runner
-        ));
+        screen.line(format!("  {:<10} believed launcher {}, {}'s by the contract", "", launcher(owner), fields.runner));
         let broker = run.contract.contract().party(&owner.owner).and_then(|party| party.broker.as_ref());
         if let Some(broker) = broker {
             screen.line(format!("  {:<10} broker key {}", "", broker.key));
         }
     }
     screen.line(format!("  result     {}", run.result));
+    screen.line(format!("  memory     {}", explain::outside(run.ordinary_bytes)));
     if let Some(said) = run.free_form() {
         screen.line(format!("  program    {said}"));
     }
     screen.object(&json!({
         "verified": true, "contract_expected": expected, "run": fields.run.to_string(), "contract": run.contract.digest().to_string(),
-        "result": run.result.to_string(), "summary": summary(run), "free_form": run.free_form(),
+        "result": run.result.to_string(), "ordinary_bytes": run.ordinary_bytes, "summary": summary(run), "free_form": run.free_form(),
         "owners": run.owners.iter().map(|owner| json!({
             "owner": owner.owner, "release": owner.release.index(), "permit": owner.permit.index(),
-            "launcher": owner.keep.launcher.to_string(), "witnessing": owner.permit.witnessing().to_string(),
+            "launcher": launcher(owner), "witnessing": owner.permit.witnessing().to_string(),
         })).collect::<Vec<_>>(),
     }));
     Ok(())
+}
+
+/// Who vouched for the keep. A run that verified has one.
+fn launcher(owner: &VerifiedOwner) -> String {
+    owner.keep.launcher.map(|key| key.to_string()).unwrap_or_default()
 }
 
 fn read_single(path: &Path, bytes: &[u8]) -> Result<Receipt, Failure> {

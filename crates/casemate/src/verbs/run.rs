@@ -18,7 +18,9 @@ use casemate_contract::{
 };
 use casemate_cose::{Digest, PublicKey};
 use casemate_evidence::Isolation;
-use casemate_launch::{Broker, Dataset, Debug, LaunchError, Limits, Outcome as Ended, Report, Spec, launch};
+use casemate_launch::{
+    Broker, Dataset, Debug, LaunchError, Limits, Outcome as Ended, PartyResult, Report, Spec, launch,
+};
 use casemate_store::{Store, StudyState};
 
 use crate::{
@@ -67,7 +69,7 @@ pub(crate) async fn run(args: &RunArgs, global: &Global, screen: Screen) -> Outc
     let plan = plan(args, &state, contract, keys.launcher().public())?;
     let run = plan.manifest.fields().run;
     let out = args.out.clone().unwrap_or_else(|| state.dir.join("results").join(run.to_string()));
-    fs::create_dir_all(&out).map_err(|error| Failure::io("create", &out, &error))?;
+    let _empty = Vacant::make(&out)?;
     store
         .start_study_run(run.as_bytes(), &plan.contract.digest(), plan.computation.as_str(), clock::now())
         .await
@@ -92,13 +94,12 @@ pub(crate) async fn run(args: &RunArgs, global: &Global, screen: Screen) -> Outc
         Ok(Ended::Done { results, bundle, report, ordinary_bytes }) => {
             // Where another run was faster, both are kept.
             let out = if holds_a_run(&out) { out.join(run.to_string()) } else { out };
-            let written = results.iter().map(|result| {
-                let path = out.join(format!("{}.result", result.party));
-                files::write(&path, &result.file).map(|()| (result.party.clone(), path))
-            });
-            let written = written.collect::<Result<Vec<_>, Failure>>()?;
-            let receipt = out.join(RECEIPT);
-            files::write(&receipt, &bundle)?;
+            let written = match write_down(&out, &results, &bundle) {
+                Ok(written) => written,
+                Err(failure) => {
+                    return Err(failed(&store, &run, &format!("could not write: {failure}"), failure).await);
+                }
+            };
             let end = StudyState::Done { result_path: out.display().to_string() };
             store.end_study_run(run.as_bytes(), &end).await.map_err(state::store)?;
             let facts = run_report::Facts {
@@ -108,7 +109,7 @@ pub(crate) async fn run(args: &RunArgs, global: &Global, screen: Screen) -> Outc
                 steps,
                 runner: state.name.as_str(),
             };
-            run_report::done(&facts, &bundle, &written, &receipt, screen)
+            run_report::done(&facts, &bundle, &written, &out.join(RECEIPT), screen)
         }
         Ok(Ended::Refused { owner, reasons, report }) => {
             let who = owner.map_or_else(|| "the keep".to_owned(), |owner| format!("the broker of {owner}"));
@@ -120,6 +121,39 @@ pub(crate) async fn run(args: &RunArgs, global: &Global, screen: Screen) -> Outc
         Err(error) => {
             let failure = launch_failure(&error);
             Err(failed(&store, &run, &error.to_string(), failure).await)
+        }
+    }
+}
+
+/// The results, each by its recipient, and the receipts.
+fn write_down(out: &Path, results: &[PartyResult], bundle: &[u8]) -> Result<Vec<(String, PathBuf)>, Failure> {
+    let written = results.iter().map(|result| {
+        let path = out.join(format!("{}.result", result.party));
+        files::write(&path, &result.file).map(|()| (result.party.clone(), path))
+    });
+    let written = written.collect::<Result<Vec<_>, Failure>>()?;
+    files::write(&out.join(RECEIPT), bundle)?;
+    Ok(written)
+}
+
+/// The folder for results, which goes again where the run leaves nothing in it and it was not there before.
+struct Vacant {
+    made: Option<PathBuf>,
+}
+
+impl Vacant {
+    fn make(out: &Path) -> Result<Self, Failure> {
+        let made = (!out.exists()).then(|| out.to_path_buf());
+        fs::create_dir_all(out).map_err(|error| Failure::io("create", out, &error))?;
+        Ok(Self { made })
+    }
+}
+
+impl Drop for Vacant {
+    fn drop(&mut self) {
+        if let Some(made) = &self.made {
+            // Only where it is empty.
+            let _filled = fs::remove_dir(made);
         }
     }
 }
@@ -199,7 +233,7 @@ fn find(paths: &[PathBuf], wanted: &[ManifestDataset]) -> Result<BTreeMap<Digest
     }
     let mut found = BTreeMap::new();
     for path in candidates {
-        let file = File::open(&path).map_err(|error| Failure::io("read", &path, &error))?;
+        let file = File::open(&path).map_err(|error| Failure::reading(&path, &error))?;
         let print = casemate_seal::fingerprint(file).map_err(|error| Failure::io("read", &path, &error))?;
         if wanted.iter().any(|dataset| dataset.digest == print.digest) {
             found.insert(print.digest, path);

@@ -117,12 +117,12 @@ fn owners(verified: &VerifiedRun) -> Vec<Value> {
 }
 
 fn secret_memory(facts: &Facts<'_>) -> String {
-    let (secret, ordinary) = (facts.report.secret_bytes >> 10, facts.ordinary_bytes.div_ceil(1024));
+    let (secret, ordinary) = (facts.report.secret_bytes >> 10, facts.ordinary_bytes.div_ceil(1 << 20));
     match (secret, ordinary) {
         (0, _) => "secret memory    none: keys and tables lay in ordinary memory".to_owned(),
         (_, 0) => format!("secret memory    {secret} KiB, in which all keys and tables lay"),
         _ => format!(
-            "secret memory    {secret} KiB held the keys first; up to {ordinary} KiB lay outside it, whole stacks counted"
+            "secret memory    {secret} KiB held the keys first; up to {ordinary} MiB lay outside it, whole stacks counted: receipts say it"
         ),
     }
 }

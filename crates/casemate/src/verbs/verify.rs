@@ -1,48 +1,45 @@
 //! `casemate verify`: whether evidence of any TEE is authentic, check by check. Needs no state folder and no network.
 //!
-//! Exit code 0 if it is, 1 if it was refused, 2 if it could not be understood.
+//! Exit code 0 if it is, 1 if it was refused, 2 if it could not be understood or a file is not there, 3 if this machine failed.
 
 use std::path::Path;
 
 use casemate_cose::{Digest, UnixTime, claimed_signer};
 use casemate_evidence::{
-    AllowDebug, Authenticated, Claims, DangerouslyUnbound, Endorsements, Evidence, Expectation, Format, Recognised,
-    Refusal, Stated, Support, Unrecognised, authenticate, loose, recognise, steps,
+    AllowDebug, Authenticated, Claims, DangerouslyUnbound, Endorsements, Evidence, Expectation, Format, NotCompared,
+    Recognised, Refusal, Stated, Support, Unrecognised, authenticate, loose, recognise, steps,
 };
 use casemate_trust::Reason;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::verify::VerifyArgs,
+    cli::verify::{EndorsedArgs, ExpectedArgs, VerifyArgs},
     clock,
     failure::{Failure, Outcome, reason_json},
     files,
-    screen::Screen,
+    gathered::{self, Gathered, PassedOver},
+    screen::{Screen, steers},
 };
-
-use super::endorsements::{self, Gathered};
 
 /// Verifies a file of evidence.
 pub(crate) fn verify(args: &VerifyArgs, screen: Screen) -> Outcome {
-    let at = args.at.unwrap_or_else(clock::now);
-    let stated = stated(args)?;
-    let bytes = files::read(&args.evidence)?;
-    let recognised = match args.format {
-        Some(format) => Recognised::of_format(format, &bytes),
-        None => recognise(&bytes).map_err(|error| not_understood(&args.evidence, &bytes, &error))?,
-    };
-    let gathered = gather(args)?;
+    let at = args.endorsed.at.unwrap_or_else(clock::now);
+    let expected = Expected::of(&args.expected)?;
+    let recognised = read(&args.evidence, args.endorsed.format)?;
+    expected.check_formats(&recognised)?;
+    let gathered = gather(&args.endorsed)?;
     let endorsements = gathered.endorsements().with_all(recognised.carried.iter().cloned());
     screen.line(format!("{}: {}", args.evidence.display(), recognised.what));
     screen.line(format!("judged at {at} with {}", gathered.describe()));
+    gathered.notes().iter().for_each(|note| screen.line(format!("note: {note}")));
     let mut judged = Vec::new();
     let mut reasons: Vec<Reason> = Vec::new();
     let mut refused_parts = Vec::new();
     for (place, evidence) in recognised.evidence.iter().enumerate() {
         let name = recognised.parts.get(place).map(String::as_str);
-        let outcome = judge(evidence, &endorsements, stated.as_deref(), args.allow_debug, at);
+        let outcome = judge(evidence, &endorsements, &expected, args.expected.allow_debug, at);
         if recognised.evidence.len() > 1 {
-            let name = name.map(|name| format!(": {name}")).unwrap_or_default();
+            let name = name.map(|name| format!(": {}", plain(name))).unwrap_or_default();
             screen.line(format!("\npart {} of {}{name}", place + 1, recognised.evidence.len()));
         }
         show(evidence, &outcome, screen);
@@ -65,7 +62,8 @@ pub(crate) fn verify(args: &VerifyArgs, screen: Screen) -> Outcome {
         "file": args.evidence.display().to_string(), "what": recognised.what, "at": at.0, "authentic": is_authentic,
         "bundle": gathered.bundle().map(|digest| digest.to_string()), "evidence": judged,
         "reasons": reasons.iter().map(reason_json).collect::<Vec<_>>(),
-        "passed_over": gathered.passed_over().iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+        "passed_over": gathered.passed_over().iter().map(|PassedOver { path, .. }| path.display().to_string()).collect::<Vec<_>>(),
+        "notes": gathered.notes(),
     }));
     if is_authentic {
         screen.line(conclusion(args));
@@ -80,16 +78,63 @@ pub(crate) fn verify(args: &VerifyArgs, screen: Screen) -> Outcome {
     Err(Failure::refused(format!("`{}` is refused{which}", args.evidence.display()), reasons).in_object())
 }
 
+/// Reads a file of evidence.
+pub(super) fn read(path: &Path, format: Option<Format>) -> Result<Recognised, Failure> {
+    let bytes = files::read(path)?;
+    match format {
+        Some(format) => Ok(Recognised::of_format(format, &bytes)),
+        None => recognise(&bytes).map_err(|error| not_understood(path, &bytes, &error)),
+    }
+}
+
 /// What was made of one piece of evidence, whatever was expected of it.
 type Judged = Result<(Claims, Support, Digest), Box<Refusal>>;
 
-/// What the evidence has to state, or `None` if the caller says that it doesn't know.
-fn stated(args: &VerifyArgs) -> Result<Option<Vec<u8>>, Failure> {
-    let (option, text) = match (&args.nonce, &args.report_data) {
-        (Some(text), _) => ("--nonce", text),
-        (None, Some(text)) => ("--report-data", text),
-        (None, None) => return Ok(None),
-    };
+/// What the evidence has to state; nothing of it if the caller says that it doesn't know.
+pub(super) struct Expected {
+    nonce: Option<Vec<u8>>,
+    report_data: Option<Vec<u8>>,
+}
+
+impl Expected {
+    /// What the options say.
+    pub(super) fn of(args: &ExpectedArgs) -> Result<Self, Failure> {
+        let read = |option, text: &Option<String>| text.as_deref().map(|text| bytes_of(option, text)).transpose();
+        Ok(Self { nonce: read("--nonce", &args.nonce)?, report_data: read("--report-data", &args.report_data)? })
+    }
+
+    /// Both fields are there in Nitro documents alone.
+    pub(super) fn check_formats(&self, recognised: &Recognised) -> Result<(), Failure> {
+        let mut others = recognised.evidence.iter().filter(|evidence| evidence.format() != Format::Nitro);
+        match others.next() {
+            Some(other) if self.nonce.is_some() && self.report_data.is_some() => {
+                Err(one_field(other.format().as_str()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The bytes that somebody asked with.
+    pub(super) fn asked(&self) -> Option<&[u8]> {
+        self.nonce.as_deref().or(self.report_data.as_deref())
+    }
+
+    /// The expectation of all of it.
+    pub(super) fn stated(&self) -> Option<Stated> {
+        match (self.report_data.clone(), self.nonce.clone()) {
+            (None, None) => None,
+            (Some(report_data), None) => Some(Stated::new(report_data)),
+            (None, Some(nonce)) => Some(Stated::nonce(nonce)),
+            (Some(report_data), Some(nonce)) => Some(Stated::new(report_data).and_nonce(nonce)),
+        }
+    }
+}
+
+fn one_field(of: &str) -> Failure {
+    Failure::input(format!("`{of}` has one field for both `--nonce` and `--report-data`")).help("give one of them")
+}
+
+fn bytes_of(option: &str, text: &str) -> Result<Vec<u8>, Failure> {
     let help = "write all of its bytes as hex digits, two for each; it is compared whole";
     let bytes = hex::decode(text.strip_prefix("0x").unwrap_or(text))
         .map_err(|error| Failure::input(format!("`{option}` is not hexadecimal: {error}")).help(help))?;
@@ -97,18 +142,18 @@ fn stated(args: &VerifyArgs) -> Result<Option<Vec<u8>>, Failure> {
         let help = "give the bytes that you asked with, or --dangerously-unbound";
         return Err(Failure::input(format!("`{option}` is empty, so that it binds to nothing")).help(help));
     }
-    Ok(Some(bytes))
+    Ok(bytes)
 }
 
 fn judge(
     evidence: &Evidence,
     endorsements: &Endorsements,
-    stated: Option<&[u8]>,
+    expected: &Expected,
     allow_debug: bool,
     at: UnixTime,
 ) -> Judged {
-    match stated {
-        Some(bytes) => expecting(evidence, endorsements, Stated::new(bytes.to_vec()), allow_debug, at),
+    match expected.stated() {
+        Some(stated) => expecting(evidence, endorsements, stated, allow_debug, at),
         None => expecting(evidence, endorsements, DangerouslyUnbound, allow_debug, at),
     }
 }
@@ -136,6 +181,8 @@ enum Went {
     Passed,
     Failed,
     NotReached,
+    /// Nothing was given to compare with.
+    NotCompared,
 }
 
 /// The format's checks and those that all formats share, in their order.
@@ -151,7 +198,10 @@ fn checks(evidence: &Evidence, outcome: &Judged) -> Vec<(String, &'static str, W
             (_, None) => 1,
         }),
     };
+    let not_compared = not_compared(outcome);
+    let is_empty = |number: usize| not_compared.iter().any(|not| usize::from(not.step) == number && not.is_all);
     let went = |number: usize| match failed_at {
+        None if is_empty(number) => Went::NotCompared,
         None => Went::Passed,
         Some(failed) if number < failed => Went::Passed,
         Some(failed) if number == failed => Went::Failed,
@@ -163,6 +213,17 @@ fn checks(evidence: &Evidence, outcome: &Judged) -> Vec<(String, &'static str, W
     checks.push(("not in debug mode, or that was allowed".to_owned(), "", went(next + 1)));
     checks.push(("what it is bound to is what was asked for, or nothing was".to_owned(), "", went(next + 2)));
     checks
+}
+
+/// What authentic evidence states and nothing was given to compare with.
+fn not_compared(outcome: &Judged) -> Vec<NotCompared> {
+    outcome.as_ref().map(|(claims, ..)| claims.not_compared()).unwrap_or_default()
+}
+
+/// Why something was not compared in the step at `place`, counted from 0.
+fn reasons_not_compared(outcome: &Judged, place: usize) -> Vec<String> {
+    let not = not_compared(outcome).into_iter().filter(|not| usize::from(not.step) == place + 1);
+    not.map(|not| plain(&format!("not compared: {}: {}", not.what, not.why))).collect()
 }
 
 /// The step of `whole` that judges a part of it, by all steps of the part's own format.
@@ -183,6 +244,7 @@ fn show(evidence: &Evidence, outcome: &Judged, screen: Screen) {
         let mark = match went {
             Went::Passed => "passed",
             Went::Failed => "FAILED",
+            Went::NotCompared => "not   ",
             Went::NotReached => "      ",
         };
         let source = if source.is_empty() { String::new() } else { format!("  [{source}]") };
@@ -191,6 +253,9 @@ fn show(evidence: &Evidence, outcome: &Judged, screen: Screen) {
             && let Err(refusal) = outcome
         {
             screen.line(format!("              {}", plain(&refusal.to_string())));
+        }
+        for said in reasons_not_compared(outcome, number) {
+            screen.line(format!("              {said}"));
         }
     }
     let Ok((claims, support, digest)) = outcome else { return };
@@ -216,13 +281,16 @@ fn show(evidence: &Evidence, outcome: &Judged, screen: Screen) {
 fn object(evidence: &Evidence, outcome: &Judged) -> Value {
     let checks: Vec<Value> = checks(evidence, outcome)
         .into_iter()
-        .map(|(text, source, went)| {
+        .enumerate()
+        .map(|(place, (text, source, went))| {
             let went = match went {
                 Went::Passed => "passed",
                 Went::Failed => "failed",
+                Went::NotCompared => "not compared",
                 Went::NotReached => "not reached",
             };
-            json!({"check": text, "source": source, "outcome": went})
+            let not_compared = reasons_not_compared(outcome, place);
+            json!({"check": text, "source": source, "outcome": went, "not_compared": not_compared})
         })
         .collect();
     let mut object = json!({
@@ -246,7 +314,7 @@ fn object(evidence: &Evidence, outcome: &Judged) -> Value {
     object
 }
 
-fn reason(refusal: &Refusal) -> Reason {
+pub(super) fn reason(refusal: &Refusal) -> Reason {
     Reason {
         rule: refusal.rule().to_owned(),
         expected: plain(&refusal.expected()),
@@ -255,9 +323,9 @@ fn reason(refusal: &Refusal) -> Reason {
     }
 }
 
-fn gather(args: &VerifyArgs) -> Result<Gathered, Failure> {
-    let mut gathered = Gathered::of_paths(&args.endorsements, &args.publisher, args.not_older_than)?;
-    endorsements::trust(&mut gathered, &args.trust_root, &args.trust_key)?;
+pub(super) fn gather(args: &EndorsedArgs) -> Result<Gathered, Failure> {
+    let mut gathered = Gathered::of_paths(&args.endorsements, &args.publisher, args.not_older_than.as_ref())?;
+    gathered::trust(&mut gathered, &args.trust_root, &args.trust_key)?;
     Ok(gathered)
 }
 
@@ -270,16 +338,17 @@ pub(super) fn until(time: UnixTime) -> String {
 }
 
 /// Text of others, without what would steer a terminal.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let shown = |character: char| {
-        if character.is_control() { character.escape_default().to_string() } else { character.into() }
+        let steers = character.is_control() || steers(character);
+        if steers { character.escape_default().to_string() } else { character.into() }
     };
     text.chars().map(shown).collect()
 }
 
 /// The last line: what was not asked is said.
 fn conclusion(args: &VerifyArgs) -> &'static str {
-    if args.dangerously_unbound {
+    if args.expected.dangerously_unbound {
         "\nauthentic, but perhaps a replay: nothing says for whom it was made"
     } else {
         "\nauthentic, and made for what you asked with; whether that is good enough is for you, or a domain, to say"
@@ -297,7 +366,7 @@ fn not_understood(file: &Path, bytes: &[u8], error: &Unrecognised) -> Failure {
     match loose(bytes) {
         Ok(items) => failure.help(format!(
             "it holds {}, which vouch for evidence: give it with --endorsements, and the evidence as EVIDENCE",
-            endorsements::count(&items)
+            gathered::count(&items)
         )),
         Err(_) => failure.help("if you know what it is, say so with --format"),
     }

@@ -81,3 +81,61 @@ fn each_crime_is_named_and_marked() {
     let text = String::from_utf8(command.output().unwrap().stderr).unwrap();
     assert!(text.contains("colour = \"red\"") && text.contains("unknown_key.toml"), "{text}");
 }
+
+/// What a program's contract may pin, and what no keep of this version could load.
+const PROGRAM: &str = r#"
+[computations.score]
+wasm = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+artifact = { digest = "sha256:1111111111111111111111111111111111111111111111111111111111111111", wasmtime = "WASMTIME", target = "TARGET", settings = "sha256:2222222222222222222222222222222222222222222222222222222222222222" }
+max_output_bytes = 65536
+clock_rounds_to_s = 3600
+seed = 1
+limits = { memory_mib = 64, seconds = 60 }
+free_form = true
+runners = ["researcher"]
+recipients = ["researcher"]
+reads = { measurements = ["patient_id", "mean_radius"] }
+inputs = { "patients.csv" = "SELECT patient_id, mean_radius FROM measurements" }
+outputs = { "report.txt" = "text" }
+"#;
+
+#[test]
+fn an_artifact_that_no_keep_loads_is_refused_before_anyone_signs() {
+    let study = Study::sealed("bad-artifact");
+    let researcher = &study.researcher;
+    let check = |wasmtime: &str, target: &str| {
+        study.write_contract(&PROGRAM.replace("WASMTIME", wasmtime).replace("TARGET", target));
+        researcher.call(&["contract", "check", "study.toml"])
+    };
+    let (own, linux) = (casemate_wasm::WASMTIME, casemate_wasm::TARGET);
+    let honest = check(own, linux);
+    assert_eq!(honest.code, Some(0), "{honest:?}");
+    for (wasmtime, target) in
+        [("999.0.0", linux), ("0.0.1", linux), (own, "z80-unknown-cpm"), (own, "x86_64-pc-windows-msvc")]
+    {
+        let refused = check(wasmtime, target);
+        refused.refused(&["artifact-runtime"]);
+        refused.fails(1, &["pins compiled code that no keep loads"]);
+        let reason = &refused.json["reasons"][0];
+        assert!(
+            reason["expected"].as_str().unwrap().contains(own) && reason["actual"].as_str().unwrap().contains(target)
+        );
+        assert_eq!(refused.json["marks"].as_array().unwrap().len(), 1, "{refused:?}");
+    }
+    // What turns the direction of reading is shown escaped, in the list, at the mark, and in the text around it.
+    let crime = "x86_64\u{202e}unknown";
+    let file = PROGRAM
+        .replace("WASMTIME", own)
+        .replace("TARGET", crime)
+        .replace("[computations.score]", "[computations.score] # \u{202e}");
+    study.write_contract(&file);
+    for command in [
+        researcher.command(&["contract", "check", "study.toml"]),
+        researcher.people(&["contract", "check", "study.toml"]),
+    ] {
+        let output = { command }.output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("u{202e}") && !said.contains('\u{202e}'), "{said}");
+    }
+}

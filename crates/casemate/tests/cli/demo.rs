@@ -51,6 +51,7 @@ async fn the_demo_from_start_to_end() {
     let attacks = answer.json["attacks"].as_array().unwrap();
     let refused: Vec<_> = attacks.iter().map(rules).collect();
     assert_eq!(refused, [["contract-signatures"], ["evidence-binding"], ["min-entities"]], "{attacks:#?}");
+    assert!(!dir.join("researcher/attack-3").exists(), "what was refused leaves no folder");
     let written = answer.json["written"].as_array().unwrap();
     assert!(written.len() >= 10);
     for entry in written {
@@ -65,6 +66,29 @@ async fn the_demo_from_start_to_end() {
     nothing_secret_outside_its_owner(&dir).await;
     numbers_of_another_engine(&answer.json["result"]["table"]["rows"], &dir);
     the_closing_commands_work_as_they_are_pasted(&answer.json["by_hand"], &folder);
+    a_new_domain_is_held_against_the_evidence_of_the_runs(&dir);
+}
+
+/// Another runtime in the domain: both runs would be denied.
+fn a_new_domain_is_held_against_the_evidence_of_the_runs(dir: &Path) {
+    let old = dir.join("clinic/state/domain.toml");
+    let text = fs::read_to_string(&old).unwrap();
+    let digest = text.split("sha256:").nth(1).unwrap()[..64].to_owned();
+    fs::write(dir.join("new.toml"), text.replace(&digest, &"00".repeat(32))).unwrap();
+    let mut command = Command::new(CASEMATE);
+    command.args(["domain", "diff"]).arg(&old).arg(dir.join("new.toml")).arg("--json");
+    command.env("CASEMATE_STATE", dir.join("no-state"));
+    for run in ["results", "model"] {
+        command.arg("--evidence").arg(dir.join("researcher").join(run).join("run.receipt"));
+    }
+    let answer = Answer::of(command);
+    assert_eq!(answer.json["changed"], 4, "two runs, as two brokers saw them: {answer:?}");
+    let judged = &answer.json["judged"][0];
+    assert_eq!(
+        (&judged["old"]["verdict"], &judged["new"]["verdict"]),
+        (&json!("accepted"), &json!("denied")),
+        "{judged}"
+    );
 }
 
 /// How good exactly, beside another implementation: the tests of the examples.

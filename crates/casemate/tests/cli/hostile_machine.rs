@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use casemate_store::{RunState, Store};
+use casemate_store::{RunState, Store, StudyState};
 use casemate_testkit::{Folder, skip};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
@@ -193,6 +193,35 @@ async fn a_full_disk_seals_nothing_and_releases_nothing() {
     let released = store.runs().await.unwrap().iter().filter(|run| run.state == RunState::Permitted).count();
     assert_eq!(released, 1);
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_result_that_cannot_be_written_is_a_failed_run() {
+    let study = Study::signed("full-results");
+    let results = study.researcher.join("results");
+    fs::create_dir(&results).unwrap();
+    let Some(disk) = Disk::over(&results, "64k") else {
+        return skip("a full disk for results", "mounts are forbidden here", "run it as root");
+    };
+    disk.fill();
+    let brokers = study.brokers();
+    let run = study.researcher.call(&["run", "study.contract", "--data", ".", "--out", "results"]);
+    run.fails(3, &["results/", "space"]);
+    drop(brokers);
+    let store = Store::open(&study.researcher.join("state")).await.unwrap();
+    let runs = store.study_runs().await.unwrap();
+    let StudyState::Failed { error } = &runs[0].state else { panic!("{runs:?}") };
+    assert!(error.starts_with("could not write: ") && error.contains("researcher.result"), "{error}");
+    store.close().await;
+    drop(disk);
+
+    // A run that is refused leaves no empty folder, in place of one that was there it takes nothing away.
+    fs::create_dir(study.researcher.join("mine")).unwrap();
+    for (out, stays) in [("gone", false), ("mine", true)] {
+        let refused = study.researcher.call(&["run", "study.contract", "--data", ".", "--out", out]);
+        assert_ne!(refused.code, Some(0), "no broker runs");
+        assert_eq!(study.researcher.join(out).exists(), stays, "{out}");
+    }
 }
 
 /// The library of Debian's `faketime` that shifts a program's clock.

@@ -9,6 +9,8 @@ mod bad_study;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod domain;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod faults;

@@ -30,6 +30,15 @@ fn a_receipt_verifies_as_it_is_and_changed_nowhere() {
     assert_eq!(verified["owners"].as_array().unwrap().len(), 2);
     assert!(verified["summary"].to_string().contains("signed, not witnessed"));
     stranger.expect(&["receipt", "show", "run.receipt"]);
+    // What lay outside secret memory: the runner is told the number that the owners signed, and any reader reads it.
+    assert!(
+        verified["ordinary_bytes"].is_u64() && verified["ordinary_bytes"] == run.json["ordinary_bytes"],
+        "{verified}"
+    );
+    let is_lack = run.json["lacks"].as_array().unwrap().contains(&json!("secret-plaintext"));
+    assert!(is_lack || verified["ordinary_bytes"] == 0, "{verified}");
+    let words = String::from_utf8(stranger.people(&verify).output().unwrap().stdout).unwrap();
+    assert!(words.contains("outside secret memory, as the keep counted it"), "{words}");
 
     let bytes = fs::read(stranger.join("run.receipt")).unwrap();
     for at in (0..bytes.len()).step_by(STRIDE) {
@@ -83,11 +92,15 @@ fn explained(study: &Study) {
         ("state/keys.age", "age file", &["passphrase"]),
         ("state/datasets/measurements.parquet", "sealed table", &["only its dataset's key"]),
         ("lone.manifest", "manifest", &["of cohort by-diagnosis", "reads measurements", "result for researcher"]),
-        ("lone.evidence", "evidence", &["of kind software", "isolation process, runtime sha256:"]),
+        (
+            "lone.evidence",
+            "evidence",
+            &["of kind software", "isolation process, runtime sha256:", "KiB of secret memory"],
+        ),
         ("lone.decision", "decision", &["the decision of clinic", "is accepted, under the domain sha256:"]),
-        ("lone.permit", "permit", &["the permit of clinic", "aggregates only: passed"]),
+        ("lone.permit", "permit", &["the permit of clinic", "aggregates only: passed", "outside secret memory"]),
         ("release.receipt", "receipt", &["release by clinic", "about measurements"]),
-        ("permit.receipt", "receipt", &["permit by clinic"]),
+        ("permit.receipt", "receipt", &["permit by clinic", "outside secret memory"]),
     ];
     for (file, kind, words) in cases {
         assert_eq!(clinic.expect(&["explain", file])["kind"], json!(kind), "{file}");
@@ -161,7 +174,14 @@ fn every_verb_has_help_with_an_example() {
         "party list",
         "party remove",
         "domain init",
+        "domain check",
+        "domain sign",
         "domain show",
+        "domain import",
+        "domain export",
+        "domain diff",
+        "appraise",
+        "proof check",
         "contract new",
         "contract check",
         "contract show",
@@ -182,7 +202,7 @@ fn every_verb_has_help_with_an_example() {
         let output = Command::new(CASEMATE).args(verb.split(' ')).arg("--help").output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{verb}");
-        assert!(text.contains("Example:") && text.contains("--json"), "{verb}: {text}");
+        assert!((text.contains("Example:") || text.contains("Examples:")) && text.contains("--json"), "{verb}: {text}");
     }
     let mut unknown = Command::new(CASEMATE);
     unknown.arg("frobnicate");

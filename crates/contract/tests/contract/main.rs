@@ -7,6 +7,8 @@ mod compile_fail;
 #[cfg(test)]
 mod compiled;
 #[cfg(test)]
+mod hardware;
+#[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod parse;

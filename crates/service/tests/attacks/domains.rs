@@ -9,7 +9,7 @@ use casemate_trust::{
 
 use crate::{
     keep::{Script, assert_undecided, attest, finish},
-    study::{RUNTIME, keys, stranger},
+    study::{PARTIES, RUNTIME, keys, stranger},
     world::{World, domain},
 };
 
@@ -31,7 +31,7 @@ async fn a_domain_that_cannot_be_read_believes_nobody() {
         ("an_unknown_word", format!("{honest}\naccept_everything = true\n")),
         ("cut_off", honest[..honest.len() / 2].to_owned()),
         ("of_another_owner", domain("registry").to_toml()),
-        ("too_long", format!("{honest}\n#{}", "x".repeat(1 << 20))),
+        ("too_long", format!("{honest}\n#{}", "x".repeat(16 << 20))),
     ]) {
         clinic.write_domain(&text);
         assert_undecided(clinic, &Script::honest(&world.contract, run), &["domain"], crime).await;
@@ -70,4 +70,58 @@ async fn an_edit_counts_at_once() {
     attest(clinic, &Script::honest(&world.contract, 1)).await.unwrap();
     clinic.write_domain(&of(&stranger(), RUNTIME, &[Lack::SecretPlaintext]));
     assert_undecided(clinic, &Script::honest(&world.contract, 2), &["software-launcher"], "after the edit").await;
+}
+
+/// The clinic's domain with a signer for each of these parties' keys, and words of the entry.
+fn with_signers(signers: &[(&str, String, &str)]) -> String {
+    let entry = |(name, key, words): &(&str, String, &str)| {
+        format!("\n[[signer]]\nname = \"{name}\"\nkey = \"{key}\"\n{words}\n")
+    };
+    domain("clinic").to_toml() + &signers.iter().map(entry).collect::<String>()
+}
+
+fn signer(party: &str) -> (&str, String, &'static str) {
+    (party, keys(party).public().to_string(), "")
+}
+
+#[tokio::test]
+async fn a_domain_that_names_signers_takes_no_contract_of_others() {
+    let world = World::new().await;
+    let clinic = world.clinic();
+    let others: Vec<&str> = PARTIES.into_iter().filter(|party| *party != "clinic").collect();
+    let all: Vec<_> = others.iter().map(|party| signer(party)).collect();
+    let (last, rest) = all.split_last().unwrap();
+    let digest = keys(last.0).public().spki_digest().to_string();
+    for (run, (crime, signers)) in (1..).zip([
+        ("one_party_is_not_named", rest.to_vec()),
+        ("another_key_of_that_name", [rest, &[(last.0, stranger().public().to_string(), "")]].concat()),
+        ("the_signer_has_ended", [rest, &[(last.0, last.1.clone(), "until = 2026-11-20")]].concat()),
+        ("the_signer_has_not_begun", [rest, &[(last.0, last.1.clone(), "from = 2027-01-01")]].concat()),
+    ]) {
+        clinic.write_domain(&with_signers(&signers));
+        assert_undecided(clinic, &Script::honest(&world.contract, run), &["domain-signer"], crime).await;
+    }
+    // By its digest a key is named as well; the owner need not name itself, nor any domain its signers.
+    let by_digest = [rest, &[(last.0, digest, "")]].concat();
+    for (run, text) in (100..).zip([with_signers(&all), with_signers(&by_digest), domain("clinic").to_toml()]) {
+        clinic.write_domain(&text);
+        attest(clinic, &Script::honest(&world.contract, run)).await.unwrap();
+    }
+    finish(&world, &Script::honest(&world.contract, 200)).await;
+}
+
+#[tokio::test]
+async fn a_domain_whose_only_signer_is_revoked_takes_no_contract() {
+    let world = World::new().await;
+    let clinic = world.clinic();
+    let all: Vec<_> = PARTIES.into_iter().filter(|party| *party != "clinic").map(signer).collect();
+    let text = with_signers(&all);
+    clinic.write_domain(&text);
+    attest(clinic, &Script::honest(&world.contract, 1)).await.unwrap();
+    let named = Domain::parse(&text).unwrap();
+    let signers = named.own().filter(|said| said.statement().label == all[0].0);
+    let revoked: String =
+        signers.map(|said| format!("\n[[revoke]]\nstatement = \"{}\"\nfrom = 2026-01-01\n", said.digest())).collect();
+    clinic.write_domain(&(text + &revoked));
+    assert_undecided(clinic, &Script::honest(&world.contract, 2), &["domain-signer"], "revoked").await;
 }

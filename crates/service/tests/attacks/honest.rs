@@ -5,7 +5,7 @@ use casemate_ledger::Event;
 use casemate_service::{verify_result, verify_run};
 
 use crate::{
-    keep::{Script, finish, release_all, result},
+    keep::{ORDINARY_BYTES, Script, finish, release_all, result},
     study::{OWNERS, data_key, dataset_of, keys, passed},
     world::World,
 };
@@ -22,7 +22,7 @@ async fn every_broker_decides_releases_and_permits_and_the_record_says_so() {
     assert_eq!(run.keep_key, script.key.public());
     assert_eq!(run.owners.iter().map(|owner| owner.owner.as_str()).collect::<Vec<_>>(), OWNERS);
     for verified in &run.owners {
-        assert_eq!(verified.keep.launcher, keys("researcher").launcher().public());
+        assert_eq!(verified.keep.launcher, Some(keys("researcher").launcher().public()));
         assert_eq!(verified.gates, passed(&world.contract));
         assert_eq!(verified.release.witnessing().to_string(), "signed, not witnessed");
     }
@@ -33,6 +33,7 @@ async fn every_broker_decides_releases_and_permits_and_the_record_says_so() {
         let decision = DecisionStatement::verify(&record.decision, &key).unwrap();
         let permit = PermitStatement::verify(&record.permit, &key).unwrap();
         assert_eq!((decision.run, permit.result), (script.run, body.digest()));
+        assert_eq!((permit.ordinary_bytes, run.ordinary_bytes), (ORDINARY_BYTES, ORDINARY_BYTES));
     }
 }
 

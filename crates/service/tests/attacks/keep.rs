@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use casemate_channel::{
     keep_side::{self, Connected, EvidenceSource, SourceError},
-    message::{DatasetKey, Permit},
+    message::{DatasetKey, Permit, PermitRequest},
 };
 use casemate_contract::{
     BrokerRecord, ChallengeStatement, FullySigned, GateOutcome, Output, ResultBody, RunBundle, RunId,
@@ -26,6 +26,8 @@ use crate::{
 };
 
 const TIME: Duration = Duration::from_secs(30);
+/// What an honest keep counts outside secret memory.
+pub(crate) const ORDINARY_BYTES: u64 = 16 << 20;
 
 /// What a keep and its launcher do. Each crime changes one thing in it.
 pub(crate) struct Script {
@@ -144,7 +146,12 @@ pub(crate) struct Keyed {
 impl Keyed {
     /// Asks for a permit with whatever the keep says its gates decided.
     pub(crate) async fn permit(self, result: Digest, gates: Vec<u8>) -> Result<(Permit, BrokerRecord), ChannelError> {
-        let permit = self.session.permit(result, gates, TIME).await?;
+        self.permit_with(PermitRequest { result, gates, ordinary_bytes: ORDINARY_BYTES }).await
+    }
+
+    /// Asks for a permit with whatever the keep says.
+    pub(crate) async fn permit_with(self, request: PermitRequest) -> Result<(Permit, BrokerRecord), ChannelError> {
+        let permit = self.session.permit(request, TIME).await?;
         let (statement, receipt) = (permit.statement.clone(), permit.receipt.clone());
         Ok((permit, BrokerRecord { permit: statement, permit_receipt: receipt, ..self.record }))
     }

@@ -27,8 +27,8 @@ struct Turns {
 async fn answer(world: &World, run: u8, honest: usize, pick: fn(&Turns) -> &ToBroker) -> Option<FromBroker> {
     let script = Script::honest(&world.contract, run);
     let mut raw = Raw::connect(world.clinic(), &script.key).await;
-    let request =
-        PermitRequest { result: result(&world.contract, script.run).digest(), gates: encode(&passed(&world.contract)) };
+    let (result, gates) = (result(&world.contract, script.run).digest(), encode(&passed(&world.contract)));
+    let request = PermitRequest { result, gates, ordinary_bytes: 0 };
     let mut turns = Turns {
         attest: raw.attest(world.clinic(), &script),
         decisions: ToBroker::Decisions { all: Vec::new() },

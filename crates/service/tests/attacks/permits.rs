@@ -1,5 +1,6 @@
 //! Crimes at the permit: gates that failed or were not asked, a second result.
 
+use casemate_channel::message::PermitRequest;
 use casemate_contract::GateOutcome;
 use casemate_cose::encode;
 use casemate_ledger::Event;
@@ -61,6 +62,29 @@ async fn every_gate_was_asked_and_passed() {
         assert_eq!(world.clinic().logged(Event::Permit, *script.run.as_bytes()).await, 0, "{crime}: permitted");
     }
     finish(&world, &Script::honest(&world.contract, 200)).await;
+}
+
+#[tokio::test]
+async fn bytes_outside_secret_memory_are_a_lack_that_evidence_named() {
+    let world = World::new().await;
+    let asked = |script: &Script, ordinary_bytes| PermitRequest {
+        result: result(&world.contract, script.run).digest(),
+        gates: encode(&passed(&world.contract)),
+        ordinary_bytes,
+    };
+    let all_secret =
+        |run| Script { state: |statement| statement.lacks.clear(), ..Script::honest(&world.contract, run) };
+    let script = all_secret(1);
+    let keyed = release_all(&world, &script).await.unwrap().remove(0);
+    assert_eq!(rules(keyed.permit_with(asked(&script, 1)).await, "outside"), ["permit-memory"]);
+    world.clinic().assert_refusal(&["permit-memory"], "outside").await;
+    for (script, bytes) in [(all_secret(2), 0), (Script::honest(&world.contract, 3), 1 << 20)] {
+        let keyed = release_all(&world, &script).await.unwrap().remove(0);
+        keyed.permit_with(asked(&script, bytes)).await.unwrap();
+        let permits = world.clinic().ledger().await.into_iter().filter(|body| body.run == Some(*script.run.as_bytes()));
+        let said: Vec<_> = permits.filter_map(|body| body.ordinary_bytes).collect();
+        assert_eq!(said, [bytes], "the receipt says it");
+    }
 }
 
 #[tokio::test]

@@ -1,15 +1,16 @@
 //! The record of a run, offline: no byte of it can be changed, no part of another run put into it, nothing left out.
 
+use casemate_channel::message::PermitRequest;
 use casemate_contract::{
     BrokerRecord, ChallengeStatement, DecisionStatement, Output, PermitStatement, ResultBody, RunBundle,
 };
-use casemate_cose::{Digest, Kind, SigningKey, sign};
+use casemate_cose::{Digest, Kind, SigningKey, encode, sign};
 use casemate_evidence::{Binding, Lack, Role, software::Statement};
 use casemate_service::{VerifyError, verify_result, verify_run};
 
 use crate::{
-    keep::{Script, finish, result},
-    study::{EXPIRES, broker_key, edited, signed, stranger},
+    keep::{Script, finish, release_all, result},
+    study::{EXPIRES, broker_key, edited, passed, signed, stranger},
     world::World,
 };
 
@@ -144,6 +145,27 @@ async fn nobody_elses_part_rides_along() {
     assert!(matches!(&refused, VerifyError::Record(why) if why.contains("`zoo`")), "{refused}");
 }
 
+/// A keep that tells each owner another number has no record.
+#[tokio::test]
+async fn all_owners_permitted_one_result_and_one_amount_of_memory() {
+    let world = World::new().await;
+    let gates = encode(&passed(&world.contract));
+    for (run, step, agrees) in [(1, 0, true), (2, 1 << 20, false)] {
+        let script = Script::honest(&world.contract, run);
+        let result = result(&world.contract, script.run).digest();
+        let mut records = Vec::new();
+        for (told, keyed) in (1..).zip(release_all(&world, &script).await.unwrap()) {
+            let request = PermitRequest { result, gates: gates.clone(), ordinary_bytes: (1 << 20) + told * step };
+            records.push(keyed.permit_with(request).await.unwrap().1);
+        }
+        let bundle = RunBundle::new(script.contract, script.manifest, script.key.public(), records);
+        match verify_run(&bundle.to_bytes(), None) {
+            Ok(run) => assert_eq!((run.ordinary_bytes, agrees), (1 << 20, true)),
+            Err(error) => assert!(!agrees && error.to_string().contains("amounts of memory"), "{error}"),
+        }
+    }
+}
+
 /// What a broker would have to have signed, had it not followed its own contract.
 #[tokio::test]
 async fn a_brokers_signature_does_not_stand_in_for_the_contract() {
@@ -159,7 +181,13 @@ async fn a_brokers_signature_does_not_stand_in_for_the_contract() {
         failed
     };
     let ungated = PermitStatement { gates: Vec::new(), ..permit.clone() };
+    let elsewhere = PermitStatement { ordinary_bytes: permit.ordinary_bytes + 1, ..permit.clone() };
     let records = [
+        (
+            "permit receipt",
+            "number of bytes outside secret memory",
+            BrokerRecord { permit: elsewhere.sign(&key), ..bundle.brokers[0].clone() },
+        ),
         ("permit", "gate", BrokerRecord { permit: failed.sign(&key), ..bundle.brokers[0].clone() }),
         ("permit", "gate", BrokerRecord { permit: ungated.sign(&key), ..bundle.brokers[0].clone() }),
         (
@@ -225,6 +253,10 @@ async fn evidence_of_another_program_or_launcher_or_with_a_lack_that_nobody_acce
         let expected = VerifyError::Mismatch { owner: "clinic".into(), part: "evidence", field };
         assert_eq!(verify_run(&forged.to_bytes(), None).unwrap_err(), expected);
     }
+    let forged =
+        restated(&bundle, &Script { state: |statement| statement.lacks.clear(), ..Script::honest(&world.contract, 1) });
+    let expected = VerifyError::Mismatch { owner: "clinic".into(), part: "permit", field: "lack" };
+    assert_eq!(verify_run(&forged.to_bytes(), None).unwrap_err(), expected, "bytes outside, and no such lack");
     let elsewhere = Script { launcher: stranger(), ..Script::honest(&world.contract, 1) };
     let expected = VerifyError::Mismatch { owner: "clinic".into(), part: "evidence", field: "launcher" };
     assert_eq!(verify_run(&restated(&bundle, &elsewhere).to_bytes(), None).unwrap_err(), expected);

@@ -84,7 +84,7 @@ async fn two_runners_run_each_on_its_own_host() {
         let (bundle, _) = finish(&world, &script(&world.contract, run, party, party)).await;
         let verified = verify_run(&bundle.to_bytes(), None).unwrap();
         assert_eq!(verified.manifest.fields().runner.as_str(), party);
-        assert!(verified.owners.iter().all(|owner| owner.keep.launcher == keys(party).launcher().public()));
+        assert!(verified.owners.iter().all(|owner| owner.keep.launcher == Some(keys(party).launcher().public())));
     }
 }
 

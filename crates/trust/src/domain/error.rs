@@ -1,6 +1,6 @@
-//! What is wrong with a domain, and where.
+//! What is wrong with a domain, where, and what to do.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use casemate_cose::CborError;
 use thiserror::Error;
@@ -14,6 +14,16 @@ pub enum DomainError {
     /// The compiled bytes are not a domain's.
     #[error("not a compiled domain: {0}")]
     Compiled(#[from] CborError),
+    /// Two things are said of which both can't be meant.
+    #[error("{what}")]
+    Contradiction {
+        /// What contradicts what.
+        what: String,
+        /// What to do.
+        remedy: String,
+        /// Where the second of them is.
+        span: Option<Range<usize>>,
+    },
     /// A digest is not written as one.
     #[error("`{}` is not `sha256:` followed by 64 lower-case hex digits", actual.escape_default())]
     Digest {
@@ -23,19 +33,23 @@ pub enum DomainError {
         span: Option<Range<usize>>,
     },
     /// A key is not written as one.
-    #[error("`{}` is not `ed25519:` followed by 64 lower-case hex digits", actual.escape_default())]
+    #[error("`{}` is not {expected}", actual.escape_default())]
     Key {
+        /// How a key is written here.
+        expected: &'static str,
         /// The text found.
         actual: String,
         /// Where.
         span: Option<Range<usize>>,
     },
-    /// A lack has an unknown name.
-    #[error("`{}` is no lack known here", actual.escape_default())]
-    Lack {
-        /// The name found.
-        actual: String,
-        /// Where.
+    /// A word that an entry needs is not there.
+    #[error("{table} has no `{word}`")]
+    Missing {
+        /// The entry: `[[runtime]]`.
+        table: Cow<'static, str>,
+        /// The word.
+        word: String,
+        /// Where the entry is.
         span: Option<Range<usize>>,
     },
     /// A name is empty, too long, or has spaces around it or characters in it that a screen would act on.
@@ -46,10 +60,52 @@ pub enum DomainError {
         /// Where.
         span: Option<Range<usize>>,
     },
+    /// An entry is there that can never count.
+    #[error("{what}")]
+    Never {
+        /// Why it can't.
+        what: String,
+        /// What to do.
+        remedy: String,
+        /// Where the entry is.
+        span: Option<Range<usize>>,
+    },
     /// The compiled bytes list something in another order than the one that counts.
     #[error("the compiled domain is not in order")]
     Order,
-    /// The text is not TOML, lacks something, or has an unknown word.
+    /// A domain would take the place of one that it may not replace.
+    #[error("{what}")]
+    Rollback {
+        /// Why it may not.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A signed domain is not one of this policy key.
+    #[error("not a domain signed by its policy key: {why}")]
+    Seal {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A signed statement of somebody else is not one.
+    #[error("not a signed statement: {why}")]
+    Signed {
+        /// What is wrong with it.
+        why: String,
+        /// Where.
+        span: Option<Range<usize>>,
+    },
+    /// What an entry says is no statement that can count for anything.
+    #[error("`{}` says what no statement can: {why}", label.escape_default())]
+    Statement {
+        /// The statement's label.
+        label: String,
+        /// What is wrong with it.
+        why: String,
+        /// Where.
+        span: Option<Range<usize>>,
+    },
+    /// The text is not TOML.
     #[error("{message}")]
     Syntax {
         /// What the reader of TOML says.
@@ -63,7 +119,7 @@ pub enum DomainError {
         /// Bytes given.
         actual: usize,
     },
-    /// There are too many launchers or runtimes.
+    /// There are too many entries, or too many values in one.
     #[error("{actual} entries where at most {max} are read")]
     TooMany {
         /// Entries given.
@@ -71,7 +127,7 @@ pub enum DomainError {
         /// Entries read at most.
         max: usize,
     },
-    /// A name, key, digest or lack appears twice.
+    /// A name, key, digest or value appears twice.
     #[error("`{}` appears twice", actual.escape_default())]
     Twice {
         /// What appears twice.
@@ -79,10 +135,28 @@ pub enum DomainError {
         /// Where, the second time.
         span: Option<Range<usize>>,
     },
-    /// A launcher is named, but isolation `process` is not accepted, so that the entry can never count.
-    #[error("a launcher counts only with a table `[process]`, and there is none")]
-    Unused {
-        /// Where the launcher is.
+    /// A word, or the name of something, that nobody knows.
+    #[error("`{}` is no {what}", actual.escape_default())]
+    Unknown {
+        /// What it was to name: `word of [[runtime]]`, `kind of platform`, `property of snp`.
+        what: String,
+        /// The word found.
+        actual: String,
+        /// Those that are known, the most alike first where there are many.
+        known: String,
+        /// Where.
+        span: Option<Range<usize>>,
+    },
+    /// A value has another type than its word asks for, or is out of its range.
+    #[error("`{word}` is {expected}, and this is {actual}")]
+    Value {
+        /// The word whose value it is.
+        word: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        actual: String,
+        /// Where.
         span: Option<Range<usize>>,
     },
     /// The compiled domain has another version.
@@ -100,39 +174,71 @@ impl DomainError {
     #[must_use]
     pub fn span(&self) -> Option<Range<usize>> {
         match self {
-            Self::Digest { span, .. }
+            Self::Contradiction { span, .. }
+            | Self::Digest { span, .. }
             | Self::Key { span, .. }
-            | Self::Lack { span, .. }
+            | Self::Missing { span, .. }
             | Self::Name { span, .. }
+            | Self::Never { span, .. }
+            | Self::Signed { span, .. }
+            | Self::Statement { span, .. }
             | Self::Syntax { span, .. }
             | Self::Twice { span, .. }
-            | Self::Unused { span } => span.clone(),
-            Self::Compiled(_) | Self::Order | Self::TooLong { .. } | Self::TooMany { .. } | Self::Version { .. } => {
-                None
-            }
+            | Self::Unknown { span, .. }
+            | Self::Value { span, .. } => span.clone(),
+            Self::Compiled(_)
+            | Self::Order
+            | Self::Rollback { .. }
+            | Self::Seal { .. }
+            | Self::TooLong { .. }
+            | Self::TooMany { .. }
+            | Self::Version { .. } => None,
         }
     }
 
     /// What to do.
     #[must_use]
-    pub const fn help(&self) -> &'static str {
+    pub fn help(&self) -> Cow<'static, str> {
         match self {
-            Self::Compiled(_) | Self::Order => "compile the domain again from its domain.toml",
-            Self::Digest { .. } => "copy it whole from what the runner sent, and compare it with the release's",
-            Self::Key { .. } => "copy it whole from what the host's operator sent",
-            Self::Lack { .. } => {
-                "known are: empty-root, ipc-namespace, mount-namespace, network-namespace, no-new-privileges, \
-                 pid-namespace, resource-limits, secret-keys, secret-plaintext, undumpable, user-namespace"
+            Self::Compiled(_) | Self::Order => "compile the domain again from its domain.toml".into(),
+            Self::Contradiction { remedy, .. } | Self::Never { remedy, .. } | Self::Rollback { remedy, .. } => {
+                remedy.clone().into()
             }
-            Self::Name { .. } => "give it a short name that a person recognises",
-            Self::Syntax { .. } => {
-                "the words are `[domain]` with `owner`, `[[launcher]]` with `name` and `key`, `[[runtime]]` with `name` \
-                 and `digest`, `[process]` with `accept_lacks`"
+            Self::Digest { .. } => "copy it whole from what the runner sent, and compare it with the release's".into(),
+            Self::Key { .. } => "copy it whole from what its holder sent".into(),
+            Self::Missing { word, .. } => format!("add `{word} = …`").into(),
+            Self::Name { .. } => "give it a short name that a person recognises".into(),
+            Self::Seal { .. } => {
+                "ask the domain's owner for it, and compare the key with that of the owner's card".into()
             }
-            Self::TooLong { .. } | Self::TooMany { .. } => "remove entries that are no longer used",
-            Self::Twice { .. } => "remove one of the two",
-            Self::Unused { .. } => "add `[process]`, or remove the launcher",
-            Self::Version { .. } => "update the older Casemate",
+            Self::Signed { .. } => "ask its signer for it again, and copy it whole".into(),
+            Self::Statement { .. } => "say it in the words of docs/formats/domain.md".into(),
+            Self::Syntax { .. } => "quote texts, close brackets and quotes, and write each word once".into(),
+            Self::TooLong { .. } | Self::TooMany { .. } => "remove entries that are no longer used".into(),
+            Self::Twice { .. } => "remove one of the two".into(),
+            Self::Unknown { known, .. } => format!("known are: {known}").into(),
+            Self::Value { expected, .. } => format!("write {expected}").into(),
+            Self::Version { actual, expected } if actual < expected => {
+                "compile it again from its domain.toml with this Casemate".into()
+            }
+            Self::Version { .. } => "update the older Casemate".into(),
         }
+    }
+
+    /// The same error, about this place if it was about none.
+    #[must_use]
+    pub(super) fn at(mut self, place: Option<Range<usize>>) -> Self {
+        if let Self::Contradiction { span, .. }
+        | Self::Name { span, .. }
+        | Self::Never { span, .. }
+        | Self::Signed { span, .. }
+        | Self::Statement { span, .. }
+        | Self::Twice { span, .. }
+        | Self::Unknown { span, .. }
+        | Self::Value { span, .. } = &mut self
+        {
+            *span = span.take().or(place);
+        }
+        self
     }
 }

@@ -176,7 +176,7 @@ const ROWS: &[Row] = &[
     Row("psa/token-psa.good.cose", PSA_2, "2026-01-01", Authentic(&[("profile", "http://arm.com/psa/2.0.0")])),
     Row("psa/token-psa.good.cose", PSA_2_OTHER, "2026-01-01", Refused("psa-signature")),
 
-    Row("gpu/hopper_evidence.json", RIM, "2026-11-22", Authentic(&[("chip-sku", "885"), ("driver-version", "590.12")])),
+    Row("gpu/hopper_evidence.json", RIM, "2026-11-22", Authentic(&[("driver-version", "590.12"), ("driver-manifest", "not compared: the one that was given is for `550.144.03`")])),
     Row("gpu/hopper_evidence.json", RIM, "2027-01-01", Refused("gpu-rim")),
     Row("gpu/hopper_evidence.json", RIM_SIGNATURE, "2026-11-22", Refused("gpu-rim")),
     Row("gpu/hopper_evidence.json", RIM_SIGNER, "2026-11-22", Refused("gpu-rim")),
@@ -312,6 +312,26 @@ fn what_is_no_evidence_is_told_what_it_is() {
     let present: BTreeSet<String> = files(&vectors).into_iter().collect();
     let gone: Vec<_> = named.iter().filter(|file| !file.starts_with('{') && !present.contains(**file)).collect();
     assert!(gone.is_empty(), "rows of files that are not there: {gone:?}");
+}
+
+/// A manifest for another driver was verified, and compared with nothing: that is not said to have passed.
+#[test]
+fn what_was_not_compared_has_not_passed() {
+    let Some(vectors) = vectors("casemate verify on a GPU without its manifest") else { return };
+    let gpu = ["verify", "gpu/hopper_evidence.json", UNBOUND, "--at", "2026-11-22"];
+    let given = "not compared: driver and VBIOS: the one that was given is for `550.144.03`";
+    for (more, why) in [(&[][..], "not compared: driver and VBIOS: none was given"), (RIM, given)] {
+        let answer = casemate(&vectors, &[&gpu[..], more].concat());
+        assert_eq!(answer.code, Some(0), "{answer:?}");
+        let check = &answer.json["evidence"][0]["checks"][5];
+        assert_eq!((&check["outcome"], &check["not_compared"][0]), (&json!("not compared"), &json!(why)), "{check}");
+        let all = super::outcomes(&answer.json);
+        assert_eq!(all.iter().filter(|outcome| **outcome != "passed").count(), 1, "{all:?}");
+        let mut command = std::process::Command::new(crate::party::CASEMATE);
+        let output = command.args(gpu).args(more).current_dir(&vectors).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("  not      6. ") && said.contains(why) && !said.contains("passed   6."), "{said}");
+    }
 }
 
 /// All claims in one line, for the report of a test that fails.

@@ -1,12 +1,23 @@
 //! Domains: what a person writes, what it compiles to, and every way to write it wrong, with the place that is marked.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests are as free as tests")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "signing takes a source of randomness, from which Ed25519 draws nothing"
+)]
 
-use casemate_cose::{Digest, SigningKey};
+mod crimes;
+mod forms;
+mod judged;
+mod sealed;
+
+use aws_lc_rs::rand::SystemRandom;
+use casemate_cose::{Digest, Signer, SigningKey};
 use casemate_evidence::Lack;
 use casemate_trust::{
     Domain, DomainError,
     domain::{DOMAIN_BYTES_MAX, ENTRIES_MAX, Launcher, NAME_BYTES_MAX, Process, Runtime},
+    statement::{Kind, Measurement, Purpose, Register, Release, Sentence, Signed, Statement, Subject},
 };
 use proptest::prelude::*;
 
@@ -27,8 +38,130 @@ accept_lacks = ["secret-plaintext"]
 "#;
 
 /// Its compiled form, computed by another implementation, in Python.
-const EXAMPLE_COMPILED: &str = "a500010166636c696e69630281a2007172657365617263686572277320686f7374015820fd1724385aa0c75b64fb78cd602fa1d991fdebf76b13c58ed702eac835e9f6180381a2006e636173656d61746520302e312e30015820060606060606060606060606060606060606060606060606060606060606060604a10081707365637265742d706c61696e74657874";
-const EXAMPLE_DIGEST: &str = "sha256:3c2885074ad7a96bc06c87a6ef6a7988bac5a3e30cf4b5588ce8087318d41fe3";
+const EXAMPLE_COMPILED: &str = "a600020166636c696e696302000381582c302a300506032b6570032100fd1724385aa0c75b64fb78cd602fa1d991fdebf76b13c58ed702eac835e9f6180483a3006770726f6365737301820682820581a40068736f667477617265018200800281a200656c61636b730182058181707365637265742d706c61696e74657874038082038002a20000011bffffffffffffffffa3007172657365617263686572277320686f73740182068282038158203dba97edb866520d36063a0d9f79576893f3b13014ae7061d7c3dba608b9ec6a82008002a20000011bffffffffffffffffa3006e636173656d61746520302e312e3001820682820481a20068736f6674776172650181a2006772756e74696d65015820060606060606060606060606060606060606060606060606060606060606060682038002a20000011bffffffffffffffff0580";
+const EXAMPLE_DIGEST: &str = "sha256:58ffeb011bde47bf4997b7d52177558b812f265a464f8e29bd9f870755ba5475";
+
+/// The second example of docs/formats/domain.md: a domain of all words.
+const ALL_WORDS: &str = r#"[domain]
+owner = "clinic"
+
+[[launcher]]
+name = "researcher's host"
+key = "ed25519:fd1724385aa0c75b64fb78cd602fa1d991fdebf76b13c58ed702eac835e9f618"
+
+[[runtime]]
+name = "casemate 0.1.0"
+digest = "sha256:0606060606060606060606060606060606060606060606060606060606060606"
+snp = { measurement = "aa01" }
+tdx = { mr-td = "91eb", rtmr-1 = "0084" }
+nitro = { pcr0 = "00" }
+tpm = { pcr.sha256.7 = "b5" }
+release = "casemate"
+version = 3
+
+[[floor]]
+release = "casemate"
+version = 2
+
+[process]
+accept_lacks = ["secret-plaintext"]
+
+[[platform]]
+name = "AMD Milan, patched"
+kind = "snp"
+chips = ["c0ffee"]
+allow = ["migratable"]
+[platform.require]
+"reported-tcb.microcode" = { at_least = 0xdb }
+product = ["Milan", "Genoa"]
+platform-info.smt-en = false
+region = "EU"
+
+[[platform]]
+name = "Intel"
+kind = "tdx"
+any_genuine_chip = true
+[platform.require]
+tcb-status = "UpToDate"
+tcb-date = { at_least = 2025-01-01 }
+tcb-advisories = { only = [] }
+
+[[platform]]
+name = "Nitro"
+kind = "nitro"
+
+[[platform]]
+name = "our own vTPMs"
+kind = "tpm"
+chips = ["7b1d", "7b1e"]
+attesters = ["sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]
+
+[[vendor]]
+name = "AMD's chips under vTPMs"
+vendor = "amd"
+
+[[program]]
+name = "survival"
+digest = "sha256:0707070707070707070707070707070707070707070707070707070707070707"
+
+[[delegate]]
+name = "release team"
+key = "p256:60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb67903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"
+may_publish = ["measurements"]
+depth = 0
+until = 2027-03-31
+
+[[signer]]
+name = "registry"
+key = "ed25519:8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c"
+
+[[key]]
+name = "partner's gateway"
+key = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+trusted_for = ["authentication"]
+
+[[speaks]]
+name = "deputy of the release team"
+key = "sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+for = "sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+
+[[region]]
+name = "EU"
+chips = { snp = ["c0ffee"] }
+hosts = ["sha256:eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"]
+
+[[property]]
+name = "of the university"
+property = "operator"
+value = "university"
+hosts = ["ed25519:fd1724385aa0c75b64fb78cd602fa1d991fdebf76b13c58ed702eac835e9f618"]
+
+[[revoke]]
+name = "the old release team"
+statement = "sha256:0101010101010101010101010101010101010101010101010101010101010101"
+"#;
+
+pub(crate) fn full() -> String {
+    ALL_WORDS.to_owned()
+}
+
+/// Somebody publishes a measurement.
+pub(crate) fn published() -> Signed {
+    let registers = vec![Register { name: "measurement".to_owned(), value: vec![7; 48] }];
+    let subject = Subject::Measurement(Measurement { kind: Kind::Snp, registers });
+    let purpose = Purpose::Execution(Some(Release { line: "casemate".to_owned(), version: 4 }));
+    let statement = Statement::always("casemate 0.2.0", Sentence::Trusted { subject, purpose });
+    Signed::sign(&statement, &Signer::Ed25519(SigningKey::from_seed(&[5; 32])), &SystemRandom::new()).unwrap()
+}
+
+pub(crate) fn entry_of(object: &[u8]) -> String {
+    use base64::Engine as _;
+    format!("[[signed]]\nstatement = \"{}\"\n", base64::engine::general_purpose::STANDARD.encode(object))
+}
+
+pub(crate) fn signed_entry(signed: &Signed) -> String {
+    entry_of(signed.object())
+}
 
 fn launcher(seed: u8) -> Launcher {
     Launcher { name: format!("host {seed}"), key: SigningKey::from_seed(&[seed; 32]).public() }
@@ -65,7 +198,7 @@ fn the_example_is_read_compiled_and_written_back() {
     assert!(domain.endorsements().launchers().eq([SigningKey::from_seed(&[9; 32]).public()]));
     assert_eq!(hex::encode(domain.to_bytes()), EXAMPLE_COMPILED);
     assert_eq!(domain.digest().to_string(), EXAMPLE_DIGEST);
-    let published = include_str!("../../../docs/formats/domain.md");
+    let published = include_str!("../../../../docs/formats/domain.md");
     assert!(published.contains(EXAMPLE) && published.contains(EXAMPLE_DIGEST), "the document says so too");
     assert!(published.replace('\n', "").contains(EXAMPLE_COMPILED), "the document says so too");
     assert_eq!(Domain::parse(&domain.to_toml()), Ok(domain.clone()));
@@ -98,12 +231,12 @@ fn unknown_words_are_marked() {
         ("[process]", "[processes]", "processes"),
         ("accept_lacks", "accept_lack", "accept_lack"),
         ("owner = ", "onwer = ", "onwer"),
-        ("key", "kye", "kye"),
+        ("key = ", "kye = ", "kye"),
         ("digest", "hash", "hash"),
         ("[[runtime]]", "[[runtimes]]", "runtimes"),
         ("owner = \"clinic\"", "owner = \"clinic\"\nany_genuine_chip = true", "any_genuine_chip"),
     ] {
-        assert!(matches!(crime(good, bad, marked), DomainError::Syntax { .. }), "{bad}");
+        assert!(matches!(crime(good, bad, marked), DomainError::Unknown { .. }), "{bad}");
     }
 }
 
@@ -115,9 +248,9 @@ fn wrong_values_are_marked() {
     let error = crime("sha256:06", "sha256:0", &format!("\"sha256:0{}\"", "06".repeat(31)));
     assert!(matches!(error, DomainError::Digest { .. }));
     let error = crime("secret-plaintext", "secret_plaintext", "\"secret_plaintext\"");
-    assert!(matches!(error, DomainError::Lack { .. }));
+    assert!(matches!(error, DomainError::Unknown { .. }));
     let error = crime("[\"secret-plaintext\"]", "true", "true");
-    assert!(matches!(error, DomainError::Syntax { .. }));
+    assert!(matches!(error, DomainError::Value { .. }));
 }
 
 #[test]
@@ -153,16 +286,19 @@ fn whatever_appears_twice_is_marked_the_second_time() {
 #[test]
 fn a_launcher_that_can_never_count_is_marked() {
     let error = crime("[process]\naccept_lacks = [\"secret-plaintext\"]\n", "", "\"researcher's host\"");
-    assert!(matches!(error, DomainError::Unused { .. }));
+    assert!(matches!(error, DomainError::Never { .. }));
 }
 
 #[test]
 fn missing_words_and_broken_toml_are_refused() {
-    for text in ["", "[domain]", "[domain]\nowner = 1", "[domain]\nowner = \"a\"\nowner = \"b\"", "[domain", "\0"] {
+    for text in ["[domain]\nowner = \"a\"\nowner = \"b\"", "[domain", "\0", "[domain]\nowner = "] {
         assert!(matches!(Domain::parse(text), Err(DomainError::Syntax { .. })), "{text:?}");
     }
+    for text in ["", "[domain]"] {
+        assert!(matches!(Domain::parse(text), Err(DomainError::Missing { .. })), "{text:?}");
+    }
     for line in EXAMPLE.lines().filter(|line| line.contains("name =") || line.contains("key =")) {
-        assert!(matches!(Domain::parse(&EXAMPLE.replace(line, "")), Err(DomainError::Syntax { .. })), "{line}");
+        assert!(matches!(Domain::parse(&EXAMPLE.replace(line, "")), Err(DomainError::Missing { .. })), "{line}");
     }
 }
 
@@ -181,17 +317,15 @@ fn what_is_too_long_is_refused_before_it_is_read() {
 fn compiled_bytes_in_another_order_or_shape_are_refused() {
     let domain = Domain::new("clinic", vec![], vec![runtime(1), runtime(2)], accepting(&[Lack::EmptyRoot])).unwrap();
     let honest = domain.to_bytes();
-    let swapped = {
-        let text = hex::encode(&honest);
-        let (one, two) = (hex::encode("runtime 1"), hex::encode("runtime 2"));
-        let digests = text.replace(&"01".repeat(32), "X").replace(&"02".repeat(32), "Y");
-        let swapped = digests.replace('X', &"02".repeat(32)).replace('Y', &"01".repeat(32));
-        let names = swapped.replace(&one, "X").replace(&two, "Y").replace('X', &two).replace('Y', &one);
-        hex::decode(names).unwrap()
-    };
+    // The first two of the three statements change places.
+    let said: Vec<_> = domain.own().map(|said| casemate_cose::encode(said.statement())).collect();
+    let listed = said.concat();
+    let start = honest.windows(listed.len()).position(|window| window == listed).unwrap();
+    let swapped = [&honest[..start], &said[1], &said[0], &said[2], &honest[start + listed.len()..]].concat();
+    assert_eq!(swapped.len(), honest.len());
     assert_eq!(Domain::from_bytes(&swapped), Err(DomainError::Order));
-    let newer = [&honest[..2], &[2], &honest[3..]].concat();
-    assert_eq!(Domain::from_bytes(&newer), Err(DomainError::Version { actual: 2, expected: 1 }));
+    let newer = [&honest[..2], &[3], &honest[3..]].concat();
+    assert_eq!(Domain::from_bytes(&newer), Err(DomainError::Version { actual: 3, expected: 2 }));
     for length in 0..honest.len() {
         assert!(Domain::from_bytes(&honest[..length]).is_err(), "{length}");
     }

@@ -1,0 +1,264 @@
+//! Arguments of `casemate domain`, `appraise`, `proof` and `explain`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+
+use super::verify::{EndorsedArgs, ExpectedArgs};
+
+/// `casemate domain …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DomainVerb {
+    /// Write `domain.toml`: believe the launchers on other parties' cards and the runtime of this `casemate`; or what authentic
+    /// evidence shows, as a draft to be read.
+    #[command(after_help = "Examples:
+  casemate domain init --host researcher.card --host institute.card
+  casemate domain init --from report.bin --endorsements certificates/ --owner clinic --out domain.toml")]
+    Init(DomainInitArgs),
+    /// Find what is wrong with a domain: errors and warnings, each with its line. Exit code 2 if there is an error.
+    #[command(after_help = "Example:\n  casemate domain check domain.toml")]
+    Check(DomainFileArgs),
+    /// Sign the domain with this party's identity key, into `domain.signed`. Refuses a lower sequence or floor than it signed before.
+    #[command(after_help = "Example:\n  casemate domain sign")]
+    Sign(DomainSignArgs),
+    /// Show a domain in words: whom its owner believes for what, and its digest.
+    #[command(after_help = "Example:\n  casemate domain show")]
+    Show(DomainFileArgs),
+    /// Take over what others wrote: policies of other verifiers, reference values, signed statements. What can't be said here is refused
+    /// by name, and nothing is written.
+    #[command(after_help = "Examples:
+  casemate domain import corim reference-values.cbor --into domain.toml
+  casemate domain import certifier policy.json --owner clinic --out domain.toml")]
+    Import(DomainImportArgs),
+    /// Write a domain in another form: text, compiled, or JSON.
+    #[command(after_help = "Example:\n  casemate domain export domain.signed --as toml --out domain.toml")]
+    Export(DomainExportArgs),
+    /// Say what changed between two domains, and which of the evidence seen so far would be judged differently.
+    ///
+    /// Evidence is what --evidence names, and what the records of runs in the state folder hold (`results/`): brokers keep the digests of
+    /// evidence alone.
+    #[command(
+        after_help = "Example:\n  casemate domain diff domain.toml new.toml --evidence report.bin --endorsements certificates/"
+    )]
+    Diff(DomainDiffArgs),
+}
+
+/// `casemate domain init`.
+#[derive(Args, Debug)]
+pub(crate) struct DomainInitArgs {
+    /// The card of a party on whose host keeps may run. May be given several times.
+    #[arg(long = "host", required_unless_present = "from", value_name = "CARD", value_hint = ValueHint::FilePath)]
+    pub(crate) hosts: Vec<PathBuf>,
+    /// Accept this runtime digest instead of the one of the `casemate` that runs now.
+    #[arg(long, value_name = "DIGEST", conflicts_with = "from")]
+    pub(crate) runtime: Option<String>,
+    /// Accept this lack of the host's isolation, by name; `casemate doctor` names them.
+    #[arg(long = "accept-lack", value_name = "LACK", conflicts_with = "from")]
+    pub(crate) accept_lacks: Vec<String>,
+    /// Draft a domain that accepts this evidence and nothing less, if it is authentic. Read it before you rely on it.
+    #[arg(long, value_name = "EVIDENCE", conflicts_with = "hosts", value_hint = ValueHint::FilePath)]
+    pub(crate) from: Option<PathBuf>,
+    /// Whose domain a draft is; this party's by default.
+    #[arg(long, value_name = "NAME", requires = "from")]
+    pub(crate) owner: Option<String>,
+    /// Where to write it; `domain.toml` in the state folder by default.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+    /// With what the evidence is judged.
+    #[command(flatten)]
+    pub(crate) endorsed: EndorsedArgs,
+}
+
+/// A domain.
+#[derive(Args, Debug)]
+pub(crate) struct DomainFileArgs {
+    /// The domain: text, compiled or signed; `domain.toml` in the state folder by default.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// `casemate domain sign`.
+#[derive(Args, Debug)]
+pub(crate) struct DomainSignArgs {
+    /// The domain; `domain.toml` in the state folder by default.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// Where to write it; `domain.signed` in the state folder by default.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Whose document is imported.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ImportFormat {
+    /// Release policy of Azure Key Vault or Managed HSM (JSON).
+    AzureKeyRelease,
+    /// Policy of the Certifier Framework (JSON; the certificates that it names lie beside it), or its signed claims.
+    Certifier,
+    /// Concise Reference Integrity Manifest (CBOR), signed or not.
+    Corim,
+    /// Reference values of Trustee (JSON).
+    Rvps,
+}
+
+/// `casemate domain import`.
+#[derive(Args, Debug)]
+pub(crate) struct DomainImportArgs {
+    /// What the document is.
+    pub(crate) format: ImportFormat,
+    /// The document.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Add it to this `domain.toml`.
+    #[arg(long, value_name = "FILE", conflicts_with = "owner", value_hint = ValueHint::FilePath)]
+    pub(crate) into: Option<PathBuf>,
+    /// Whose domain it becomes, where it is added to none; this party's by default.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) owner: Option<String>,
+    /// Where to write the domain; standard output by default.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+    /// The key that signed the document, or its certificate: PEM, DER or JSON Web Key.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) signer: Option<PathBuf>,
+    /// Take a signed document without verifying who signed it: it is your word then.
+    #[arg(long, conflicts_with = "signer")]
+    pub(crate) dangerously_unverified: bool,
+}
+
+/// A form of a domain.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum DomainForm {
+    /// Deterministic CBOR: what counts, and has the digest.
+    Compiled,
+    /// Its reference values as Concise Reference Integrity Manifests: one file for each period in which some count.
+    Corim,
+    /// Statements as JSON, for other programs to read.
+    Json,
+    /// What a person writes.
+    Toml,
+}
+
+/// `casemate domain export`.
+#[derive(Args, Debug)]
+pub(crate) struct DomainExportArgs {
+    /// The domain: text, compiled or signed; `domain.toml` in the state folder by default.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// The form to write.
+    #[arg(long = "as", value_name = "FORM", default_value = "toml")]
+    pub(crate) form: DomainForm,
+    /// Where to write it; standard output by default, where the form is text.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `casemate domain diff`.
+#[derive(Args, Debug)]
+pub(crate) struct DomainDiffArgs {
+    /// The domain so far: text, compiled or signed.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) old: PathBuf,
+    /// The domain that would follow.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) new: PathBuf,
+    /// Evidence, or the record of a run, to judge under both. Repeatable.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) evidence: Vec<PathBuf>,
+    /// Accept evidence of a keep that can be looked into.
+    #[arg(long)]
+    pub(crate) allow_debug: bool,
+    /// With what the evidence is judged; each at its own time where it has one, and at --at or now where it has none.
+    #[command(flatten)]
+    pub(crate) endorsed: EndorsedArgs,
+}
+
+/// `casemate appraise`.
+#[derive(Args, Debug)]
+pub(crate) struct AppraiseArgs {
+    /// The evidence: raw, hex, base64, PEM, or the JSON of common tools.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) evidence: PathBuf,
+    /// The domain: text, compiled or signed.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) domain: PathBuf,
+    /// Write the proof of an acceptance.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) proof: Option<PathBuf>,
+    /// Write the outcome as an EAR (JSON Web Token), signed with this party's identity key: the state folder has to hold a party.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) ear: Option<PathBuf>,
+    /// The names of its claims.
+    #[arg(long, value_name = "NAMES", default_value = "ietf", requires = "ear")]
+    pub(crate) ear_names: EarNames,
+    /// Draw who said what and what followed, or what is missing.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) svg: Option<PathBuf>,
+    /// With what the evidence is judged.
+    #[command(flatten)]
+    pub(crate) endorsed: EndorsedArgs,
+    /// What it has to be bound to.
+    #[command(flatten)]
+    pub(crate) expected: ExpectedArgs,
+}
+
+/// What the claims of an EAR are called.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum EarNames {
+    /// `ear.status`: earlier drafts, and software of that time.
+    Dotted,
+    /// `ear_status`: draft-ietf-rats-ear-04.
+    Ietf,
+}
+
+/// How `casemate appraise` is typed.
+pub(crate) const APPRAISE_EXAMPLES: &str = "Examples:
+  casemate appraise report.bin --domain domain.toml --endorsements certificates/ --report-data 00ff…
+  casemate appraise quote.hex --domain domain.toml --endorsements collateral.json --dangerously-unbound --at 2026-06-01T00:00:00Z \\
+    --proof quote.proof --svg quote.svg
+
+Exit codes: 0 accepted, 1 not authentic or denied (every unmet condition is printed), 2 not understood, 3 this machine failed.";
+
+/// `casemate proof …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProofVerb {
+    /// Check a proof against a domain and the evidence that it is about, without searching for another. Exit code 1 if it proves nothing.
+    #[command(
+        after_help = "Example:\n  casemate proof check quote.proof --domain domain.toml --evidence quote.hex --endorsements c.json --dangerously-unbound"
+    )]
+    Check(ProofCheckArgs),
+}
+
+/// `casemate proof check`.
+#[derive(Args, Debug)]
+pub(crate) struct ProofCheckArgs {
+    /// The proof.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) proof: PathBuf,
+    /// The domain: text, compiled or signed.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) domain: PathBuf,
+    /// The evidence that it is about.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) evidence: PathBuf,
+    /// With what the evidence is judged; at the proof's time by default.
+    #[command(flatten)]
+    pub(crate) endorsed: EndorsedArgs,
+    /// What it has to be bound to.
+    #[command(flatten)]
+    pub(crate) expected: ExpectedArgs,
+}
+
+/// `casemate explain`.
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArgs {
+    /// The file.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The domain that a proof is about: its names and lines are told.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) domain: Option<PathBuf>,
+    /// Draw a proof or a denial.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) svg: Option<PathBuf>,
+}

@@ -1,0 +1,125 @@
+//! `casemate domain sign` and `export`: a domain as its owner's word, and in other forms.
+
+use casemate_trust::{Domain, Reason, export::corim, statement::Said};
+use serde_json::json;
+
+use crate::{
+    cli::{
+        Global,
+        domain::{DomainExportArgs, DomainForm, DomainSignArgs},
+    },
+    failure::{Failure, Outcome},
+    files,
+    screen::{Screen, plain},
+    state::State,
+};
+
+use super::{domain::said, domain_file, explain};
+
+/// Signs the domain with the party's identity key, if it takes nothing back.
+pub(super) async fn sign(args: &DomainSignArgs, global: &Global, screen: Screen) -> Outcome {
+    let state = State::open(global)?;
+    let (path, read) = domain_file::read_or_own(args.file.as_deref(), global)?;
+    let domain = read.domain;
+    if domain.owner() != state.name.as_str() {
+        return Err(Failure::input(format!(
+            "`{}` is the domain of {}, and this party is {}",
+            path.display(),
+            domain.owner(),
+            state.name
+        ))
+        .help("write this party's name as `owner` under `[domain]`, or name the other party's folder with --state"));
+    }
+    let last = state.dir.join("domain.signed");
+    if last.exists() {
+        let before = Domain::open(&files::read(&last)?, &state.identity()?).map_err(|error| {
+            Failure::input(format!("`{}`: {error}", last.display()))
+                .help("what was signed last has to be there and whole: restore it, or move it away knowing that nothing is compared then")
+        })?;
+        if let Err(error) = domain.supersedes(&before) {
+            let reason = Reason::new(
+                "domain-rollback",
+                "what takes nothing back that was signed",
+                error.to_string(),
+                error.help(),
+            );
+            return Err(Failure::refused(format!("`{}` is not signed", path.display()), vec![reason]));
+        }
+    }
+    let (keys, _store) = state.unlock().await?;
+    let signed = domain.sign(keys.identity());
+    // What the next one is compared with, before anybody else can have it.
+    files::write(&last, &signed)?;
+    let out = args.out.clone().unwrap_or_else(|| last.clone());
+    if out != last {
+        files::write(&out, &signed)?;
+    }
+    explain::domain(&domain, screen);
+    screen.line(format!("wrote {}, signed by {}", out.display(), keys.public()));
+    screen.object(&json!({
+        "path": out, "digest": domain.digest().to_string(), "sequence": domain.sequence(), "signer": keys.public().to_string(),
+    }));
+    Ok(())
+}
+
+/// Writes a domain in another form.
+pub(super) fn export(args: &DomainExportArgs, global: &Global, screen: Screen) -> Outcome {
+    let (_, read) = domain_file::read_or_own(args.file.as_deref(), global)?;
+    let domain = read.domain;
+    let digest = domain.digest().to_string();
+    let object = json!({
+        "owner": domain.owner(), "sequence": domain.sequence(), "digest": digest, "statements": said(&domain),
+    });
+    if args.form == DomainForm::Corim {
+        return manifests(args, &domain, screen);
+    }
+    let bytes = match args.form {
+        DomainForm::Corim | DomainForm::Compiled => domain.to_bytes(),
+        DomainForm::Json => format!("{object:#}\n").into_bytes(),
+        DomainForm::Toml => domain.to_toml().into_bytes(),
+    };
+    match &args.out {
+        Some(path) => {
+            files::write(path, &bytes)?;
+            screen.line(format!("wrote {}: the domain of {}, {digest}", path.display(), domain.owner()));
+            screen.object(&json!({"path": path, "digest": digest, "bytes": bytes.len()}));
+        }
+        None => {
+            let text = String::from_utf8(bytes).map_err(|_| {
+                Failure::input("a compiled domain is no text").help("say where to write it with --out FILE")
+            })?;
+            screen.line(text.trim_end());
+            screen.object(&json!({"digest": digest, "text": text}));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the reference values of a domain's owner as CoRIM.
+fn manifests(args: &DomainExportArgs, domain: &Domain, screen: Screen) -> Outcome {
+    let out = args
+        .out
+        .as_ref()
+        .ok_or_else(|| Failure::input("a CoRIM is no text").help("say where to write it with --out FILE"))?;
+    let exported = corim::export(domain.owner(), domain.own().map(Said::statement));
+    if exported.documents.is_empty() {
+        return Err(Failure::input(format!("the domain of {} has no reference values", domain.owner()))
+            .help("reference values are its entries `[[runtime]]` with registers"));
+    }
+    let mut written = Vec::new();
+    for (place, (validity, bytes)) in exported.documents.iter().enumerate() {
+        let path = if place == 0 { out.clone() } else { out.with_extension(format!("{}.cbor", place + 1)) };
+        files::write(&path, bytes)?;
+        screen.line(format!(
+            "wrote {}: what counts{}",
+            path.display(),
+            if validity.to_string().is_empty() { " always".to_owned() } else { validity.to_string() }
+        ));
+        written.push(path);
+    }
+    for label in &exported.left_out {
+        screen.line(format!("left out, as it is no reference value: `{}`", plain(label)));
+    }
+    screen.object(&json!({"paths": written, "left_out": exported.left_out}));
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! `casemate domain import`: what others wrote about trust, as entries of a `domain.toml`. Whoever imports it takes its word for theirs.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use casemate_cose::VerifyingKey;
+use casemate_evidence::{Endorsement, KeyOwner, public_key};
+use casemate_trust::{
+    Domain,
+    import::{ImportError, Imported, Signed, azure_release, certifier, corim, rvps},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    cli::{
+        Global,
+        domain::{DomainImportArgs, ImportFormat},
+    },
+    clock,
+    failure::{Failure, Outcome},
+    files,
+    screen::{Screen, plain},
+    state::State,
+};
+
+use super::{domain_file, explain};
+
+/// The longest file beside a policy that may be a certificate which it names.
+const CERTIFICATE_BYTES_MAX: u64 = 64 << 10;
+/// The most files beside a policy.
+const CERTIFICATES_MAX: usize = 256;
+
+/// Imports a document into a domain, or makes one of it.
+pub(super) fn import(args: &DomainImportArgs, global: &Global, screen: Screen) -> Outcome {
+    let imported = read(args)?;
+    let text = match &args.into {
+        Some(path) => appended(path, &imported)?,
+        None => {
+            let owner = match &args.owner {
+                Some(owner) => owner.clone(),
+                None => State::open(global)
+                    .map_err(|failure| {
+                        failure.help("say whose domain it becomes with --owner NAME, or add it to one with --into FILE")
+                    })?
+                    .name
+                    .to_string(),
+            };
+            of(&owner, &imported)?.to_toml()
+        }
+    };
+    let domain = Domain::parse(&text).map_err(|error| domain_file::marked(&args.file, &text, &error))?;
+    let out = args.out.as_ref().or(args.into.as_ref());
+    if let Some(path) = out {
+        files::write(path, text.as_bytes())?;
+        screen.line(format!("wrote {}", path.display()));
+        explain::domain(&domain, screen);
+    } else {
+        screen.line(text.trim_end());
+    }
+    tell(&imported, screen);
+    screen.object(&json!({
+        "path": out, "digest": domain.digest().to_string(), "statements": imported.statements.len(), "notes": imported.notes,
+        "signed": signed(imported.signed), "keys": imported.endorsements.iter().filter_map(key).collect::<Vec<_>>(),
+        "text": out.is_none().then_some(&text),
+    }));
+    Ok(())
+}
+
+fn read(args: &DomainImportArgs) -> Result<Imported, Failure> {
+    let bytes = files::read(&args.file)?;
+    if args.format == ImportFormat::Certifier && args.dangerously_unverified {
+        return Err(Failure::input("claims of the Certifier Framework are never taken unverified")
+            .help("give the policy key with --signer FILE"));
+    }
+    let imported = match args.format {
+        ImportFormat::AzureKeyRelease => azure_release::import(&bytes),
+        ImportFormat::Certifier if bytes.trim_ascii_start().starts_with(b"{") => {
+            certifier::policy(&bytes, &beside(&args.file)?)
+        }
+        ImportFormat::Certifier => {
+            let key = args.signer.as_deref().map(files::read).transpose()?;
+            certifier::signed_claims(&bytes, key.as_deref())
+        }
+        ImportFormat::Corim => corim::import(&bytes, signer(args)?.as_ref()),
+        ImportFormat::Rvps => rvps::import(&bytes, clock::now()),
+    };
+    imported.map_err(|error| refused(&args.file, &error))
+}
+
+/// By whom a manifest has to be signed.
+fn signer(args: &DomainImportArgs) -> Result<Option<corim::Signer>, Failure> {
+    match (&args.signer, args.dangerously_unverified) {
+        (Some(path), _) => signer_key(path).map(|key| Some(corim::Signer::Key(key))),
+        (None, true) => Ok(Some(corim::Signer::DangerouslyUnverified)),
+        (None, false) => Ok(None),
+    }
+}
+
+/// The small files beside a policy, by their names: it names its certificates so.
+fn beside(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = fs::read_dir(folder).map_err(|error| Failure::io("read", folder, &error))?;
+    let mut found = BTreeMap::new();
+    for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
+        let is_small =
+            fs::metadata(&path).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= CERTIFICATE_BYTES_MAX);
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|_| is_small) {
+            found.insert(name.to_owned(), files::read(&path)?);
+        }
+        if found.len() > CERTIFICATES_MAX {
+            return Err(Failure::input(format!("`{}` holds more than {CERTIFICATES_MAX} files", folder.display()))
+                .help("put the policy and the certificates that it names into a folder of their own"));
+        }
+    }
+    Ok(found)
+}
+
+fn signer_key(path: &Path) -> Result<VerifyingKey, Failure> {
+    let bad = |what: String| {
+        Failure::input(format!("`{}` is no key: {what}", path.display()))
+            .help("give a public key as PEM, DER or JSON Web Key")
+    };
+    let spki = public_key(&files::read(path)?).map_err(|error| bad(error.to_string()))?;
+    VerifyingKey::from_spki(&spki).map_err(|error| bad(error.to_string()))
+}
+
+/// What can't be said here is named, each with its place, and nothing is written.
+fn refused(path: &Path, error: &ImportError) -> Failure {
+    let failure = Failure::input(format!("`{}` is not imported: {error}", path.display()));
+    match error {
+        ImportError::Unverified => {
+            failure.help("give the signer's key with --signer FILE, or say that nobody looks: --dangerously-unverified")
+        }
+        ImportError::Refused { .. } => failure
+            .help("nothing was written: leave these out of the document, or say what they mean in domain.toml by hand"),
+        _ => failure,
+    }
+}
+
+fn of(owner: &str, imported: &Imported) -> Result<Domain, Failure> {
+    Domain::of(owner, 0, imported.statements.clone(), Vec::new(), Vec::new())
+        .map_err(|error| Failure::input(format!("what was imported makes no domain: {error}")).help(error.help()))
+}
+
+/// The text of a domain with the imported entries after it: its comments stay.
+fn appended(path: &Path, imported: &Imported) -> Result<String, Failure> {
+    let text = files::read_text(path)?;
+    let before = Domain::parse(&text).map_err(|error| domain_file::marked(path, &text, &error))?;
+    let added = of(before.owner(), imported)?.to_toml();
+    // The head of the domain is there already.
+    let entries = added.find("\n[[").and_then(|at| added.get(at..)).unwrap_or_default();
+    Ok(format!("{}\n{entries}", text.trim_end()))
+}
+
+fn tell(imported: &Imported, screen: Screen) {
+    let under = match imported.signed {
+        Signed::By(key) => format!("signed by {key}, as was verified"),
+        Signed::BySeveral => "signed by several keys, as was verified".to_owned(),
+        Signed::DangerouslyUnverified => "signed, and nobody looked by whom: its word is yours now".to_owned(),
+        Signed::Unsigned => "signed by nobody: its word is yours now".to_owned(),
+    };
+    screen.line(format!("imported {} statements; the document is {under}", imported.statements.len()));
+    for note in &imported.notes {
+        screen.line(format!("note: {}", plain(note)));
+    }
+    for endorsement in &imported.endorsements {
+        if let Endorsement::Key { owner, id, .. } = endorsement {
+            screen.line(format!(
+                "it also makes a key known: --trust-key {owner}:{}=… with `casemate verify` and `appraise`",
+                hex::encode(id)
+            ));
+        }
+    }
+}
+
+fn signed(signed: Signed) -> Value {
+    match signed {
+        Signed::By(key) => json!(key.to_string()),
+        Signed::BySeveral => json!("several"),
+        Signed::DangerouslyUnverified => json!("unverified"),
+        Signed::Unsigned => Value::Null,
+    }
+}
+
+/// A key that the document makes known, as JSON.
+fn key(endorsement: &Endorsement) -> Option<Value> {
+    match endorsement {
+        Endorsement::Key { owner, id, spki } => {
+            let owner: &KeyOwner = owner;
+            Some(json!({"owner": owner.to_string(), "id": hex::encode(id), "spki": hex::encode(spki)}))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,34 @@
+//! Whose signatures under contracts count.
+
+use casemate_cose::{Digest, UnixTime};
+
+use super::Domain;
+use crate::{
+    proof::{Facts, ProofError, check},
+    statement::{Purpose, Sentence, Subject},
+};
+
+impl Domain {
+    /// Whether the domain says whose signatures under contracts count. One that does so is believed about it for good: where
+    /// everybody that it names has ended or is revoked, nobody's count.
+    #[must_use]
+    pub fn names_signers(&self) -> bool {
+        let is_signer = |sentence: &Sentence| matches!(sentence, Sentence::Trusted { purpose: Purpose::Contracts, .. });
+        self.statements().said().iter().any(|said| is_signer(&said.statement().sentence))
+    }
+
+    /// Whether the signature of a key, by the SHA-256 of its `SubjectPublicKeyInfo`, counts under contracts at this time: as a
+    /// proof says that is made and checked, or because the domain names no signers.
+    ///
+    /// # Errors
+    /// [`ProofError`]: what follows from the domain can't be computed.
+    pub fn accepts_signer(&self, key: Digest, at: UnixTime) -> Result<bool, ProofError> {
+        if !self.names_signers() {
+            return Ok(true);
+        }
+        let effective = self.effective(at)?;
+        let goal = Sentence::Trusted { subject: Subject::Key(key), purpose: Purpose::Contracts };
+        let Some(proof) = effective.prove(&goal, at)? else { return Ok(false) };
+        Ok(*check(&proof, effective.standing(), Facts::NONE, at)? == goal)
+    }
+}

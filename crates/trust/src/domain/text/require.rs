@@ -1,0 +1,234 @@
+//! What platforms have to be: properties and tests.
+//!
+//! ```text
+//! name = VALUE                                     exactly this
+//! name = [VALUE, …]                                one of these
+//! name = { at_least = VALUE, at_most = VALUE }     numbers and times
+//! name = { not = VALUE }
+//! name = { only = [TEXT, …] }                      a set, with no other members than these
+//! ```
+
+use std::{collections::BTreeMap, ops::Range};
+
+use toml::de::DeValue;
+
+use super::{
+    Demanded,
+    date::Edge,
+    table::{Table, Word, alike_first},
+    write::{quoted, value_at},
+};
+use crate::{
+    component::registry::{self, Type},
+    domain::DomainError,
+    statement::{Demand, Kind, Test, Value},
+};
+
+/// The property that `[[region]]` gives.
+pub(super) const REGION: &str = "region";
+
+/// The words of a test.
+pub(super) const TESTS: &[&str] = &["at_least", "at_most", "equals", "not", "one_of", "only"];
+
+/// The properties that statements give to hardware and keys, and their types.
+#[derive(Default)]
+pub(super) struct Said(BTreeMap<String, Option<Type>>);
+
+impl Said {
+    pub(super) fn add(&mut self, property: &str, value: &Value) {
+        let of = Some(Type::of(value));
+        self.0.entry(property.to_owned()).and_modify(|known| *known = known.filter(|_| *known == of)).or_insert(of);
+    }
+
+    /// What values of a property are; `None` for one that neither evidence nor statements have.
+    /// or which some statements give as one type and some as another.
+    pub(super) fn type_of(&self, kind: Kind, property: &str) -> Option<Type> {
+        match (registry::property(kind, property), self.0.get(property)) {
+            (Some(property), _) => Some(property.of),
+            (None, Some(said)) => *said,
+            (None, None) => (property == REGION).then_some(Type::Text),
+        }
+    }
+}
+
+/// Whether a property may be called so.
+pub(super) fn is_name(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.split('.').all(|part| !part.is_empty() && part.bytes().all(fits))
+}
+
+/// The table's words; those of tables in it that are no tests under both names, with a dot between. A name that is known, and
+/// whose table has no name that is, was meant to have a test.
+pub(super) fn flat<'a>(
+    word: &Word<'a>,
+    expected: &'static str,
+    is_known: impl Fn(&str) -> bool,
+) -> Result<Vec<(String, Range<usize>, Word<'a>)>, DomainError> {
+    let mut rows: Vec<(String, Range<usize>, Word<'a>)> = Vec::new();
+    let mut open = vec![(String::new(), word.clone())];
+    while let Some((prefix, word)) = open.pop() {
+        let Some(table) = word.value().get_ref().as_table() else { return Err(word.refuse(expected)) };
+        let words = table.iter().map(|(key, value)| Word::new(key.get_ref().as_ref(), key.span(), value));
+        for (span, word) in words.collect::<Vec<_>>() {
+            let name = format!("{prefix}{}", word.name());
+            let has = |fits: &dyn Fn(&str) -> bool| {
+                let table = word.value().get_ref().as_table();
+                table.is_some_and(|table| table.keys().any(|key| fits(key.get_ref().as_ref())))
+            };
+            let is_whole = is_known(&name) && !has(&|key| is_known(&format!("{name}.{key}")));
+            if has(&|_| true) && !is_whole && !has(&|key| TESTS.contains(&key)) {
+                open.push((format!("{name}."), word));
+            } else {
+                rows.push((name, span, word));
+            }
+        }
+    }
+    rows.sort_by_key(|(name, span, _)| (name.clone(), span.start));
+    match rows.iter().zip(rows.iter().skip(1)).find(|(one, two)| one.0 == two.0) {
+        Some((_, (name, span, _))) => Err(DomainError::Twice { actual: name.clone(), span: Some(span.clone()) }),
+        None => Ok(rows),
+    }
+}
+
+/// What the table `require` of a rule for platforms of `kind` demands, ascending; `places` is told where.
+pub(super) fn demands(
+    kind: Kind,
+    word: &Word<'_>,
+    said: &Said,
+    places: &mut Vec<Demanded>,
+) -> Result<Vec<Demand>, DomainError> {
+    let mut demands = Vec::new();
+    let is_known = |name: &str| said.type_of(kind, name).is_some();
+    for (property, span, word) in flat(word, "a table of properties, such as { product = \"Milan\" }", is_known)? {
+        let Some(of) = said.type_of(kind, &property) else {
+            let mut known: Vec<_> = registry::properties(kind).iter().map(|property| property.name).collect();
+            known.extend(said.0.keys().map(String::as_str));
+            let (what, known) = (format!("property of {kind}"), alike_first(&property, &known));
+            return Err(DomainError::Unknown { what, actual: property, known, span: Some(span) });
+        };
+        places.push(Demanded { property: property.clone(), place: span });
+        let tests = tests(&property, of, &word)?;
+        contradiction(&property, &tests, &word)?;
+        demands.extend(tests.into_iter().map(|test| Demand { property: property.clone(), test }));
+    }
+    demands.sort();
+    Ok(demands)
+}
+
+fn tests(property: &str, of: Type, word: &Word<'_>) -> Result<Vec<Test>, DomainError> {
+    match word.value().get_ref() {
+        DeValue::Table(_) => {}
+        DeValue::Array(_) if of == Type::Set => {
+            return Err(word.refuse("a set: `{ only = [\"…\"] }` for no others than these, or `{ equals = [\"…\"] }`"));
+        }
+        DeValue::Array(_) => return Ok(vec![one_of(property, of, word)?]),
+        _ => return Ok(vec![Test::Equals(value(of, word, Edge::First)?)]),
+    }
+    let table = Table::new(format!("`{property}`"), word.value(), TESTS)?;
+    let mut tests = Vec::new();
+    for (_, word) in table.words() {
+        let ordered = || {
+            if of.is_ordered() {
+                Ok(())
+            } else {
+                Err(word.refuse(format!("for numbers and times, and `{property}` is a {of}")))
+            }
+        };
+        tests.push(match word.name() {
+            "at_least" => ordered().and_then(|()| value(of, &word, Edge::First)).map(Test::AtLeast)?,
+            "at_most" => ordered().and_then(|()| value(of, &word, Edge::Last)).map(Test::AtMost)?,
+            "equals" => Test::Equals(value(of, &word, Edge::First)?),
+            "not" => Test::NotEquals(value(of, &word, Edge::First)?),
+            "one_of" => one_of(property, of, &word)?,
+            _ if of == Type::Set => Test::SubsetOf(names(&word)?),
+            _ => return Err(word.refuse(format!("for sets, and `{property}` is a {of}"))),
+        });
+    }
+    if tests.is_empty() { Err(word.refuse("a test, such as `{ at_least = 3 }`")) } else { Ok(tests) }
+}
+
+fn one_of(property: &str, of: Type, word: &Word<'_>) -> Result<Test, DomainError> {
+    let values = word.set(|word| value(of, word, Edge::First))?;
+    if values.is_empty() {
+        let what = format!("no `{property}` is one of none");
+        let remedy = "name the values that will do, or remove the line".to_owned();
+        return Err(DomainError::Never { what, remedy, span: Some(word.span()) });
+    }
+    Ok(Test::OneOf(values.into_iter().collect()))
+}
+
+fn names(word: &Word<'_>) -> Result<Vec<String>, DomainError> {
+    Ok(word.set(|word| word.text().map(ToOwned::to_owned))?.into_iter().collect())
+}
+
+fn value(of: Type, word: &Word<'_>, edge: Edge) -> Result<Value, DomainError> {
+    match of {
+        Type::Bool => word.flag().map(Value::Bool),
+        Type::Bytes => word.hex().map(Value::Bytes),
+        Type::Number => word.number().map(Value::Number),
+        Type::Set => names(word).map(Value::Set),
+        Type::Text => word.text().map(|text| Value::Text(text.to_owned())),
+        Type::Time => word.time(edge).map(Value::Time),
+    }
+}
+
+/// A value whose type is that of the text.
+pub(super) fn plain(word: &Word<'_>) -> Result<Value, DomainError> {
+    let of = match word.value().get_ref() {
+        DeValue::Boolean(_) => Type::Bool,
+        DeValue::Integer(_) => Type::Number,
+        DeValue::String(_) => Type::Text,
+        DeValue::Datetime(_) => Type::Time,
+        DeValue::Array(_) => Type::Set,
+        _ => return Err(word.refuse("true, false, a number, a text, a time, or a list of texts")),
+    };
+    value(of, word, Edge::First)
+}
+
+/// A test as a word and its value; `of` is the property's type. `None` where there are no words for it.
+pub(super) fn write(test: &Test, of: Type) -> Option<(&'static str, String)> {
+    let one = |value: &Value, edge| match value {
+        value if Type::of(value) != of => None,
+        Value::Bytes(bytes) => (!bytes.is_empty()).then(|| quoted(&registry::hex(bytes))),
+        value => value_at(value, edge),
+    };
+    Some(match test {
+        Test::AtLeast(value) => ("at_least", one(value, Edge::First)?),
+        Test::AtMost(value) => ("at_most", one(value, Edge::Last)?),
+        Test::Equals(value) => ("equals", one(value, Edge::First)?),
+        Test::NotEquals(value) => ("not", one(value, Edge::First)?),
+        Test::OneOf(values) => {
+            let values = values.iter().map(|value| one(value, Edge::First)).collect::<Option<Vec<_>>>()?;
+            ("one_of", format!("[{}]", values.join(", ")))
+        }
+        Test::SubsetOf(_) if of != Type::Set => return None,
+        Test::SubsetOf(names) => {
+            let names: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+            ("only", format!("[{}]", names.join(", ")))
+        }
+    })
+}
+
+/// Refuses tests that no value meets.
+fn contradiction(property: &str, tests: &[Test], word: &Word<'_>) -> Result<(), DomainError> {
+    let meets_all = |value: &Value| tests.iter().all(|test| test.is_met_by(value));
+    // Each of a list is one of the list: asked of long lists, that would take the square of their length.
+    let meets_others =
+        |value: &Value| tests.iter().filter(|test| !matches!(test, Test::OneOf(_))).all(|test| test.is_met_by(value));
+    let equal = tests.iter().find_map(|test| if let Test::Equals(value) = test { Some(value) } else { None });
+    let listed = tests.iter().find_map(|test| if let Test::OneOf(values) = test { Some(values) } else { None });
+    let can_be = match (equal, listed) {
+        (Some(value), _) => meets_all(value),
+        (None, Some(values)) => values.iter().any(meets_others),
+        (None, None) => {
+            let least = tests.iter().find_map(|test| if let Test::AtLeast(value) = test { Some(value) } else { None });
+            let most = tests.iter().find_map(|test| if let Test::AtMost(value) = test { Some(value) } else { None });
+            least.zip(most).is_none_or(|(least, most)| least <= most && (least != most || meets_all(least)))
+        }
+    };
+    if can_be {
+        return Ok(());
+    }
+    let what = format!("no value of `{property}` meets all of this");
+    Err(DomainError::Contradiction { what, remedy: "remove one of the tests".to_owned(), span: Some(word.span()) })
+}

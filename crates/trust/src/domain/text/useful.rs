@@ -1,0 +1,245 @@
+//! Entries that can never count, each an error: whoever wrote them meant something that isn't so.
+//!
+//! What others may publish can't be known here: where a key may publish measurements, a platform without a runtime may count.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use casemate_cose::{Digest, UnixTime};
+
+use super::{Draft, Placed, require::REGION};
+use crate::{
+    component::registry,
+    domain::{DomainError, check::launcher_without_process},
+    statement::{Demand, Identities, Kind, PlatformRule, Purpose, Release, Sentence, Subject, Topic, Value},
+};
+
+pub(super) fn check(draft: &Draft, sequence: u64) -> Result<(), DomainError> {
+    let useful = Useful::of(draft);
+    for placed in &draft.said {
+        match &placed.statement.sentence {
+            Sentence::Trusted { subject: Subject::Key(_), purpose: Purpose::Attestation }
+                if placed.word == "launcher" =>
+            {
+                useful.launcher(placed)?;
+            }
+            Sentence::Trusted { subject: Subject::Measurement(measurement), purpose: Purpose::Execution(release) } => {
+                useful.runtime(placed, measurement.kind)?;
+                useful.above_floor(placed, release.as_ref())?;
+            }
+            Sentence::Trusted { subject: Subject::Program(_), purpose: Purpose::Execution(release) } => {
+                useful.above_floor(placed, release.as_ref())?;
+            }
+            Sentence::Trusted { subject: Subject::Platform(rule), .. } => useful.platform(placed, rule)?,
+            // Floors of a domain that replaced others stay, also where nothing of their line is left.
+            Sentence::Floor(release) if sequence == 0 => useful.floor(placed, release)?,
+            Sentence::Revokes(digest) => useful.revocation(placed, *digest)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What of the whole file decides whether an entry can count.
+struct Useful<'d> {
+    /// About what keys may publish.
+    topics: BTreeSet<Topic>,
+    /// The kinds of which a runtime has registers.
+    runtimes: BTreeSet<Kind>,
+    platforms: BTreeSet<Kind>,
+    lines: BTreeSet<&'d str>,
+    /// By name: what some piece of hardware or some key has.
+    properties: BTreeMap<&'d str, Properties<'d>>,
+    /// By line: when floors begin, and the highest of those that have begun by then.
+    floors: BTreeMap<&'d str, BTreeMap<UnixTime, u64>>,
+    has_attesters: bool,
+    /// By digest: the owner's statements.
+    digests: BTreeMap<Digest, &'d Placed>,
+}
+
+impl<'d> Useful<'d> {
+    fn of(draft: &'d Draft) -> Self {
+        let mut useful = Self {
+            topics: BTreeSet::new(),
+            runtimes: BTreeSet::new(),
+            platforms: BTreeSet::new(),
+            lines: BTreeSet::new(),
+            properties: BTreeMap::new(),
+            floors: BTreeMap::new(),
+            has_attesters: false,
+            digests: BTreeMap::new(),
+        };
+        for placed in &draft.said {
+            useful.digests.insert(placed.statement.digest(), placed);
+            match &placed.statement.sentence {
+                Sentence::Trusted { subject, purpose } => useful.trusted(subject, purpose),
+                Sentence::HasProperty { subject, name, value } => {
+                    useful.properties.entry(name).or_default().add(subject, value);
+                }
+                Sentence::Floor(release) => {
+                    let floors = useful.floors.entry(&release.line).or_default();
+                    let floor = floors.entry(placed.statement.validity.not_before).or_default();
+                    *floor = release.version.max(*floor);
+                }
+                _ => {}
+            }
+        }
+        for floors in useful.floors.values_mut() {
+            let mut highest = 0;
+            for floor in floors.values_mut() {
+                highest = highest.max(*floor);
+                *floor = highest;
+            }
+        }
+        useful
+    }
+
+    fn trusted(&mut self, subject: &'d Subject, purpose: &'d Purpose) {
+        match (subject, purpose) {
+            (Subject::Measurement(measurement), _) => _ = self.runtimes.insert(measurement.kind),
+            (Subject::Platform(rule), _) => _ = self.platforms.insert(rule.kind),
+            _ => {}
+        }
+        match purpose {
+            Purpose::Publishing { topic, .. } => _ = self.topics.insert(*topic),
+            Purpose::Execution(Some(release)) => _ = self.lines.insert(&release.line),
+            Purpose::Attestation => self.has_attesters = true,
+            _ => {}
+        }
+    }
+
+    fn may_publish(&self, topic: Topic) -> bool {
+        self.topics.contains(&topic)
+    }
+
+    fn launcher(&self, placed: &Placed) -> Result<(), DomainError> {
+        if self.platforms.contains(&Kind::Software) || self.may_publish(Topic::Platforms) {
+            return Ok(());
+        }
+        Err(launcher_without_process(Some(placed.mark.clone())))
+    }
+
+    fn runtime(&self, placed: &Placed, kind: Kind) -> Result<(), DomainError> {
+        if self.platforms.contains(&kind) || self.may_publish(Topic::Platforms) {
+            return Ok(());
+        }
+        let (what, remedy) = if kind == Kind::Software {
+            let what = "a runtime for isolation `process` counts only with a table `[process]`, and there is none";
+            (what.to_owned(), "add `[process]`, or remove the runtime's `digest`".to_owned())
+        } else {
+            let what = format!("the runtime has registers of {kind}, and no `[[platform]]` of that kind is accepted");
+            (what, format!("add a `[[platform]]` with kind = \"{kind}\", or remove the runtime's `{kind}`"))
+        };
+        Err(never(what, remedy, placed))
+    }
+
+    fn platform(&self, placed: &Placed, rule: &PlatformRule) -> Result<(), DomainError> {
+        let kind = rule.kind;
+        for demand in &rule.demands {
+            self.demand(placed, rule, demand)?;
+        }
+        if kind == Kind::Software {
+            return Ok(());
+        }
+        if !self.runtimes.contains(&kind) && !self.may_publish(Topic::Measurements) {
+            let what = format!("no `[[runtime]]` has registers of {kind}: whatever runs there is refused");
+            let remedy = format!("add `{kind} = {{ … }}` to a `[[runtime]]`, or remove the platform");
+            return Err(never(what, remedy, placed));
+        }
+        if !self.has_attesters && !self.may_publish(Topic::Keys) {
+            let what = format!("nobody is believed about what is genuine {kind}");
+            return Err(never(what, "name `attesters`: keys, or a vendor".to_owned(), placed));
+        }
+        Ok(())
+    }
+
+    /// A property that the evidence of a kind doesn't have has to be said of something that can meet the rule.
+    fn demand(&self, placed: &Placed, rule: &PlatformRule, demand: &Demand) -> Result<(), DomainError> {
+        if registry::property(rule.kind, &demand.property).is_some() || self.may_publish(Topic::Properties) {
+            return Ok(());
+        }
+        let said = self.properties.get(demand.property.as_str());
+        if said.is_some_and(|said| said.meets(rule, demand)) {
+            return Ok(());
+        }
+        let what = format!("nobody says that any of these has the `{}` that is demanded", demand.property);
+        let remedy = if demand.property == REGION {
+            "add a `[[region]]` with their `chips` or `hosts`, or remove the demand"
+        } else {
+            "add a `[[property]]` with their `chips` or `hosts`, or remove the demand"
+        };
+        Err(never(what, remedy.to_owned(), placed))
+    }
+
+    fn floor(&self, placed: &Placed, release: &Release) -> Result<(), DomainError> {
+        let published = self.may_publish(Topic::Measurements) || self.may_publish(Topic::Programs);
+        if published || self.lines.contains(release.line.as_str()) {
+            return Ok(());
+        }
+        let what = format!("no runtime or program is of the release `{}`", release.line.escape_debug());
+        Err(never(what, "write the `release` as its `[[runtime]]` does, or remove the floor".to_owned(), placed))
+    }
+
+    /// A floor never ends, so that what is below one when it begins never counts.
+    fn above_floor(&self, placed: &Placed, release: Option<&Release>) -> Result<(), DomainError> {
+        let Some(release) = release else { return Ok(()) };
+        let begun =
+            self.floors.get(release.line.as_str()).map(|floors| floors.range(..=placed.statement.validity.not_before));
+        let floor = begun.and_then(|mut floors| floors.next_back()).map(|(_, floor)| *floor);
+        let Some(floor) = floor.filter(|floor| *floor > release.version) else { return Ok(()) };
+        let (version, line) = (release.version, release.line.escape_debug());
+        let what = format!("version {version} of `{line}` is below the floor of this very domain, {floor}");
+        Err(never(what, "remove it, or lower the floor".to_owned(), placed))
+    }
+
+    fn revocation(&self, placed: &Placed, digest: Digest) -> Result<(), DomainError> {
+        let Some(revoked) = self.digests.get(&digest) else { return Ok(()) };
+        if placed.statement.validity.not_before > revoked.statement.validity.not_before {
+            return Ok(());
+        }
+        let label = revoked.statement.label.escape_debug();
+        Err(DomainError::Contradiction {
+            what: format!("it revokes `{label}`, which this very domain says"),
+            remedy: format!("remove `{label}` and this entry"),
+            span: Some(placed.mark.clone()),
+        })
+    }
+}
+
+/// Who or what has one property, and with which values.
+#[derive(Default)]
+struct Properties<'d> {
+    of_chips: BTreeMap<(Kind, &'d [u8]), Vec<&'d Value>>,
+    of_kinds: BTreeSet<(Kind, &'d Value)>,
+    of_keys: BTreeSet<&'d Value>,
+}
+
+impl<'d> Properties<'d> {
+    fn add(&mut self, subject: &'d Subject, value: &'d Value) {
+        match subject {
+            Subject::Hardware(kind, chip) => {
+                self.of_chips.entry((*kind, chip)).or_default().push(value);
+                self.of_kinds.insert((*kind, value));
+            }
+            Subject::Key(_) => _ = self.of_keys.insert(value),
+            _ => {}
+        }
+    }
+
+    /// Whether something has it that can meet the rule: a chip that it lists, or any key, which may be an attester's.
+    fn meets(&self, rule: &PlatformRule, demand: &Demand) -> bool {
+        let is_met = |value: &Value| demand.test.is_met_by(value);
+        let by_chips = match &rule.identities {
+            Identities::Listed(chips) => chips.iter().any(|chip| {
+                self.of_chips
+                    .get(&(rule.kind, chip.as_slice()))
+                    .is_some_and(|values| values.iter().any(|value| is_met(value)))
+            }),
+            Identities::AnyGenuineChip => self.of_kinds.iter().any(|(kind, value)| *kind == rule.kind && is_met(value)),
+        };
+        by_chips || self.of_keys.iter().any(|value| is_met(value))
+    }
+}
+
+fn never(what: String, remedy: String, placed: &Placed) -> DomainError {
+    DomainError::Never { what, remedy, span: Some(placed.mark.clone()) }
+}

@@ -1,0 +1,587 @@
+//! Writes a domain as text that is read as the same domain.
+//!
+//! Statements of one name, time and kind are one entry. What has no words, or would need a name that another entry has,
+//! becomes `[[statement]]`, with what it says in a comment.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use casemate_cose::{Digest, UnixTime, VerifyingKey};
+
+use super::{
+    date::{self, Edge},
+    entries::{PURPOSES, REVOKED},
+    require::{self, Said},
+};
+use crate::{
+    component::registry,
+    domain::{
+        Domain, Process, check,
+        views::{LACKS, PROCESS, RUNTIME},
+    },
+    statement::{
+        Identities, Kind, Measurement, PlatformRule, Purpose, Release, Sentence, Statement, Subject, Validity, Value,
+    },
+};
+
+pub(in crate::domain) fn write(domain: &Domain) -> String {
+    let mut text = format!("[domain]\nowner = {}\n", quoted(domain.owner()));
+    if domain.sequence() > 0 {
+        let _ = writeln!(text, "sequence = {}", domain.sequence());
+    }
+    let statements: Vec<&Statement> = domain.own().map(crate::statement::Said::statement).collect();
+    let mut said = Said::default();
+    for statement in &statements {
+        if let Sentence::HasProperty { name, value, .. } = &statement.sentence {
+            said.add(name, value);
+        }
+    }
+    let mut writer =
+        Writer { domain, said, groups: BTreeMap::new(), launchers: BTreeSet::new(), digests: BTreeSet::new() };
+    let (attesters, others): (Vec<&Statement>, Vec<_>) =
+        statements.into_iter().partition(|statement| is_attester(statement));
+    let mut rest: Vec<&Statement> = others.into_iter().filter(|statement| !writer.take(statement)).collect();
+    rest.extend(attesters.into_iter().filter(|statement| !writer.take_attester(statement)));
+    for ((word, _), group) in &writer.groups {
+        let head = if *word == Word::Process { "[process]".to_owned() } else { format!("[[{}]]", word.as_str()) };
+        let _ = write!(text, "\n{head}\n{}", writer.body(*word, group));
+    }
+    for statement in rest {
+        let _ = write!(text, "\n{}", writer.statement(statement));
+    }
+    for signed in domain.signed() {
+        let said = comment(&signed.statement().to_string());
+        let _ = write!(text, "\n[[signed]]           # {said}\nstatement = \"{}\"\n", STANDARD.encode(signed.object()));
+    }
+    text
+}
+
+/// The entries, in the order in which they are written.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+enum Word {
+    Launcher,
+    Runtime,
+    Process,
+    Platform,
+    Vendor,
+    Key,
+    Program,
+    Floor,
+    Region,
+    Property,
+    Delegate,
+    Signer,
+    Speaks,
+    Revoke,
+}
+
+impl Word {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Launcher => "launcher",
+            Self::Runtime => "runtime",
+            Self::Process => "process",
+            Self::Platform => "platform",
+            Self::Vendor => "vendor",
+            Self::Key => "key",
+            Self::Program => "program",
+            Self::Floor => "floor",
+            Self::Region => "region",
+            Self::Property => "property",
+            Self::Delegate => "delegate",
+            Self::Signer => "signer",
+            Self::Speaks => "speaks",
+            Self::Revoke => "revoke",
+        }
+    }
+}
+
+/// The statements of one entry.
+struct Group<'d> {
+    /// What all of them share beside name and time.
+    same: String,
+    validity: Validity,
+    statements: Vec<&'d Statement>,
+    /// Who vouches for a platform.
+    attesters: Vec<&'d Subject>,
+}
+
+struct Writer<'d> {
+    domain: &'d Domain,
+    /// Which properties statements give.
+    said: Said,
+    /// By word and name.
+    groups: BTreeMap<(Word, String), Group<'d>>,
+    /// Keys and digests that may have one entry only.
+    launchers: BTreeSet<Digest>,
+    digests: BTreeSet<(Word, Vec<u8>)>,
+}
+
+fn is_attester(statement: &Statement) -> bool {
+    matches!(statement.sentence, Sentence::Trusted { purpose: Purpose::Attestation, .. })
+}
+
+impl<'d> Writer<'d> {
+    /// Puts a statement into its entry; false where it has none.
+    fn take(&mut self, statement: &'d Statement) -> bool {
+        let Some((word, same)) = self.shape(statement) else { return false };
+        self.put(word, same.clone(), statement)
+            || matches!(&statement.sentence, Sentence::Trusted { subject: Subject::Key(key), purpose: Purpose::Contracts }
+                if self.put(Word::Key, key.to_string(), statement))
+    }
+
+    /// A vendor or key that vouches is a platform's where a platform of its name is there for the same time.
+    fn take_attester(&mut self, statement: &'d Statement) -> bool {
+        let Sentence::Trusted { subject, .. } = &statement.sentence else { return false };
+        if let Some(group) = self.groups.get_mut(&(Word::Platform, statement.label.clone()))
+            && group.validity == statement.validity
+        {
+            group.attesters.push(subject);
+            return true;
+        }
+        match subject {
+            Subject::Vendor(vendor) => {
+                is_written(statement.validity) && self.put(Word::Vendor, vendor.to_string(), statement)
+            }
+            Subject::Key(key) if is_written(statement.validity) => {
+                let is_launcher = matches!(self.domain.key(key), Some(VerifyingKey::Ed25519(_)));
+                (is_launcher
+                    && !self.launchers.contains(key)
+                    && self.put(Word::Launcher, key.to_string(), statement)
+                    && self.launchers.insert(*key))
+                    || self.put(Word::Key, key.to_string(), statement)
+            }
+            _ => false,
+        }
+    }
+
+    fn put(&mut self, word: Word, same: String, statement: &'d Statement) -> bool {
+        let once = once(word, statement);
+        if once.as_ref().is_some_and(|once| self.digests.contains(once)) {
+            return false;
+        }
+        let name = match (&statement.sentence, word) {
+            // Revocations need no name of their own.
+            (Sentence::Revokes(_), Word::Revoke) => statement.digest().to_string(),
+            _ => statement.label.clone(),
+        };
+        let validity = statement.validity;
+        let new = || Group { same: same.clone(), validity, statements: Vec::new(), attesters: Vec::new() };
+        let group = self.groups.entry((word, name)).or_insert_with(new);
+        let is_several = !matches!(
+            word,
+            Word::Launcher
+                | Word::Process
+                | Word::Platform
+                | Word::Program
+                | Word::Floor
+                | Word::Signer
+                | Word::Speaks
+                | Word::Vendor
+                | Word::Revoke
+        );
+        let fits = group.same == same && group.validity == validity && (is_several || group.statements.is_empty());
+        let kind = |statement: &Statement| measurement(statement).map(|measurement| measurement.kind);
+        let is_other_kind =
+            word != Word::Runtime || group.statements.iter().all(|other| kind(other) != kind(statement));
+        if fits && is_other_kind {
+            group.statements.push(statement);
+            self.digests.extend(once);
+        }
+        fits && is_other_kind
+    }
+
+    /// The entry that a statement belongs to, and what all its statements share; `None` where the words can't say it.
+    fn shape(&self, statement: &Statement) -> Option<(Word, String)> {
+        if !is_written(statement.validity) {
+            return None;
+        }
+        let label = &statement.label;
+        match &statement.sentence {
+            Sentence::Floor(release) => is_released(Some(release)).then(|| (Word::Floor, String::new())),
+            Sentence::HasProperty { subject, name, value } => {
+                let is_subject = match subject {
+                    Subject::Hardware(kind, chip) => registry::identity(*kind).is_some() && !chip.is_empty(),
+                    Subject::Key(_) => true,
+                    _ => false,
+                };
+                let value_text = plain(value).filter(|_| is_subject && require::is_name(name))?;
+                let is_region = name == require::REGION && matches!(value, Value::Text(text) if text == label);
+                Some(if is_region {
+                    (Word::Region, String::new())
+                } else {
+                    (Word::Property, format!("{name} {value_text}"))
+                })
+            }
+            Sentence::Revokes(_) => Some((Word::Revoke, String::new())),
+            Sentence::SpeaksFor { speaker: Subject::Key(one), principal: Subject::Key(other) } => {
+                (one != other).then(|| (Word::Speaks, String::new()))
+            }
+            Sentence::Trusted { subject, purpose } => self.shape_of_trust(subject, purpose, label),
+            _ => None,
+        }
+    }
+
+    fn shape_of_trust(&self, subject: &Subject, purpose: &Purpose, label: &str) -> Option<(Word, String)> {
+        match (subject, purpose) {
+            (Subject::Key(_), Purpose::Contracts) => Some((Word::Signer, String::new())),
+            (Subject::Key(key), Purpose::Publishing { depth, .. }) => Some((Word::Delegate, format!("{key} {depth}"))),
+            (Subject::Key(key), Purpose::Authentication | Purpose::KeyProvision) => Some((Word::Key, key.to_string())),
+            (Subject::Measurement(measurement), Purpose::Execution(release)) => {
+                let is_known = |name: &str| registry::register(measurement.kind, name).is_some();
+                let fits =
+                    measurement.registers.iter().all(|register| is_known(&register.name) && !register.value.is_empty());
+                let same = release_lines(release.as_ref()).join(" ");
+                (fits && is_released(release.as_ref())).then_some((Word::Runtime, same))
+            }
+            (Subject::Program(_), Purpose::Execution(release)) => {
+                is_released(release.as_ref()).then(|| (Word::Program, String::new()))
+            }
+            (Subject::Platform(rule), Purpose::Execution(None)) => {
+                let allowances = registry::allowances(rule.kind);
+                let is_admitted = rule.allow.iter().all(|allowance| allowances.contains(allowance));
+                let is_any = rule.identities == Identities::AnyGenuineChip;
+                let is_written = is_admitted
+                    && demands(rule, &self.said).is_some()
+                    && (is_any || registry::identity(rule.kind).is_some());
+                let is_process = rule.kind == Kind::Software;
+                match is_process {
+                    true if is_any && rule.allow.is_empty() && label == PROCESS && Process::of(rule).is_some() => {
+                        is_written.then(|| (Word::Process, String::new()))
+                    }
+                    true => None,
+                    false => is_written.then(|| (Word::Platform, String::new())),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn body(&self, word: Word, group: &Group<'d>) -> String {
+        let mut text = String::new();
+        let Some(first) = group.statements.first() else { return text };
+        let is_named = match &first.sentence {
+            Sentence::Floor(release) => release.line != first.label,
+            Sentence::Revokes(_) => first.label != REVOKED,
+            _ => word != Word::Process,
+        };
+        if is_named {
+            let _ = writeln!(text, "name = {}", quoted(&first.label));
+        }
+        for line in self.lines(word, group, first) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text.push_str(&validity(group.validity).unwrap_or_default());
+        if let Sentence::Trusted { subject: Subject::Platform(rule), .. } = &first.sentence {
+            text.push_str(&required(word, rule, &self.said));
+        }
+        text
+    }
+
+    fn lines(&self, word: Word, group: &Group<'d>, first: &Statement) -> Vec<String> {
+        match &first.sentence {
+            Sentence::Floor(release) => release_lines(Some(release)),
+            Sentence::HasProperty { name, value, .. } => self.property(word, group, name, value),
+            Sentence::Revokes(digest) => vec![format!("statement = \"{digest}\"")],
+            Sentence::SpeaksFor { speaker, principal } => {
+                vec![format!("key = {}", self.subject(speaker)), format!("for = {}", self.subject(principal))]
+            }
+            Sentence::Trusted { subject, purpose } => self.trusted(word, group, subject, purpose),
+            _ => Vec::new(),
+        }
+    }
+
+    fn trusted(&self, word: Word, group: &Group<'d>, subject: &Subject, purpose: &Purpose) -> Vec<String> {
+        match subject {
+            Subject::Vendor(vendor) => vec![format!("vendor = \"{vendor}\"")],
+            Subject::Program(digest) => {
+                let mut lines = vec![format!("digest = \"{digest}\"")];
+                lines.extend(release_lines(release_of(purpose)));
+                lines
+            }
+            Subject::Measurement(_) => {
+                let mut measurements: Vec<_> =
+                    group.statements.iter().filter_map(|statement| measurement(statement)).collect();
+                measurements.sort();
+                let mut lines: Vec<_> = measurements.into_iter().map(registers).collect();
+                lines.extend(release_lines(release_of(purpose)));
+                lines
+            }
+            Subject::Platform(rule) if word == Word::Process => {
+                let lacks = Process::of(rule).map(|process| process.accept_lacks).unwrap_or_default();
+                vec![format!("accept_lacks = [{}]", list(lacks.iter().map(|lack| format!("\"{lack}\""))))]
+            }
+            Subject::Platform(rule) => self.platform(rule, group),
+            _ => {
+                let mut lines = vec![format!("key = {}", self.subject(subject))];
+                lines.extend(self.purposes(word, group));
+                lines
+            }
+        }
+    }
+
+    fn purposes(&self, word: Word, group: &Group<'d>) -> Vec<String> {
+        let purposes = group.statements.iter().filter_map(|statement| match &statement.sentence {
+            Sentence::Trusted { purpose, .. } => Some(purpose),
+            _ => None,
+        });
+        let purposes: BTreeSet<&Purpose> = purposes.collect();
+        if word == Word::Key {
+            let names = PURPOSES.iter().filter(|(_, purpose)| purposes.contains(purpose));
+            return vec![format!("trusted_for = [{}]", list(names.map(|(name, _)| format!("\"{name}\""))))];
+        }
+        let topics = purposes.iter().filter_map(|purpose| match purpose {
+            Purpose::Publishing { topic, depth } => Some((topic, depth)),
+            _ => None,
+        });
+        let topics: Vec<_> = topics.collect();
+        let Some((_, depth)) = topics.first() else { return Vec::new() };
+        let mut lines =
+            vec![format!("may_publish = [{}]", list(topics.iter().map(|(topic, _)| format!("\"{topic}\""))))];
+        if **depth > 0 {
+            lines.push(format!("depth = {depth}"));
+        }
+        lines
+    }
+
+    fn platform(&self, rule: &PlatformRule, group: &Group<'d>) -> Vec<String> {
+        let mut lines = vec![format!("kind = \"{}\"", rule.kind)];
+        match &rule.identities {
+            Identities::Listed(chips) => {
+                lines.push(format!(
+                    "chips = [{}]",
+                    list(chips.iter().map(|chip| format!("\"{}\"", registry::hex(chip))))
+                ));
+            }
+            Identities::AnyGenuineChip if registry::identity(rule.kind).is_some() => {
+                lines.push("any_genuine_chip = true".to_owned());
+            }
+            Identities::AnyGenuineChip => {}
+        }
+        if !rule.allow.is_empty() {
+            lines.push(format!("allow = [{}]", list(rule.allow.iter().map(|allowance| format!("\"{allowance}\"")))));
+        }
+        let by_vendor = registry::vendor(rule.kind).map(Subject::Vendor);
+        let is_by_vendor = matches!(group.attesters.as_slice(), [one] if Some(*one) == by_vendor.as_ref());
+        if !is_by_vendor {
+            let mut attesters = group.attesters.clone();
+            attesters.sort();
+            lines.push(format!("attesters = [{}]", list(attesters.into_iter().map(|subject| self.subject(subject)))));
+        }
+        lines
+    }
+
+    fn property(&self, word: Word, group: &Group<'d>, name: &str, value: &Value) -> Vec<String> {
+        let mut lines = Vec::new();
+        if word == Word::Property {
+            lines.push(format!("property = \"{name}\""));
+            lines.push(format!("value = {}", plain(value).unwrap_or_default()));
+        }
+        let mut chips: BTreeMap<Kind, BTreeSet<String>> = BTreeMap::new();
+        let mut hosts: BTreeSet<String> = BTreeSet::new();
+        for statement in &group.statements {
+            match &statement.sentence {
+                Sentence::HasProperty { subject: Subject::Hardware(kind, chip), .. } => {
+                    chips.entry(*kind).or_default().insert(format!("\"{}\"", registry::hex(chip)));
+                }
+                Sentence::HasProperty { subject, .. } => _ = hosts.insert(self.subject(subject)),
+                _ => {}
+            }
+        }
+        if !chips.is_empty() {
+            let kinds = chips.into_iter().map(|(kind, chips)| format!("{kind} = [{}]", list(chips.into_iter())));
+            lines.push(format!("chips = {{ {} }}", list(kinds)));
+        }
+        if !hosts.is_empty() {
+            lines.push(format!("hosts = [{}]", list(hosts.into_iter())));
+        }
+        lines
+    }
+
+    /// A key in full where it is known so, its digest otherwise; a vendor.
+    fn subject(&self, subject: &Subject) -> String {
+        match subject {
+            Subject::Key(digest) => match self.domain.key(digest) {
+                Some(key) => format!("\"{key}\""),
+                None => format!("\"{digest}\""),
+            },
+            Subject::Vendor(vendor) => format!("\"{vendor}\""),
+            _ => String::new(),
+        }
+    }
+
+    /// What there are no words for.
+    fn statement(&self, statement: &Statement) -> String {
+        let (said, cbor) = (comment(&statement.to_string()), STANDARD.encode(casemate_cose::encode(statement)));
+        let keys: BTreeSet<String> = check::keys_of(statement)
+            .filter_map(|digest| self.domain.key(&digest))
+            .map(|key| format!("\"{key}\""))
+            .collect();
+        let keys = if keys.is_empty() { String::new() } else { format!("keys = [{}]\n", list(keys.into_iter())) };
+        format!("[[statement]]        # {said}\ncbor = \"{cbor}\"\n{keys}")
+    }
+}
+
+/// The digest that only one entry of this word may have.
+fn once(word: Word, statement: &Statement) -> Option<(Word, Vec<u8>)> {
+    match (word, &statement.sentence) {
+        (Word::Program, Sentence::Trusted { subject: Subject::Program(digest), .. }) => {
+            Some((word, digest.as_bytes().to_vec()))
+        }
+        (Word::Runtime, _) => digest_of(measurement(statement)?).map(|digest| (word, digest)),
+        _ => None,
+    }
+}
+
+fn measurement(statement: &Statement) -> Option<&Measurement> {
+    match &statement.sentence {
+        Sentence::Trusted { subject: Subject::Measurement(measurement), .. } => Some(measurement),
+        _ => None,
+    }
+}
+
+/// What `digest` says of a runtime.
+fn digest_of(measurement: &Measurement) -> Option<Vec<u8>> {
+    match measurement.registers.as_slice() {
+        [one] if measurement.kind == Kind::Software && one.name == RUNTIME && one.value.len() == 32 => {
+            Some(one.value.clone())
+        }
+        _ => None,
+    }
+}
+
+fn registers(measurement: &Measurement) -> String {
+    if let Some(digest) = digest_of(measurement) {
+        return format!("digest = \"sha256:{}\"", registry::hex(&digest));
+    }
+    let rows = measurement.registers.iter();
+    let rows = rows.map(|register| format!("{} = \"{}\"", key(&register.name), registry::hex(&register.value)));
+    format!("{} = {{ {} }}", measurement.kind, list(rows))
+}
+
+fn release_of(purpose: &Purpose) -> Option<&Release> {
+    if let Purpose::Execution(release) = purpose { release.as_ref() } else { None }
+}
+
+fn release_lines(release: Option<&Release>) -> Vec<String> {
+    let lines = |release: &Release| {
+        vec![format!("release = {}", quoted(&release.line)), format!("version = {}", release.version)]
+    };
+    release.map(lines).unwrap_or_default()
+}
+
+/// Whether the words `release` and `version` can say it.
+fn is_released(release: Option<&Release>) -> bool {
+    let fits =
+        |release: &Release| i64::try_from(release.version).is_ok() && crate::domain::check_name(&release.line).is_ok();
+    release.is_none_or(fits)
+}
+
+fn is_written(times: Validity) -> bool {
+    validity(times).is_some()
+}
+
+/// `from` and `until`; `None` where TOML has no such time.
+fn validity(validity: Validity) -> Option<String> {
+    let mut text = String::new();
+    if validity.not_before > Validity::ALWAYS.not_before {
+        let _ = writeln!(text, "from = {}", date::write(validity.not_before, Edge::First)?);
+    }
+    if validity.not_after < Validity::ALWAYS.not_after {
+        let _ = writeln!(text, "until = {}", date::write(validity.not_after, Edge::Last)?);
+    }
+    Some(text)
+}
+
+fn required(word: Word, rule: &PlatformRule, said: &Said) -> String {
+    let rows = demands(rule, said).unwrap_or_default();
+    if rows.is_empty() {
+        return String::new();
+    }
+    rows.into_iter().fold(format!("[{}.require]\n", word.as_str()), |text, row| text + &row + "\n")
+}
+
+/// One line a property; `None` where there are no words for what is asked of one.
+fn demands(rule: &PlatformRule, said: &Said) -> Option<Vec<String>> {
+    let mut rows: BTreeMap<&str, Vec<(&'static str, String)>> = BTreeMap::new();
+    let is_process = rule.kind == Kind::Software;
+    // `accept_lacks` says the one demand about lacks that there may be.
+    if is_process && rule.demands.iter().filter(|demand| demand.property == LACKS).count() != 1 {
+        return None;
+    }
+    for demand in rule.demands.iter().filter(|demand| !is_process || demand.property != LACKS) {
+        let property = demand.property.as_str();
+        let of = said.type_of(rule.kind, property)?;
+        let row = rows.entry(property).or_default();
+        let (word, value) = require::write(&demand.test, of)?;
+        if row.iter().any(|(other, _)| *other == word) || property.is_empty() {
+            return None;
+        }
+        row.push((word, value));
+    }
+    let row = |(property, tests): (&str, Vec<(&'static str, String)>)| match tests.as_slice() {
+        [("equals" | "one_of", value)]
+            if !(value.starts_with('[') && tests.iter().any(|(word, _)| *word == "equals")) =>
+        {
+            format!("{} = {value}", key(property))
+        }
+        tests => {
+            let tests = tests.iter().map(|(word, value)| format!("{word} = {value}"));
+            format!("{} = {{ {} }}", key(property), list(tests))
+        }
+    };
+    Some(rows.into_iter().map(row).collect())
+}
+
+/// A value as TOML; `None` where TOML has none such.
+pub(super) fn plain(value: &Value) -> Option<String> {
+    value_at(value, Edge::First)
+}
+
+/// A value as TOML, whose date alone means this edge of its day.
+pub(super) fn value_at(value: &Value, edge: Edge) -> Option<String> {
+    match value {
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Bytes(_) => None,
+        Value::Number(number) => i64::try_from(*number).ok().map(|number| number.to_string()),
+        Value::Set(names) => Some(format!("[{}]", list(names.iter().map(|name| quoted(name))))),
+        Value::Text(text) => Some(quoted(text)),
+        Value::Time(time) => date::write(UnixTime(time.0), edge),
+    }
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(", ")
+}
+
+/// A key of a table.
+fn key(name: &str) -> String {
+    let is_bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if is_bare { name.to_owned() } else { quoted(name) }
+}
+
+/// A text in quotes, on one line.
+pub(super) fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            character if character.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(character));
+            }
+            character => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Words of others in a comment: nothing that ends its line.
+fn comment(text: &str) -> String {
+    crate::printable::printable(text)
+}

@@ -1,0 +1,92 @@
+//! A proof as an account: one step of the account for each of the proof, and one for each component of the evidence.
+
+use super::{Account, Entry, Part, names::Names};
+use crate::{
+    proof::{Proof, Rule, Step},
+    statement::Sentence,
+};
+
+/// The account of a proof. It says what the proof says: whether that is so, [`check`](crate::proof::check) says.
+pub(super) fn account(proof: &Proof, names: &Names) -> Account {
+    let mut entries: Vec<Entry> = Vec::new();
+    // Where each step of the proof went.
+    let mut places: Vec<usize> = Vec::new();
+    let mut told = vec![None; names.components().len()];
+    for (number, step) in proof.steps.iter().enumerate() {
+        let premises = step.premises.iter().filter_map(|premise| usize::try_from(*premise).ok());
+        let mut because: Vec<usize> = premises.filter_map(|premise| places.get(premise).copied()).collect();
+        if let Some(place) = evidence(step, names, &mut told, &mut entries) {
+            because.push(place);
+        }
+        because.sort_unstable();
+        because.dedup();
+        let (part, title) = heading(step, names);
+        let part = if number + 1 == proof.steps.len() { Part::Conclusion } else { part };
+        let text = text(step, names);
+        places.push(entries.len());
+        entries.push(Entry { part, title, text, because });
+    }
+    let title = if names.is_of_domain() {
+        format!("why this holds at {} under the domain of {}", proof.at, names.owner())
+    } else {
+        format!("why this holds at {}, if it does: nothing of it is checked here", proof.at)
+    };
+    Account { title, entries }
+}
+
+/// What the evidence says where a step rests on it: the component that it is about, told once.
+fn evidence(step: &Step, names: &Names, told: &mut [Option<usize>], entries: &mut Vec<Entry>) -> Option<usize> {
+    let (Rule::Vouch, Sentence::IsEnvironment(place)) = (step.rule, &step.conclusion) else { return None };
+    let part = names.components().get(usize::from(*place))?;
+    let slot = told.get_mut(usize::from(*place))?;
+    if slot.is_none() {
+        *slot = Some(entries.len());
+        entries.push(Entry {
+            part: Part::Evidence,
+            title: format!("the evidence says of `{}`", part.name),
+            text: part.says.clone(),
+            because: Vec::new(),
+        });
+    }
+    *slot
+}
+
+/// Who says a step, or by what it follows.
+fn heading(step: &Step, names: &Names) -> (Part, String) {
+    let follows = |title: &str| (Part::Follows, title.to_owned());
+    match &step.rule {
+        Rule::Domain(digest) => {
+            let line = names.line(digest).map(|line| format!(", line {line}")).unwrap_or_default();
+            (Part::Owner, format!("{} says{line}", names.owner()))
+        }
+        Rule::Signed(_) => match &step.conclusion {
+            Sentence::Says { key, .. } => (Part::Other, format!("{} says, signed", names.key(*key))),
+            _ => (Part::Other, "somebody says, signed".to_owned()),
+        },
+        Rule::Bound => (Part::Evidence, "the evidence is bound to it".to_owned()),
+        Rule::Policy => follows("a domain is its policy key"),
+        Rule::Believe => follows("believed, since it may publish that"),
+        Rule::Relay => follows("said in another's name"),
+        Rule::Inherit => follows("who speaks for it may do so too"),
+        Rule::Transit => follows("by way of another"),
+        Rule::Vouch => follows("its attester is believed"),
+        Rule::PlatformMeets => follows("it meets what is demanded"),
+        Rule::Measured => follows("what runs is what is trusted"),
+        Rule::Compose => follows("platform and what runs, both"),
+        Rule::Whole => follows("all components are trusted"),
+        Rule::Authenticate => follows("the evidence is bound to its key"),
+    }
+}
+
+fn text(step: &Step, names: &Names) -> String {
+    let (digest, said) = match (&step.rule, &step.conclusion) {
+        (Rule::Domain(digest), said) => (Some(digest), said),
+        (Rule::Signed(digest), Sentence::Says { sentence, .. }) => (Some(digest), &**sentence),
+        (_, said) => (None, said),
+    };
+    let words = names.sentence(said);
+    let label = digest.and_then(|digest| names.label(digest)).filter(|label| !words.contains(label.as_str()));
+    let label = label.map(|label| format!("{label}: ")).unwrap_or_default();
+    let end = digest.and_then(|digest| names.until(digest)).map(|until| format!(", until {until}")).unwrap_or_default();
+    format!("{label}{words}{end}")
+}

@@ -1,0 +1,212 @@
+//! Where to find a fact: by what an appraisal asks for.
+
+use std::collections::BTreeMap;
+
+use casemate_cose::Digest;
+use casemate_evidence::Vendor;
+
+use super::{Fact, graph::Principal};
+use crate::statement::{Identities, Kind, Measurement, Purpose, Sentence, Subject, Topic};
+
+/// Facts by what they are about.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Index {
+    /// Keys and domains: the first fact for each purpose, and the deepest right to publish about each topic.
+    keys: BTreeMap<(Principal, Right), (u16, Fact)>,
+    measurements: BTreeMap<Kind, Measurements>,
+    platforms: BTreeMap<Kind, Platforms>,
+    /// Release by release.
+    programs: BTreeMap<Digest, Vec<(Purpose, Fact)>>,
+    properties: BTreeMap<Subject, Vec<Fact>>,
+    vendors: BTreeMap<Vendor, Fact>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Right {
+    Attestation,
+    Authentication,
+    Contracts,
+    KeyProvision,
+    Publishing(Topic),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Measurements {
+    /// Those trusted for execution.
+    all: Vec<Fact>,
+    /// Those trusted for attestation.
+    attesting: Vec<Fact>,
+    exact: BTreeMap<(Measurement, Purpose), Fact>,
+    /// By the value of the register that the fewest others share.
+    by_register: BTreeMap<String, BTreeMap<Vec<u8>, Vec<Fact>>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Platforms {
+    all: Vec<Fact>,
+    any: Vec<Fact>,
+    listed: BTreeMap<Vec<u8>, Vec<Fact>>,
+    rules: BTreeMap<Digest, Fact>,
+}
+
+impl Index {
+    /// Adds a fact under what it says. Facts come in order; the first of several that say the same is kept.
+    pub(super) fn add(&mut self, fact: Fact, sentence: &Sentence) {
+        match sentence {
+            Sentence::HasProperty { subject, .. } => {
+                self.properties.entry(subject.clone()).or_default().push(fact);
+            }
+            Sentence::Trusted { subject, purpose } => self.add_trusted(fact, subject, purpose),
+            _ => {}
+        }
+    }
+
+    /// Once all facts are added: finds the register by which each measurement is looked for.
+    pub(super) fn finish(&mut self) {
+        for measurements in self.measurements.values_mut() {
+            measurements.sort_out();
+        }
+    }
+
+    pub(super) fn trusted(&self, subject: &Subject, purpose: &Purpose) -> Option<Fact> {
+        match subject {
+            Subject::Domain(_) | Subject::Key(_) => {
+                let (depth, fact) = self.keys.get(&(Principal::of(subject)?, right(purpose)?))?;
+                let too_deep = matches!(purpose, Purpose::Publishing { depth: asked, .. } if asked > depth);
+                (!too_deep).then_some(*fact)
+            }
+            Subject::Measurement(measurement) => {
+                let exact = &self.measurements.get(&measurement.kind)?.exact;
+                let from = (measurement.clone(), Purpose::Attestation);
+                exact
+                    .range(from..)
+                    .take_while(|((other, _), _)| other == measurement)
+                    .find(|((_, stated), _)| stated.covers(purpose))
+                    .map(|(_, fact)| *fact)
+            }
+            Subject::Platform(rule) => {
+                let rules = &self.platforms.get(&rule.kind)?.rules;
+                rules
+                    .get(&Digest::of(&casemate_cose::encode(rule)))
+                    .copied()
+                    .filter(|_| *purpose == Purpose::Execution(None))
+            }
+            Subject::Program(digest) => {
+                self.programs.get(digest)?.iter().find(|(stated, _)| stated.covers(purpose)).map(|(_, fact)| *fact)
+            }
+            Subject::Vendor(vendor) => self.vendors.get(vendor).copied().filter(|_| *purpose == Purpose::Attestation),
+            Subject::Environment(_) | Subject::Hardware(..) => None,
+        }
+    }
+
+    pub(super) fn platforms(&self, kind: Kind) -> impl Iterator<Item = Fact> {
+        self.platforms.get(&kind).into_iter().flat_map(|platforms| &platforms.all).copied()
+    }
+
+    pub(super) fn platforms_for(&self, kind: Kind, identity: Option<&[u8]>) -> impl Iterator<Item = Fact> {
+        let platforms = self.platforms.get(&kind);
+        let hidden = platforms.filter(|_| identity.is_none()).map(|platforms| &platforms.all);
+        let shown = platforms.zip(identity);
+        let any = shown.map(|(platforms, _)| &platforms.any);
+        let listed = shown.and_then(|(platforms, identity)| platforms.listed.get(identity));
+        [hidden, any, listed].into_iter().flatten().flatten().copied()
+    }
+
+    /// Those that may be met: one of their registers has that value.
+    pub(super) fn measurements(&self, kind: Kind, registers: &[(String, Vec<u8>)]) -> impl Iterator<Item = Fact> {
+        let measurements = self.measurements.get(&kind);
+        registers
+            .iter()
+            .filter_map(move |(name, value)| measurements?.by_register.get(name)?.get(value))
+            .flatten()
+            .copied()
+    }
+
+    pub(super) fn all_measurements(&self, kind: Kind) -> impl Iterator<Item = Fact> {
+        self.measurements.get(&kind).into_iter().flat_map(|measurements| &measurements.all).copied()
+    }
+
+    /// Those that are trusted to say what is genuine.
+    pub(super) fn attesting(&self, kind: Kind) -> impl Iterator<Item = Fact> {
+        self.measurements.get(&kind).into_iter().flat_map(|measurements| &measurements.attesting).copied()
+    }
+
+    pub(super) fn properties(&self, subject: &Subject) -> impl Iterator<Item = Fact> {
+        self.properties.get(subject).into_iter().flatten().copied()
+    }
+
+    fn add_trusted(&mut self, fact: Fact, subject: &Subject, purpose: &Purpose) {
+        match subject {
+            Subject::Domain(_) | Subject::Key(_) => {
+                let Some(key) = Principal::of(subject).zip(right(purpose)) else { return };
+                let depth = if let Purpose::Publishing { depth, .. } = purpose { *depth } else { 0 };
+                let best = self.keys.entry(key).or_insert((depth, fact));
+                if best.0 < depth {
+                    *best = (depth, fact);
+                }
+            }
+            Subject::Measurement(measurement) => {
+                let measurements = self.measurements.entry(measurement.kind).or_default();
+                match purpose {
+                    Purpose::Attestation => measurements.attesting.push(fact),
+                    _ => measurements.all.push(fact),
+                }
+                measurements.exact.entry((measurement.clone(), purpose.clone())).or_insert(fact);
+            }
+            Subject::Platform(rule) => {
+                let platforms = self.platforms.entry(rule.kind).or_default();
+                platforms.all.push(fact);
+                platforms.rules.entry(Digest::of(&casemate_cose::encode(rule))).or_insert(fact);
+                match &rule.identities {
+                    Identities::AnyGenuineChip => platforms.any.push(fact),
+                    Identities::Listed(identities) => {
+                        for identity in identities {
+                            platforms.listed.entry(identity.to_vec()).or_default().push(fact);
+                        }
+                    }
+                }
+            }
+            Subject::Program(digest) => self.programs.entry(*digest).or_default().push((purpose.clone(), fact)),
+            Subject::Vendor(vendor) => {
+                self.vendors.entry(*vendor).or_insert(fact);
+            }
+            Subject::Environment(_) | Subject::Hardware(..) => {}
+        }
+    }
+}
+
+impl Measurements {
+    fn sort_out(&mut self) {
+        let mut shared: BTreeMap<(&str, &[u8]), usize> = BTreeMap::new();
+        for (measurement, _) in self.exact.keys() {
+            for register in &measurement.registers {
+                let count = shared.entry((&register.name, &register.value)).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        for ((measurement, purpose), fact) in &self.exact {
+            if !matches!(purpose, Purpose::Execution(_)) {
+                continue;
+            }
+            let rarest = measurement
+                .registers
+                .iter()
+                .min_by_key(|register| shared.get(&(register.name.as_str(), register.value.as_slice())));
+            if let Some(register) = rarest {
+                let values = self.by_register.entry(register.name.clone()).or_default();
+                values.entry(register.value.clone()).or_default().push(*fact);
+            }
+        }
+    }
+}
+
+const fn right(purpose: &Purpose) -> Option<Right> {
+    match purpose {
+        Purpose::Attestation => Some(Right::Attestation),
+        Purpose::Authentication => Some(Right::Authentication),
+        Purpose::Contracts => Some(Right::Contracts),
+        Purpose::Execution(_) => None,
+        Purpose::KeyProvision => Some(Right::KeyProvision),
+        Purpose::Publishing { topic, .. } => Some(Right::Publishing(*topic)),
+    }
+}

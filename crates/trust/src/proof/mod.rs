@@ -1,0 +1,22 @@
+//! Proofs: what follows from statements and evidence, step by step. [docs/formats/proof.md]
+//!
+//! [`Statements`](crate::statement::Statements) are what a domain has; [`Standing`] says which of them count at a time;
+//! [`Effective`] is all that follows from them, and makes [`Proof`]s; [`check`] accepts or refuses a proof without search.
+
+mod check;
+mod derive;
+mod effective;
+mod error;
+mod form;
+mod graph;
+mod index;
+mod prove;
+mod publishers;
+mod standing;
+
+pub use check::{Facts, check};
+pub use effective::{Effective, FACTS_MAX, Fact};
+pub use error::ProofError;
+pub use form::{PREMISES_MAX, PROOF_BYTES_MAX, Proof, Rule, STEPS_MAX, Step};
+pub use prove::Grounds;
+pub use standing::{Standing, State};

@@ -1,0 +1,223 @@
+//! Which statements count at a time. Prover and checker share this: that nothing revokes a statement is shown by no
+//! derivation.
+//!
+//! 1. What the root revokes, and what a key revokes of its own, counts no more. Such a revocation counts from its first second
+//!    on and for ever.
+//! 2. Who may publish revocations is found out with what 1 left; what they revoke counts no more, except the root's.
+//! 3. Floors of releases: the root's, and those of whom 1 and 2 leave to publish measurements. The highest counts.
+//! 4. What has begun and not ended, and is left by 1 to 3, stands.
+//!
+//! Each step looks only at what earlier ones decided. In 2 and 3 a delegation counts although it has ended: what was revoked
+//! doesn't come back when the delegate's time is up. To undo a delegate's revocations, revoke them, or the delegation.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use casemate_cose::{Digest, UnixTime};
+
+use super::{ProofError, graph::Graph, publishers::Publishers};
+use crate::statement::{Purpose, Release, Said, Sentence, Speaker, Statements, Subject, Topic, Validity};
+
+/// Which statements of a domain count at a time: begun, not ended, not revoked, of no release below its floor.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    floors: BTreeMap<String, u64>,
+    states: Vec<State>,
+    statements: Arc<Statements>,
+    window: Validity,
+}
+
+/// How a statement stands at a time.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum State {
+    /// Its release is below the floor of its line.
+    BelowFloor {
+        /// The version that the floor demands.
+        floor: u64,
+    },
+    /// Its last second has passed.
+    Expired,
+    /// It begins later.
+    NotYet,
+    /// The statement of this digest revokes it.
+    Revoked(Digest),
+    /// It counts.
+    Stands,
+    /// The domain has no such statement.
+    Unknown,
+}
+
+impl Standing {
+    /// How the statements stand at this time.
+    ///
+    /// # Errors
+    /// [`ProofError::Entangled`].
+    pub fn of(statements: &Arc<Statements>, at: UnixTime) -> Result<Self, ProofError> {
+        let mut revoked: Vec<Option<Digest>> = vec![None; statements.said().len()];
+        // 1
+        for (_, by) in begun(statements, at) {
+            let of_its_own = |target: &Said| by.speaker() == Speaker::Root || target.speaker() == by.speaker();
+            revoke(&mut revoked, statements, by, &by.statement().sentence, of_its_own);
+        }
+        // 2
+        let left = |revoked: &[Option<Digest>], place: usize, said: &Said| {
+            said.statement().validity.not_before <= at && revoked.get(place).is_some_and(Option::is_none)
+        };
+        let by_root = revoked.clone();
+        for (_, by) in published(statements, Topic::Revocations, |place, said| left(&by_root, place, said))? {
+            let sentence = by.statement().sentence.unnested().1;
+            revoke(&mut revoked, statements, by, sentence, |target| target.speaker() != Speaker::Root);
+        }
+        // 3
+        let mut floors = BTreeMap::new();
+        let root = begun(statements, at)
+            .filter(|(place, said)| said.speaker() == Speaker::Root && left(&revoked, *place, said));
+        let others = published(statements, Topic::Measurements, |place, said| left(&revoked, place, said))?;
+        for (_, said) in root.chain(others) {
+            if let Sentence::Floor(Release { line, version }) = said.statement().sentence.unnested().1 {
+                let floor = floors.entry(line.clone()).or_insert(*version);
+                *floor = (*floor).max(*version);
+            }
+        }
+        // 4
+        let states =
+            statements.said().iter().zip(&revoked).map(|(said, revoked)| state(said, *revoked, &floors, at)).collect();
+        Ok(Self { floors, states, statements: Arc::clone(statements), window: window(statements, at) })
+    }
+
+    /// All statements, those that don't count too.
+    #[must_use]
+    pub fn statements(&self) -> &Statements {
+        &self.statements
+    }
+
+    /// The time around which nothing begins or ends: all of this holds in it unchanged.
+    #[must_use]
+    pub const fn window(&self) -> Validity {
+        self.window
+    }
+
+    /// The floor of a line of releases.
+    #[must_use]
+    pub fn floor(&self, line: &str) -> Option<u64> {
+        self.floors.get(line).copied()
+    }
+
+    /// How the statement of this digest stands.
+    #[must_use]
+    pub fn state(&self, digest: Digest) -> State {
+        self.statements.place(digest).map_or(State::Unknown, |place| self.state_at(place))
+    }
+
+    /// The statement of this digest, if it counts.
+    #[must_use]
+    pub fn find(&self, digest: Digest) -> Option<&Said> {
+        let place = self.statements.place(digest)?;
+        self.statements.said().get(place).filter(|_| self.state_at(place) == State::Stands)
+    }
+
+    /// The statements that count, and their places.
+    pub(super) fn standing(&self) -> impl Iterator<Item = (usize, &Said)> {
+        self.statements.said().iter().enumerate().filter(|(place, _)| self.state_at(*place) == State::Stands)
+    }
+
+    /// How the statement at this place stands.
+    pub(super) fn state_at(&self, place: usize) -> State {
+        self.states.get(place).copied().unwrap_or(State::Unknown)
+    }
+}
+
+/// Statements that have begun, ended or not.
+fn begun(statements: &Statements, at: UnixTime) -> impl Iterator<Item = (usize, &Said)> {
+    statements.said().iter().enumerate().filter(move |(_, said)| said.statement().validity.not_before <= at)
+}
+
+/// What others say about a topic and is believed, by the statements that `left` admits.
+fn published(
+    statements: &Statements,
+    topic: Topic,
+    left: impl Fn(usize, &Said) -> bool,
+) -> Result<Vec<(usize, &Said)>, ProofError> {
+    let active = |place: usize| statements.said().get(place).is_some_and(|said| left(place, said));
+    let places = || statements.said().iter().enumerate().filter(|(place, _)| active(*place));
+    if !places().any(|(_, said)| {
+        said.speaker() != Speaker::Root && said.statement().sentence.unnested().1.topic() == Some(topic)
+    }) {
+        return Ok(Vec::new());
+    }
+    let graph = Graph::of(statements, active)?;
+    let publishers = Publishers::of(statements, &graph, topic, active);
+    Ok(places().filter(|(place, said)| publishers.believes(*place, said, &graph)).collect())
+}
+
+/// Marks what a revocation revokes, if it is one and its target is admitted. The first to revoke is remembered.
+fn revoke(
+    revoked: &mut [Option<Digest>],
+    statements: &Statements,
+    by: &Said,
+    sentence: &Sentence,
+    admits: impl Fn(&Said) -> bool,
+) {
+    let Sentence::Revokes(digest) = sentence else { return };
+    let Some(place) = statements.place(*digest) else { return };
+    if statements.said().get(place).is_some_and(admits)
+        && let Some(mark) = revoked.get_mut(place)
+    {
+        mark.get_or_insert(by.digest());
+    }
+}
+
+fn state(said: &Said, revoked: Option<Digest>, floors: &BTreeMap<String, u64>, at: UnixTime) -> State {
+    let statement = said.statement();
+    if statement.validity.not_before > at {
+        return State::NotYet;
+    }
+    if let Some(by) = revoked {
+        return State::Revoked(by);
+    }
+    if let Some(release) = release_of(statement.sentence.unnested().1)
+        && let Some(floor) = floors.get(&release.line).filter(|floor| release.version < **floor)
+    {
+        return State::BelowFloor { floor: *floor };
+    }
+    if statement.validity.not_after < at { State::Expired } else { State::Stands }
+}
+
+/// The release as which a sentence trusts a measurement or program.
+fn release_of(sentence: &Sentence) -> Option<&Release> {
+    match sentence {
+        Sentence::Trusted {
+            subject: Subject::Measurement(_) | Subject::Program(_),
+            purpose: Purpose::Execution(Some(release)),
+        } => Some(release),
+        _ => None,
+    }
+}
+
+/// From the last second at which something began or had just ended, to the second before the next one.
+fn window(statements: &Statements, at: UnixTime) -> Validity {
+    let mut window = Validity::ALWAYS;
+    for said in statements.said() {
+        let Validity { not_before, not_after } = said.statement().validity;
+        for change in std::iter::once(not_before).chain(not_after.0.checked_add(1).map(UnixTime)) {
+            if change <= at {
+                window.not_before = window.not_before.max(change);
+            } else {
+                window.not_after = window.not_after.min(UnixTime(change.0.saturating_sub(1)));
+            }
+        }
+    }
+    window
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BelowFloor { floor } => write!(f, "is of a release below the floor {floor}"),
+            Self::Expired => f.write_str("has expired"),
+            Self::NotYet => f.write_str("counts only later"),
+            Self::Revoked(by) => write!(f, "is revoked by `{by}`"),
+            Self::Stands => f.write_str("counts"),
+            Self::Unknown => f.write_str("the domain does not have"),
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! Rules for platforms against components: whether one is met and, of denied evidence, all that is not.
+
+use std::collections::BTreeSet;
+
+use casemate_cose::UnixTime;
+use casemate_evidence::Claims;
+use minicbor::bytes::{ByteSlice, ByteVec};
+
+use crate::{
+    ACCEPTED_FOR_S, DenyReason, Domain,
+    component::{Component, registry},
+    domain::Runtime,
+    proof::{Effective, Fact, State},
+    statement::{
+        Allowance, Demand, Identities, Kind, Measurement, PlatformRule, Purpose, Said, Sentence, Subject, Test, Value,
+    },
+    verdict::Place,
+};
+
+/// What a denial is made from.
+pub(crate) struct Asked<'a> {
+    pub(crate) claims: &'a Claims,
+    pub(crate) domain: &'a Domain,
+    pub(crate) effective: &'a Effective,
+    pub(crate) at: UnixTime,
+}
+
+/// The rule that a statement is about.
+pub(crate) fn rule(said: &Said) -> Option<&PlatformRule> {
+    match said.statement().sentence.unnested().1 {
+        Sentence::Trusted { subject: Subject::Platform(rule), .. } => Some(rule),
+        _ => None,
+    }
+}
+
+/// The measurement that a statement is about.
+pub(crate) fn measurement(said: &Said) -> Option<&Measurement> {
+    match said.statement().sentence.unnested().1 {
+        Sentence::Trusted { subject: Subject::Measurement(measurement), .. } => Some(measurement),
+        _ => None,
+    }
+}
+
+/// Whether a component meets a rule and, if so, on whose word besides its own.
+pub(crate) fn meets(component: &Component, rule: &PlatformRule, effective: &Effective) -> Option<Vec<Fact>> {
+    if rule.kind != component.kind || !is_identified(component, rule) || dangers(component, rule).next().is_some() {
+        return None;
+    }
+    let mut properties = Vec::new();
+    let mut own = component.ascending();
+    for (place, demand) in rule.demands.iter().enumerate() {
+        if let Some(value) = own.property(&demand.property) {
+            if demand.test.is_met_by(value) {
+                continue;
+            }
+            return None;
+        }
+        match found(component, rule, demand, effective) {
+            Found::Own(value) if demand.test.is_met_by(value) => {}
+            Found::Said(Some(fact)) if is_first(rule, place) => properties.push(fact),
+            Found::Said(Some(_)) => {}
+            _ => return None,
+        }
+    }
+    Some(properties)
+}
+
+/// Everything that is not met, nearest miss first.
+pub(crate) fn of(asked: &Asked<'_>, components: &[Component]) -> Vec<DenyReason> {
+    let mut denials: Vec<DenyReason> = components.iter().flat_map(|component| of_component(asked, component)).collect();
+    if asked.claims.at.distance_s(asked.at) > ACCEPTED_FOR_S {
+        denials.push(DenyReason::Time { at: asked.at, actual: asked.claims.at });
+    }
+    // Sorting is stable: within one rank they stay in the order of components and of what a rule asks.
+    denials.sort_by_key(DenyReason::distance);
+    if denials.is_empty() {
+        denials.push(DenyReason::Proof { why: "no rule was met, and none was found to lack anything".to_owned() });
+    }
+    denials
+}
+
+fn of_component(asked: &Asked<'_>, component: &Component) -> Vec<DenyReason> {
+    let mut denials = platform(asked, component);
+    denials.extend(measured(asked, component));
+    denials.extend(attester(asked, component));
+    denials
+}
+
+fn attester(asked: &Asked<'_>, component: &Component) -> Option<DenyReason> {
+    if asked.effective.is_trusted(&component.attester, &Purpose::Attestation).is_some() {
+        return None;
+    }
+    let trusted = |sentence: &Sentence| matches!(sentence, Sentence::Trusted { subject, purpose: Purpose::Attestation } if *subject == component.attester);
+    if let Some(lapsed) = lapsed(asked, component, "attester", trusted) {
+        return Some(lapsed);
+    }
+    Some(match asked.claims.software() {
+        Some(own) => DenyReason::Launcher { actual: own.launcher, accepted: asked.domain.launchers() },
+        None => DenyReason::Attester {
+            component: component.name.clone(),
+            kind: component.kind,
+            actual: component.attester.clone(),
+        },
+    })
+}
+
+/// What the nearest rule for platforms lacks; nothing if one is met.
+fn platform(asked: &Asked<'_>, component: &Component) -> Vec<DenyReason> {
+    let rules = || asked.effective.platform_rules(component.kind).filter_map(|(_, said)| Some((rule(said)?, said)));
+    if rules().any(|(rule, _)| meets(component, rule, asked.effective).is_some()) {
+        return Vec::new();
+    }
+    let fits = |sentence: &Sentence| match sentence {
+        Sentence::Trusted { subject: Subject::Platform(rule), .. } => meets(component, rule, asked.effective).is_some(),
+        _ => false,
+    };
+    if let Some(lapsed) = lapsed(asked, component, "platform", fits) {
+        return vec![lapsed];
+    }
+    // Of two that lack as much, the one that agrees with more; then the first, in the statements' own order.
+    let nearest = rules().min_by_key(|(rule, _)| {
+        (lacking(component, rule, asked.effective), usize::MAX.saturating_sub(rule.demands.len()))
+    });
+    nearest.map_or_else(|| no_platform(asked, component), |(rule, said)| of_rule(asked, component, rule, said))
+}
+
+/// How much of a rule is not met.
+fn lacking(component: &Component, rule: &PlatformRule, effective: &Effective) -> usize {
+    let demands = rule.demands.iter().filter(|demand| match found(component, rule, demand, effective) {
+        Found::Own(value) => !demand.test.is_met_by(value),
+        Found::Said(said) => said.is_none(),
+        Found::Nothing => true,
+    });
+    let identity = usize::from(!is_identified(component, rule));
+    demands.count().saturating_add(dangers(component, rule).count()).saturating_add(identity)
+}
+
+fn no_platform(asked: &Asked<'_>, component: &Component) -> Vec<DenyReason> {
+    match (asked.claims.isolation, component.kind, asked.claims.software()) {
+        (Some(actual), Kind::Software, Some(own)) => {
+            let lacks = own.lacks.iter().map(|lack| DenyReason::Lack { actual: *lack, accepted: Vec::new() });
+            let debug = asked.claims.debug.then_some(DenyReason::Debug);
+            lacks
+                .chain([DenyReason::Isolation { actual, accepted: asked.domain.accepted_isolations() }])
+                .chain(debug)
+                .collect()
+        }
+        _ => {
+            let accepted =
+                Kind::ALL.iter().copied().filter(|kind| asked.effective.platform_rules(*kind).next().is_some());
+            vec![DenyReason::Platform {
+                component: component.name.clone(),
+                actual: component.kind,
+                accepted: accepted.collect(),
+            }]
+        }
+    }
+}
+
+fn of_rule(asked: &Asked<'_>, component: &Component, rule: &PlatformRule, said: &Said) -> Vec<DenyReason> {
+    let mut denials = Vec::new();
+    for place in 0..rule.demands.len() {
+        denials.extend(of_demand(asked, component, rule, place, said));
+    }
+    let masked = dangers(component, rule).any(|danger| danger == Allowance::MaskedChip);
+    if !masked && !is_identified(component, rule) {
+        denials.push(DenyReason::Identity {
+            component: component.name.clone(),
+            kind: component.kind,
+            place: place(asked, said),
+            actual: component.identity.clone(),
+        });
+    }
+    for danger in dangers(component, rule) {
+        denials.push(match (danger, component.kind) {
+            (Allowance::Debug, Kind::Software) => DenyReason::Debug,
+            _ => DenyReason::Danger { component: component.name.clone(), place: place(asked, said), actual: danger },
+        });
+    }
+    denials
+}
+
+fn of_demand(
+    asked: &Asked<'_>,
+    component: &Component,
+    rule: &PlatformRule,
+    place: usize,
+    said: &Said,
+) -> Vec<DenyReason> {
+    let Some(demand) = rule.demands.get(place) else { return Vec::new() };
+    let actual = match found(component, rule, demand, asked.effective) {
+        Found::Own(value) if demand.test.is_met_by(value) => return Vec::new(),
+        Found::Said(Some(_)) => return Vec::new(),
+        // No one value meets all that is demanded: told once.
+        Found::Said(None) if !is_first(rule, place) => return Vec::new(),
+        Found::Own(value) => Some(value.clone()),
+        Found::Said(None) => {
+            let mut said = said_of(component, &demand.property, asked.effective);
+            said.next().map(|(_, value)| value.clone())
+        }
+        Found::Nothing => None,
+    };
+    if let (Kind::Software, Some(Value::Set(names)), Test::SubsetOf(accepted)) = (component.kind, &actual, &demand.test)
+    {
+        let known = |names: &[String]| names.iter().filter_map(|name| name.parse().ok()).collect::<Vec<_>>();
+        let extra: Vec<String> = names.iter().filter(|name| !accepted.contains(name)).cloned().collect();
+        let accepted = known(accepted);
+        return known(&extra)
+            .into_iter()
+            .map(|actual| DenyReason::Lack { actual, accepted: accepted.clone() })
+            .collect();
+    }
+    vec![DenyReason::Property {
+        component: component.name.clone(),
+        kind: component.kind,
+        place: place_of(asked, said, &demand.property),
+        property: demand.property.clone(),
+        actual,
+        demanded: demand.test.clone(),
+    }]
+}
+
+/// What the nearest measurement differs in; nothing if one is met.
+fn measured(asked: &Asked<'_>, component: &Component) -> Vec<DenyReason> {
+    let (kind, name) = (component.kind, &component.name);
+    if !asked.effective.measurements(kind, &component.registers).is_empty() {
+        return Vec::new();
+    }
+    let same = |sentence: &Sentence| match sentence {
+        Sentence::Trusted { subject: Subject::Measurement(measurement), purpose: Purpose::Execution(_) } => {
+            measurement.kind == kind && differing(component, measurement).next().is_none()
+        }
+        _ => false,
+    };
+    if let Some(lapsed) = lapsed(asked, component, "runtime", same) {
+        return vec![lapsed];
+    }
+    if let Some(own) = asked.claims.software().filter(|_| kind == Kind::Software) {
+        return vec![DenyReason::Runtime { actual: own.runtime, accepted: runtimes(asked) }];
+    }
+    let nearest = asked.effective.all_measurements(kind).min_by_key(|(_, said, measurement)| {
+        let differing = differing(component, measurement).count();
+        (differing, measurement.registers.len().saturating_sub(differing) == 0, said.digest())
+    });
+    let Some((_, said, measurement)) = nearest else {
+        return vec![DenyReason::NoRuntime { component: name.clone(), kind }];
+    };
+    differing(component, measurement)
+        .map(|register| DenyReason::Register {
+            component: name.clone(),
+            place: place(asked, said),
+            register: register.name.clone(),
+            actual: component.register(&register.name).map(<[u8]>::to_vec),
+            demanded: register.value.clone(),
+        })
+        .collect()
+}
+
+fn differing<'a>(
+    component: &'a Component,
+    measurement: &'a Measurement,
+) -> impl Iterator<Item = &'a crate::statement::Register> {
+    measurement
+        .registers
+        .iter()
+        .filter(|register| component.register(&register.name) != Some(register.value.as_slice()))
+}
+
+/// The runtimes for isolation `process` that count, ordered by digest.
+fn runtimes(asked: &Asked<'_>) -> Vec<Runtime> {
+    let mut runtimes: Vec<Runtime> = asked
+        .effective
+        .all_measurements(Kind::Software)
+        .filter_map(|(_, said, measurement)| {
+            let register = measurement.registers.iter().find(|register| register.name == "runtime")?;
+            let digest = <[u8; 32]>::try_from(register.value.as_slice()).ok()?;
+            let digest = casemate_cose::Digest::from_bytes(digest);
+            Some(Runtime { name: said.statement().label.clone(), digest })
+        })
+        .collect();
+    runtimes.sort_by(|one, other| (one.digest, &one.name).cmp(&(other.digest, &other.name)));
+    runtimes
+}
+
+/// A statement that would do and does not count at this time: the first, in the statements' own order.
+fn lapsed(
+    asked: &Asked<'_>,
+    component: &Component,
+    what: &'static str,
+    would_do: impl Fn(&Sentence) -> bool,
+) -> Option<DenyReason> {
+    let standing = asked.effective.standing();
+    let (said, state) = standing.statements().said().iter().find_map(|said| {
+        let state = standing.state(said.digest());
+        let is_lapsed = !matches!(state, State::Stands | State::Unknown);
+        (is_lapsed && would_do(said.statement().sentence.unnested().1)).then_some((said, state))
+    })?;
+    Some(DenyReason::Lapsed { component: component.name.clone(), place: place(asked, said), what, state })
+}
+
+fn is_identified(component: &Component, rule: &PlatformRule) -> bool {
+    match (&rule.identities, &component.identity) {
+        (Identities::AnyGenuineChip, _) => true,
+        // A list is of no use against hardware that hides: that is a danger, admitted by name or not.
+        (Identities::Listed(_), None) => component.dangers.contains(&Allowance::MaskedChip),
+        (Identities::Listed(listed), Some(actual)) => is_listed(listed, actual),
+    }
+}
+
+fn is_listed(listed: &BTreeSet<ByteVec>, actual: &[u8]) -> bool {
+    let actual: &ByteSlice = actual.into();
+    listed.contains(actual)
+}
+
+/// The dangers that a rule does not admit. That a chip is masked matters to lists alone.
+fn dangers(component: &Component, rule: &PlatformRule) -> impl Iterator<Item = Allowance> {
+    let matters =
+        move |danger: &Allowance| *danger != Allowance::MaskedChip || matches!(rule.identities, Identities::Listed(_));
+    component.dangers.iter().copied().filter(matters).filter(|danger| !rule.allow.contains(danger))
+}
+
+/// Where the value that a demand asks for comes from.
+enum Found<'a> {
+    /// Neither the evidence nor anybody else may say it.
+    Nothing,
+    /// The evidence.
+    Own(&'a Value),
+    /// Others: the first value that meets all demands of this name.
+    Said(Option<Fact>),
+}
+
+/// What evidence of a kind can say, it alone says: otherwise a key that may say where a chip stands could say how patched it is.
+fn found<'a>(component: &'a Component, rule: &PlatformRule, demand: &Demand, effective: &Effective) -> Found<'a> {
+    if let Some(value) = component.property(&demand.property) {
+        return Found::Own(value);
+    }
+    if registry::property(component.kind, &demand.property).is_some() {
+        return Found::Nothing;
+    }
+    let is_met_by = |value: &Value| {
+        let mut same = rule.demands.iter().filter(|other| other.property == demand.property);
+        same.all(|other| other.test.is_met_by(value))
+    };
+    let mut said = said_of(component, &demand.property, effective);
+    Found::Said(said.find(|(_, value)| is_met_by(value)).map(|(fact, _)| fact))
+}
+
+/// Whether the demand is the rule's first of its property.
+fn is_first(rule: &PlatformRule, place: usize) -> bool {
+    let name = |place: usize| rule.demands.get(place).map(|demand| &demand.property);
+    rule.demands.iter().map(|demand| Some(&demand.property)).position(|property| property == name(place)) == Some(place)
+}
+
+/// What is said of a component's hardware or attester by this name.
+fn said_of<'a>(
+    component: &'a Component,
+    property: &'a str,
+    effective: &'a Effective,
+) -> impl Iterator<Item = (Fact, &'a Value)> {
+    let hardware = component.identity.clone().map(|identity| Subject::Hardware(component.kind, identity));
+    let attester = matches!(component.attester, Subject::Key(_)).then(|| component.attester.clone());
+    hardware.into_iter().chain(attester).flat_map(move |subject| {
+        let said: Vec<_> = effective.properties(&subject).filter(|(_, name, _)| *name == property).collect();
+        said.into_iter().map(|(fact, _, value)| (fact, value))
+    })
+}
+
+fn place(asked: &Asked<'_>, said: &Said) -> Place {
+    Place { label: said.statement().label.clone(), line: asked.domain.line_of(&said.digest()) }
+}
+
+fn place_of(asked: &Asked<'_>, said: &Said, property: &str) -> Place {
+    Place { label: said.statement().label.clone(), line: asked.domain.line_of_demand(&said.digest(), property) }
+}

@@ -1,0 +1,70 @@
+//! What others say of hardware: it counts where evidence can't say it, and nowhere else.
+
+use casemate_testkit::NOW;
+use casemate_trust::{
+    DenyReason,
+    statement::{Demand, Kind, Sentence, Statement, Subject, Test, Value},
+};
+
+use super::{accepted, denied, domain, hasty, machines::snp, rules};
+
+fn asking(name: &str, test: Test) -> Vec<Statement> {
+    let demand = Demand { property: name.to_owned(), test };
+    rules(hasty(&snp(&[])), |rule| rule.demands = vec![demand.clone()])
+}
+
+fn said(name: &str, value: Value) -> Statement {
+    let subject = Subject::Hardware(Kind::Snp, vec![0xc1; 64]);
+    Statement::always("operator", Sentence::HasProperty { subject, name: name.to_owned(), value })
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+#[test]
+fn a_region_is_what_is_said_of_the_chip() {
+    let asking = || asking("region", Test::Equals(text("EU")));
+    let reasons = denied(snp(&[]), &domain(asking()), NOW);
+    assert!(matches!(&reasons[..], [DenyReason::Property { actual: None, .. }]), "{reasons:?}");
+    let with = |value: &str| [asking(), vec![said("region", text(value))]].concat();
+    let reasons = denied(snp(&[]), &domain(with("US")), NOW);
+    assert!(matches!(&reasons[..], [DenyReason::Property { actual: Some(actual), .. }] if *actual == text("US")));
+    assert!(accepted(snp(&[]), with("EU")).proof().steps.len() > 3);
+    // Of another chip nothing follows.
+    let Statement { label, sentence: Sentence::HasProperty { name, value, .. }, validity } = said("region", text("EU"))
+    else {
+        panic!()
+    };
+    let subject = Subject::Hardware(Kind::Snp, vec![0xc2; 64]);
+    let other = Statement { label, sentence: Sentence::HasProperty { subject, name, value }, validity };
+    let reasons = denied(snp(&[]), &domain([asking(), vec![other]].concat()), NOW);
+    assert!(matches!(&reasons[..], [DenyReason::Property { actual: None, .. }]));
+}
+
+#[test]
+fn nobody_says_of_a_chip_what_its_evidence_would() {
+    // A guest without an ID block: the evidence has no such property. Whoever may say where chips stand says that it has.
+    let digest = Value::Bytes(vec![1; 48]);
+    let asking = asking("id-key-digest", Test::Equals(digest.clone()));
+    let forged = [asking, vec![said("id-key-digest", digest)]].concat();
+    let reasons = denied(snp(&[]), &domain(forged), NOW);
+    assert!(
+        matches!(&reasons[..], [DenyReason::Property { property, actual: None, .. }] if property == "id-key-digest")
+    );
+}
+
+#[test]
+fn one_value_has_to_meet_all_that_is_asked_of_it() {
+    let rack = |number| said("rack", Value::Number(number));
+    let between = rules(hasty(&snp(&[])), |rule| {
+        rule.demands = vec![
+            Demand { property: "rack".to_owned(), test: Test::AtLeast(Value::Number(3)) },
+            Demand { property: "rack".to_owned(), test: Test::AtMost(Value::Number(5)) },
+        ];
+    });
+    // One is high enough, the other low enough, neither both.
+    let reasons = denied(snp(&[]), &domain([between.clone(), vec![rack(2), rack(9)]].concat()), NOW);
+    assert!(matches!(&reasons[..], [DenyReason::Property { .. }]), "{reasons:?}");
+    accepted(snp(&[]), [between, vec![rack(2), rack(4), rack(9)]].concat());
+}
