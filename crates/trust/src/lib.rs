@@ -1,7 +1,8 @@
 //! Whom an owner believes, and what follows from it.
 //!
-//! A [`Domain`] is what one owner wrote into `domain.toml`: launchers, runtimes, isolations, lacks. [`appraise`] holds
-//! authentic evidence against it and makes the only [`Accepted`] there is, or says everything that is missing.
+//! A [`Domain`] is what one owner wrote into `domain.toml` and what others signed: [`statement`]s. [`appraise`] holds each
+//! [`component`] of authentic evidence against what follows from them, and makes the only [`Accepted`] there is, with a checked
+//! [`proof`], or says everything that is missing. [`draft`](fn@draft) goes the other way: from evidence to what accepts it.
 //! [`Reason`] is the form in which every refusal of every crate travels.
 #![forbid(unsafe_code)]
 

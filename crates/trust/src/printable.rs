@@ -7,8 +7,27 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Control characters, line and paragraph separators, and the directional marks of Unicode's bidirectional algorithm.
+/// Control characters, line and paragraph separators, the directional marks of Unicode's bidirectional algorithm, and what is not seen at
+/// all: soft hyphens, characters of no width, annotations, tags.
 pub(crate) fn hides_or_moves(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    let hides = matches!(character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
+    hides || character.is_control()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_seen_is_shown() {
+        for hidden in ['\u{7}', '\n', '\u{ad}', '\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}', '\u{fff9}', '\u{e0041}']
+        {
+            assert_eq!(printable(&format!("a{hidden}b")), "a\u{fffd}b", "{}", hidden.escape_unicode());
+        }
+        for seen in ["Zürich", "日本", "a b", "👍", "שלום"] {
+            assert_eq!(printable(seen), seen);
+        }
+    }
 }

@@ -11,11 +11,16 @@ struct Need {
     what_for: &'static str,
 }
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 11] = [
     Need {
         package: "age",
         present: || installed("age").is_some() && installed("age-keygen").is_some(),
         what_for: "sealed files go to and fro with the age that others use",
+    },
+    Need {
+        package: "curl",
+        present: || installed("curl").is_some(),
+        what_for: "a stock client takes an attested keep for what it is",
     },
     Need {
         package: "faketime",
@@ -31,6 +36,16 @@ const NEEDS: [Need; 8] = [
         package: "iproute2",
         present: || installed("ip").is_some(),
         what_for: "README's walk-through over three network namespaces",
+    },
+    Need {
+        package: "nginx-light",
+        present: || installed("nginx").is_some(),
+        what_for: "a stock server takes an attested keep for what it is",
+    },
+    Need {
+        package: "openssl",
+        present: || installed("openssl").is_some(),
+        what_for: "certificates are read and tokens compared by others' software",
     },
     Need {
         package: "ovmf",
@@ -89,6 +104,13 @@ fn install(packages: &[&str]) {
     // The lists of packages may be missing or old: fetch them and try once more.
     if !installs() && process::succeeds(&mut apt_get(&["update"])) {
         installs();
+    }
+    // Debian starts a server that it installs. The tests start their own, as an ordinary program.
+    if packages.contains(&"nginx-light") {
+        let stops = |program: &str, arguments: &[&str]| {
+            installed(program).is_some_and(|program| process::succeeds(Command::new(program).args(arguments)))
+        };
+        let _ = stops("systemctl", &["disable", "--now", "nginx"]) || stops("service", &["nginx", "stop"]);
     }
 }
 

@@ -40,29 +40,22 @@ impl AttestationResult {
         nonce: Option<Vec<u8>>,
         at: UnixTime,
     ) -> Self {
-        let (digest, expires, results) = match verdict {
+        let ([domain, evidence, verdict], expires, results) = match verdict {
             Verdict::Accepted(accepted) => {
                 let results = accepted.components().iter().zip(accepted.believed());
                 let results = results.map(|(component, believed)| {
                     (component.name.clone(), ComponentResult::accepted(component, believed.hardware))
                 });
-                (digest_of_accepted(accepted), accepted.expires(), results.collect::<Vec<_>>())
+                let digests = [accepted.domain_digest(), accepted.evidence_digest(), digest_of_accepted(accepted)];
+                (digests, accepted.expires(), results.collect::<Vec<_>>())
             }
             Verdict::Denied(reasons) => {
                 let digest = digest_of_denied(appraised.evidence, domain.digest(), reasons);
-                (digest, at.plus_s(ACCEPTED_FOR_S), denied(&appraised.components, reasons))
+                let digests = [domain.digest(), appraised.evidence, digest];
+                (digests, at.plus_s(ACCEPTED_FOR_S), denied(&appraised.components, reasons))
             }
         };
-        Self {
-            verifier,
-            domain: domain.digest(),
-            evidence: appraised.evidence,
-            verdict: digest,
-            at,
-            expires,
-            nonce,
-            components: by_name(results),
-        }
+        Self { verifier, domain, evidence, verdict, at, expires, nonce, components: by_name(results) }
     }
 }
 

@@ -3,12 +3,12 @@
 use casemate_testkit::{NOW, vendor::amd::at};
 use casemate_trust::{
     DenyReason, Reason,
-    statement::{Allowance, Identities},
+    statement::{Allowance, Identities, Kind},
 };
 
 use super::{
     accepted, allowing, denied, domain, hasty,
-    machines::{Unbound, certified_tpm, given_tpm, snp, snp_of_cloud, tdx},
+    machines::{Unbound, certificate, certified_tpm, given_tpm, snp, snp_of_cloud, tdx},
     rules,
 };
 
@@ -127,4 +127,12 @@ fn who_knows_a_key_only_by_itself_does_not_know_a_maker() {
     let reasons = denied(given_tpm(), &domain(hasty(&certified_tpm())), NOW);
     let rules: Vec<_> = reasons.iter().map(DenyReason::rule).collect();
     assert_eq!(rules, ["domain-attester", "domain-host-operated-tpm"]);
+}
+
+#[test]
+fn a_quote_in_a_certificate_is_judged_as_a_quote_and_said_to_be_relayable() {
+    let verdict = accepted(certificate(), hasty(&certificate()));
+    let notes: Vec<_> = verdict.notes().iter().map(ToString::to_string).collect();
+    assert_eq!(notes, ["bound to a certificate's key alone, which can be relayed"]);
+    assert_eq!(verdict.components()[0].kind, Kind::Sgx);
 }

@@ -12,8 +12,9 @@ use casemate_testkit::{
     vendor::{
         amd::{Amd, Line, Report, at},
         eventlog::{Log, SHA256},
-        intel::Intel,
+        intel::{Intel, Made},
         nvidia::{self, Nvidia, pem},
+        ratls::RaTls,
         tpm::{self, COMMAND_LINE, Quote, Tpm},
     },
 };
@@ -90,13 +91,23 @@ pub(super) fn tdx(body_type: u16, changes: &[(usize, &[u8])]) -> Unbound {
         case.body[*place..*place + bytes.len()].copy_from_slice(bytes);
     }
     let made = INTEL.make(&case);
-    let endorsements = Endorsements::default()
+    unbound(Format::Dcap, made.quote.clone(), &intel(&made))
+}
+
+/// An enclave's quote in a certificate of its TLS key.
+pub(super) fn certificate() -> Unbound {
+    let maker = RaTls::default();
+    let made = maker.intel.make(&maker.intel.sgx(3));
+    unbound(Format::Ratls, maker.interoperable(&maker.claims()), &intel(&made))
+}
+
+fn intel(made: &Made) -> Endorsements {
+    Endorsements::default()
         .with(anchor(Vendor::Intel, &made.root))
-        .with(Endorsement::Certificate(made.tcb_signer))
-        .with_all(made.crls.into_iter().map(Endorsement::Crl))
-        .with(Endorsement::TcbInfo(made.tcb_info.into_bytes()))
-        .with(Endorsement::QeIdentity(made.qe_identity.into_bytes()));
-    unbound(Format::Dcap, made.quote, &endorsements)
+        .with(Endorsement::Certificate(made.tcb_signer.clone()))
+        .with_all(made.crls.iter().cloned().map(Endorsement::Crl))
+        .with(Endorsement::TcbInfo(made.tcb_info.clone().into_bytes()))
+        .with(Endorsement::QeIdentity(made.qe_identity.clone().into_bytes()))
 }
 
 fn quote(nonce: &[u8]) -> Vec<u8> {

@@ -2,7 +2,12 @@
 //! or a part of one, seen in evidence.
 
 #![expect(clippy::disallowed_methods, reason = "tests read recorded evidence from files")]
-#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests are as free as tests")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests are as free as tests"
+)]
 
 #[path = "../recorded/files.rs"]
 mod files;

@@ -2,7 +2,13 @@
 //! domain denies it, with exactly that reason and no other.
 
 #![expect(clippy::disallowed_methods, reason = "tests read recorded evidence from files")]
-#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests are as free as tests")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::type_complexity,
+    clippy::unwrap_used,
+    reason = "helpers of tests are as free as tests"
+)]
 
 mod files;
 mod words;
