@@ -26,7 +26,7 @@ mod tests {
         {
             assert_eq!(printable(&format!("a{hidden}b")), "a\u{fffd}b", "{}", hidden.escape_unicode());
         }
-        for seen in ["Zürich", "日本", "a b", "👍", "שלום"] {
+        for seen in ["Zürich", "日本", "a b", "\u{1f44d}", "\u{5e9}\u{5dc}"] {
             assert_eq!(printable(seen), seen);
         }
     }
