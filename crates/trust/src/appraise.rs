@@ -18,6 +18,7 @@ use casemate_evidence::{Authenticated, Expectation};
 use crate::{
     Accepted, DenyReason, Domain, Keep, Verdict,
     component::{Component, components},
+    lent::Lent,
     proof::{Effective, Facts, Grounds},
     statement::{Purpose, Said, Sentence, Subject},
     unmet::{self, Asked},
@@ -75,9 +76,10 @@ fn judge<'a>(component: &Component, effective: &'a Effective) -> Option<Judged<'
     let attester = effective.is_trusted(&component.attester, &Purpose::Attestation)?;
     // 2
     let mut rules = effective.platform_rules_for(component.kind, component.identity.as_deref());
+    let lent = Lent::new(component, effective);
     let (platform, by, properties) = rules.find_map(|(fact, said)| {
         let rule = unmet::rule(said)?;
-        Some((fact, said, unmet::meets(component, rule, effective)?))
+        Some((fact, said, unmet::meets(&lent, rule)?))
     })?;
     // 3
     let (measurement, runtime) = effective.measurements(component.kind, &component.registers).into_iter().next()?;

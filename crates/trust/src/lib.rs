@@ -14,6 +14,7 @@ pub mod explain;
 pub mod export;
 pub mod import;
 mod keep;
+mod lent;
 mod printable;
 pub mod proof;
 mod reason;

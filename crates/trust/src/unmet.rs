@@ -10,6 +10,7 @@ use crate::{
     ACCEPTED_FOR_S, DenyReason, Domain,
     component::{Component, registry},
     domain::Runtime,
+    lent::{LENT_TESTS_MAX, Lent},
     proof::{Effective, Fact, State},
     statement::{
         Allowance, Demand, Identities, Kind, Measurement, PlatformRule, Purpose, Said, Sentence, Subject, Test, Value,
@@ -42,7 +43,8 @@ pub(crate) fn measurement(said: &Said) -> Option<&Measurement> {
 }
 
 /// Whether a component meets a rule and, if so, on whose word besides its own.
-pub(crate) fn meets(component: &Component, rule: &PlatformRule, effective: &Effective) -> Option<Vec<Fact>> {
+pub(crate) fn meets(lent: &Lent<'_>, rule: &PlatformRule) -> Option<Vec<Fact>> {
+    let component = lent.component;
     if rule.kind != component.kind || !is_identified(component, rule) || dangers(component, rule).next().is_some() {
         return None;
     }
@@ -55,11 +57,13 @@ pub(crate) fn meets(component: &Component, rule: &PlatformRule, effective: &Effe
             }
             return None;
         }
-        match found(component, rule, demand, effective) {
-            Found::Own(value) if demand.test.is_met_by(value) => {}
-            Found::Said(Some(fact)) if is_first(rule, place) => properties.push(fact),
-            Found::Said(Some(_)) => {}
-            _ => return None,
+        // Several demands of one name are looked at together.
+        if is_first(rule, place) || component.property(&demand.property).is_some() {
+            match found(lent, rule, demand) {
+                Found::Own(value) if demand.test.is_met_by(value) => {}
+                Found::Said(Some(fact)) => properties.push(fact),
+                _ => return None,
+            }
         }
     }
     Some(properties)
@@ -80,7 +84,12 @@ pub(crate) fn of(asked: &Asked<'_>, components: &[Component]) -> Vec<DenyReason>
 }
 
 fn of_component(asked: &Asked<'_>, component: &Component) -> Vec<DenyReason> {
-    let mut denials = platform(asked, component);
+    let lent = Lent::new(component, asked.effective);
+    let mut denials = platform(asked, &lent);
+    if lent.is_exhausted() {
+        let why = format!("more than {LENT_TESTS_MAX} values said of `{}` were held against demands", component.name);
+        denials.push(DenyReason::Proof { why });
+    }
     denials.extend(measured(asked, component));
     denials.extend(attester(asked, component));
     denials
@@ -105,30 +114,30 @@ fn attester(asked: &Asked<'_>, component: &Component) -> Option<DenyReason> {
 }
 
 /// What the nearest rule for platforms lacks; nothing if one is met.
-fn platform(asked: &Asked<'_>, component: &Component) -> Vec<DenyReason> {
+fn platform(asked: &Asked<'_>, lent: &Lent<'_>) -> Vec<DenyReason> {
+    let component = lent.component;
     let rules = || asked.effective.platform_rules(component.kind).filter_map(|(_, said)| Some((rule(said)?, said)));
-    if rules().any(|(rule, _)| meets(component, rule, asked.effective).is_some()) {
+    if rules().any(|(rule, _)| meets(lent, rule).is_some()) {
         return Vec::new();
     }
     let fits = |sentence: &Sentence| match sentence {
-        Sentence::Trusted { subject: Subject::Platform(rule), .. } => meets(component, rule, asked.effective).is_some(),
+        Sentence::Trusted { subject: Subject::Platform(rule), .. } => meets(lent, rule).is_some(),
         _ => false,
     };
     if let Some(lapsed) = lapsed(asked, component, "platform", fits) {
         return vec![lapsed];
     }
     // Of two that lack as much, the one that agrees with more; then the first, in the statements' own order.
-    let nearest = rules().min_by_key(|(rule, _)| {
-        (lacking(component, rule, asked.effective), usize::MAX.saturating_sub(rule.demands.len()))
-    });
-    nearest.map_or_else(|| no_platform(asked, component), |(rule, said)| of_rule(asked, component, rule, said))
+    let nearest = rules().min_by_key(|(rule, _)| (lacking(lent, rule), usize::MAX.saturating_sub(rule.demands.len())));
+    nearest.map_or_else(|| no_platform(asked, component), |(rule, said)| of_rule(asked, lent, rule, said))
 }
 
 /// How much of a rule is not met.
-fn lacking(component: &Component, rule: &PlatformRule, effective: &Effective) -> usize {
-    let demands = rule.demands.iter().filter(|demand| match found(component, rule, demand, effective) {
+fn lacking(lent: &Lent<'_>, rule: &PlatformRule) -> usize {
+    let component = lent.component;
+    let demands = rule.demands.iter().enumerate().filter(|(place, demand)| match found(lent, rule, demand) {
         Found::Own(value) => !demand.test.is_met_by(value),
-        Found::Said(said) => said.is_none(),
+        Found::Said(said) => is_first(rule, *place) && said.is_none(),
         Found::Nothing => true,
     });
     let identity = usize::from(!is_identified(component, rule));
@@ -157,10 +166,11 @@ fn no_platform(asked: &Asked<'_>, component: &Component) -> Vec<DenyReason> {
     }
 }
 
-fn of_rule(asked: &Asked<'_>, component: &Component, rule: &PlatformRule, said: &Said) -> Vec<DenyReason> {
+fn of_rule(asked: &Asked<'_>, lent: &Lent<'_>, rule: &PlatformRule, said: &Said) -> Vec<DenyReason> {
+    let component = lent.component;
     let mut denials = Vec::new();
     for place in 0..rule.demands.len() {
-        denials.extend(of_demand(asked, component, rule, place, said));
+        denials.extend(of_demand(asked, lent, rule, place, said));
     }
     let masked = dangers(component, rule).any(|danger| danger == Allowance::MaskedChip);
     if !masked && !is_identified(component, rule) {
@@ -180,24 +190,16 @@ fn of_rule(asked: &Asked<'_>, component: &Component, rule: &PlatformRule, said: 
     denials
 }
 
-fn of_demand(
-    asked: &Asked<'_>,
-    component: &Component,
-    rule: &PlatformRule,
-    place: usize,
-    said: &Said,
-) -> Vec<DenyReason> {
+fn of_demand(asked: &Asked<'_>, lent: &Lent<'_>, rule: &PlatformRule, place: usize, said: &Said) -> Vec<DenyReason> {
+    let component = lent.component;
     let Some(demand) = rule.demands.get(place) else { return Vec::new() };
-    let actual = match found(component, rule, demand, asked.effective) {
+    let actual = match found(lent, rule, demand) {
         Found::Own(value) if demand.test.is_met_by(value) => return Vec::new(),
         Found::Said(Some(_)) => return Vec::new(),
         // No one value meets all that is demanded: told once.
         Found::Said(None) if !is_first(rule, place) => return Vec::new(),
         Found::Own(value) => Some(value.clone()),
-        Found::Said(None) => {
-            let mut said = said_of(component, &demand.property, asked.effective);
-            said.next().map(|(_, value)| value.clone())
-        }
+        Found::Said(None) => lent.first(&demand.property).cloned(),
         Found::Nothing => None,
     };
     if let (Kind::Software, Some(Value::Set(names)), Test::SubsetOf(accepted)) = (component.kind, &actual, &demand.test)
@@ -330,39 +332,20 @@ enum Found<'a> {
 }
 
 /// What evidence of a kind can say, it alone says: otherwise a key that may say where a chip stands could say how patched it is.
-fn found<'a>(component: &'a Component, rule: &PlatformRule, demand: &Demand, effective: &Effective) -> Found<'a> {
-    if let Some(value) = component.property(&demand.property) {
+fn found<'a>(lent: &Lent<'a>, rule: &PlatformRule, demand: &Demand) -> Found<'a> {
+    if let Some(value) = lent.component.property(&demand.property) {
         return Found::Own(value);
     }
-    if registry::property(component.kind, &demand.property).is_some() {
+    if registry::property(lent.component.kind, &demand.property).is_some() {
         return Found::Nothing;
     }
-    let is_met_by = |value: &Value| {
-        let mut same = rule.demands.iter().filter(|other| other.property == demand.property);
-        same.all(|other| other.test.is_met_by(value))
-    };
-    let mut said = said_of(component, &demand.property, effective);
-    Found::Said(said.find(|(_, value)| is_met_by(value)).map(|(fact, _)| fact))
+    Found::Said(lent.meeting(rule, &demand.property))
 }
 
 /// Whether the demand is the rule's first of its property.
 fn is_first(rule: &PlatformRule, place: usize) -> bool {
     let name = |place: usize| rule.demands.get(place).map(|demand| &demand.property);
-    rule.demands.iter().map(|demand| Some(&demand.property)).position(|property| property == name(place)) == Some(place)
-}
-
-/// What is said of a component's hardware or attester by this name.
-fn said_of<'a>(
-    component: &'a Component,
-    property: &'a str,
-    effective: &'a Effective,
-) -> impl Iterator<Item = (Fact, &'a Value)> {
-    let hardware = component.identity.clone().map(|identity| Subject::Hardware(component.kind, identity));
-    let attester = matches!(component.attester, Subject::Key(_)).then(|| component.attester.clone());
-    hardware.into_iter().chain(attester).flat_map(move |subject| {
-        let said: Vec<_> = effective.properties(&subject).filter(|(_, name, _)| *name == property).collect();
-        said.into_iter().map(|(fact, _, value)| (fact, value))
-    })
+    place.checked_sub(1).is_none_or(|before| name(before) != name(place))
 }
 
 fn place(asked: &Asked<'_>, said: &Said) -> Place {

@@ -68,3 +68,17 @@ fn one_value_has_to_meet_all_that_is_asked_of_it() {
     assert!(matches!(&reasons[..], [DenyReason::Property { .. }]), "{reasons:?}");
     accepted(snp(&[]), [between, vec![rack(2), rack(4), rack(9)]].concat());
 }
+
+#[test]
+fn a_domain_that_says_too_much_is_told_so_in_bounded_time() {
+    // 8,000 values, each of which passes 255 of 256 demands: two million comparisons, were they all made.
+    let demand = |test| Demand { property: "rack".to_owned(), test };
+    let entangled = rules(hasty(&snp(&[])), |rule| {
+        rule.demands = (0..255).map(|least| demand(Test::AtLeast(Value::Number(least)))).collect();
+        rule.demands.push(demand(Test::AtMost(Value::Number(0))));
+    });
+    let values = (0..8000).map(|number| said("rack", Value::Number(1000 + number)));
+    let reasons = denied(snp(&[]), &domain(entangled.into_iter().chain(values).collect()), NOW);
+    let rules: Vec<_> = reasons.iter().map(DenyReason::rule).collect();
+    assert_eq!(rules, ["domain-property", "domain-proof"], "{}", reasons[0]);
+}
