@@ -26,6 +26,7 @@ fn main() -> io::Result<()> {
     write_bundle(OWN, NOW, &own.believed)?;
     let mut all = seeds::received(&own);
     all.extend(seeds::to_be_signed());
+    all.extend(seeds::of_trust());
     match std::env::args_os().nth(1).map(PathBuf::from) {
         Some(folder) => {
             let (found, believed) = recorded(&folder)?;
@@ -66,6 +67,11 @@ fn report(all: &[Seed], own: &Own) -> io::Result<()> {
                 outcome.is_ok()
             }
             Ok(format) => casemate_fuzz::format(format, &seed.bytes),
+            Err(_) if seed.name.starts_with("own") && of_trust(seed.target).is_some() => {
+                let is_read = of_trust(seed.target).is_some_and(|target| target(&seed.bytes));
+                refused.extend((!is_read).then(|| format!("{} {}", seed.target, seed.name)));
+                is_read
+            }
             Err(_) => signed(seed.target).is_some_and(|signed| {
                 let is_authentic = signed(&seed.bytes);
                 refused.extend((!is_authentic).then(|| format!("{} {}", seed.target, seed.name)));
@@ -81,11 +87,32 @@ fn report(all: &[Seed], own: &Own) -> io::Result<()> {
     if refused.is_empty() { Ok(()) } else { Err(io::Error::other(format!("refused: {refused:#?}"))) }
 }
 
+/// The target of statements, proofs, domains, policies.
+fn of_trust(target: &str) -> Option<fn(&[u8]) -> bool> {
+    use casemate_fuzz::trust;
+    Some(match target {
+        "domain" => trust::domain,
+        "domain_compiled" => trust::domain_compiled,
+        "import_azure_release" => trust::import_azure_release,
+        "import_certifier" => trust::import_certifier,
+        "import_corim" => trust::import_corim,
+        "import_rvps" => trust::import_rvps,
+        "proof" => trust::proof,
+        "proof_steps" => trust::proof_steps,
+        "signed_statement" => trust::signed_statement,
+        "statement" => trust::statement,
+        _ => return None,
+    })
+}
+
 /// The target that signs what it is given.
 fn signed(target: &str) -> Option<fn(&[u8]) -> bool> {
     use casemate_fuzz::signed::{
         azure, bundle, cca, dcap, dice, gpu, nitro, psa, ratls, rim, snp, software, tpm, x509,
     };
+    if of_trust(target).is_some() {
+        return None;
+    }
     Some(match target.strip_prefix("signed_")? {
         "azure" => azure,
         "bundle" => bundle,
@@ -145,6 +172,11 @@ fn of_file(name: &str, bytes: &[u8]) -> (Vec<Seed>, Vec<Endorsement>) {
         }
         seeds.push(Seed::new("loose", name, bytes));
         believed.extend(items);
+    }
+    for target in ["import_azure_release", "import_certifier", "import_corim", "import_rvps"] {
+        if of_trust(target).is_some_and(|target| target(bytes)) {
+            seeds.push(Seed::new(target, name, bytes));
+        }
     }
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     if collateral::of_json(text).is_ok() || collateral::of_open_enclave(bytes).is_some_and(|it| it.is_ok()) {

@@ -5,6 +5,7 @@
 mod own;
 pub mod seeds;
 pub mod signed;
+pub mod trust;
 
 use std::{
     fs,

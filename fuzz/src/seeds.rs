@@ -42,6 +42,12 @@ impl Seed {
     }
 }
 
+/// Seeds of the targets of [`crate::trust`].
+#[must_use]
+pub fn of_trust() -> Vec<Seed> {
+    crate::trust::seeds()
+}
+
 /// Seeds of the targets that are given what was received.
 #[must_use]
 pub fn received(own: &Own) -> Vec<Seed> {

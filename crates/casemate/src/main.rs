@@ -22,7 +22,10 @@ use screen::Screen;
 
 fn main() -> ExitCode {
     casemate_keep::main_if_keep();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     let screen = Screen::new(cli.global.json);
     match dispatch(&cli, screen) {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,6 +42,20 @@ fn main() -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+/// What was typed is no verb, or asks for help. Under `--json` a mistake is one object, as every failure is.
+fn usage(error: &clap::Error) -> ExitCode {
+    let is_json = std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json");
+    if !is_json || !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.to_string();
+    let (message, help) = text.trim_end().split_once("\n\n").unwrap_or((text.trim_end(), ""));
+    let message = message.trim_start_matches("error: ");
+    let failure = Failure::input(message).help(if help.is_empty() { "see `casemate --help`" } else { help });
+    Screen::new(true).of_service().object(&failure.json());
+    ExitCode::from(failure.exit_code())
 }
 
 fn dispatch(cli: &Cli, screen: Screen) -> Outcome {

@@ -33,6 +33,17 @@ pub enum Lifecycle {
 }
 
 impl Lifecycle {
+    /// Every one, in the order of a life.
+    pub const ALL: &'static [Self] = &[
+        Self::Unknown,
+        Self::AssemblyAndTest,
+        Self::Provisioning,
+        Self::Secured,
+        Self::NonRotDebug,
+        Self::RecoverableRotDebug,
+        Self::Decommissioned,
+    ];
+
     /// The state of a claim; its low byte is the implementation's own.
     pub(crate) const fn of(value: u16) -> Option<Self> {
         match value {
@@ -48,7 +59,8 @@ impl Lifecycle {
     }
 
     /// Whether a token can be believed: only while the root of trust that signs it is intact. [RFC 9783 §4.3.1]
-    pub(crate) const fn is_trustworthy(self) -> bool {
+    #[must_use]
+    pub const fn is_trustworthy(self) -> bool {
         matches!(self, Self::Secured | Self::NonRotDebug)
     }
 

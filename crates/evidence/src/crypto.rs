@@ -17,6 +17,9 @@ pub enum Hash {
 }
 
 impl Hash {
+    /// Every one, the shortest first.
+    pub const ALL: &'static [Self] = &[Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
+
     /// Bytes of a digest.
     #[must_use]
     pub const fn size_bytes(self) -> usize {
@@ -116,6 +119,11 @@ pub enum KeyKind {
     P521,
     /// RSA of 2048 to 8192 bits.
     Rsa,
+}
+
+impl KeyKind {
+    /// Every one, in the order of the names.
+    pub const ALL: &'static [Self] = &[Self::Ed25519, Self::P256, Self::P384, Self::P521, Self::Rsa];
 }
 
 /// A public key: for EC the uncompressed point, for RSA the `RSAPublicKey`, for Ed25519 the 32 bytes.

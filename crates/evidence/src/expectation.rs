@@ -13,6 +13,11 @@ pub trait Expectation: Clone + sealed::Check {
     fn key(&self) -> Option<Digest> {
         None
     }
+
+    /// Whether nothing is expected of the binding, so that the evidence may be a replay.
+    fn is_unbound(&self) -> bool {
+        false
+    }
 }
 
 /// Expects evidence for exactly this binding, from a keep that is not in debug mode. Evidence in a certificate is refused, whatever it
@@ -93,11 +98,19 @@ impl Expectation for Bound {
     }
 }
 
-impl Expectation for DangerouslyUnbound {}
+impl Expectation for DangerouslyUnbound {
+    fn is_unbound(&self) -> bool {
+        true
+    }
+}
 impl Expectation for Stated {}
 impl<E: Expectation> Expectation for AllowDebug<E> {
     fn key(&self) -> Option<Digest> {
         self.0.key()
+    }
+
+    fn is_unbound(&self) -> bool {
+        self.0.is_unbound()
     }
 }
 
@@ -122,15 +135,17 @@ impl sealed::Check for Stated {
     fn binding(&self, claims: &Claims) -> Result<(), Refusal> {
         let stated = Some(claims.report_data.bytes.as_slice());
         let (report_data, nonce) = match (&claims.platform, &self.nonce) {
-            (Platform::Nitro(own), Some(_)) => (own.user_data.as_deref(), own.nonce.as_deref()),
-            _ => (stated, stated),
+            (Platform::Nitro(own), Some(_)) => {
+                (("user data", own.user_data.as_deref()), ("nonce", own.nonce.as_deref()))
+            }
+            _ => (("report data", stated), ("report data", stated)),
         };
-        for (expected, actual) in [(&self.report_data, report_data), (&self.nonce, nonce)] {
+        for (expected, (field, actual)) in [(&self.report_data, report_data), (&self.nonce, nonce)] {
             if let Some(expected) = expected
                 && actual != Some(expected)
             {
                 let actual = actual.unwrap_or_default().to_vec();
-                return Err(Refusal::Binding { expected: expected.clone(), actual });
+                return Err(Refusal::Binding { field, expected: expected.clone(), actual });
             }
         }
         Ok(())
@@ -163,7 +178,11 @@ impl<E: Expectation> sealed::Check for AllowDebug<E> {
 
 fn same(expected: Vec<u8>, claims: &Claims) -> Result<(), Refusal> {
     let actual = &claims.report_data.bytes;
-    if *actual == expected { Ok(()) } else { Err(Refusal::Binding { expected, actual: actual.clone() }) }
+    if *actual == expected {
+        Ok(())
+    } else {
+        Err(Refusal::Binding { field: "report data", expected, actual: actual.clone() })
+    }
 }
 
 fn refuse_debug(claims: &Claims) -> Result<(), Refusal> {

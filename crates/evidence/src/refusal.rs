@@ -12,9 +12,11 @@ pub enum Refusal {
     /// Fault: whoever sent it. Remedy: ask for evidence over this session's challenge.
     #[error("the evidence is bound to something else than this session")]
     Binding {
-        /// The report data that this session's binding gives.
+        /// What it has to state: `report data`, `user data` or `nonce`.
+        field: &'static str,
+        /// What this session's binding gives, or what was asked with.
         expected: Vec<u8>,
-        /// The report data in the evidence.
+        /// What the evidence states; empty where it states nothing there.
         actual: Vec<u8>,
     },
     /// The keep can be looked into by design.
@@ -152,7 +154,7 @@ impl Refusal {
     #[must_use]
     pub fn expected(&self) -> String {
         match self {
-            Self::Binding { expected, .. } => format!("report data {}", hex::encode(expected)),
+            Self::Binding { field, expected, .. } => format!("{field} {}", hex::encode(expected)),
             Self::Debug => "a keep without debug mode".to_owned(),
             Self::Frame(_) => "a frame of format and bytes in deterministic CBOR".to_owned(),
             Self::KeyBound => "evidence made for this session".to_owned(),
@@ -179,7 +181,8 @@ impl Refusal {
     #[must_use]
     pub fn actual(&self) -> String {
         match self {
-            Self::Binding { actual, .. } => format!("report data {}", hex::encode(actual)),
+            Self::Binding { field, actual, .. } if actual.is_empty() => format!("no {field}"),
+            Self::Binding { field, actual, .. } => format!("{field} {}", hex::encode(actual)),
             Self::Debug => "a keep in debug mode".to_owned(),
             Self::Frame(error) => error.to_string(),
             Self::KeyBound => "evidence made for a certificate's key (CVE-2026-33697)".to_owned(),

@@ -341,8 +341,11 @@ fn refuses_evidence_made_for_another_session_key_or_role() {
     assert!(authenticate(&evidence, &endorsements(), &DangerouslyUnbound, AT).is_ok(), "the naive verifier accepts");
     for (crime, expected) in crimes {
         let outcome = authenticate(&evidence, &endorsements(), &Bound::new(expected.clone()), AT);
-        let refusal =
-            Refusal::Binding { expected: expected.report_data().to_vec(), actual: binding().report_data().to_vec() };
+        let refusal = Refusal::Binding {
+            field: "report data",
+            expected: expected.report_data().to_vec(),
+            actual: binding().report_data().to_vec(),
+        };
         assert_eq!(outcome.unwrap_err(), refusal, "{crime}");
     }
 }

@@ -3,7 +3,8 @@
 //! 1. Contract: signed by every party, this owner among them, naming this broker.
 //! 2. Manifest: the bytes that the contract implies for computation and run, nothing else.
 //! 3. Evidence: authentic, bound to this session's nonce, exporter value and keys.
-//! 4. Appraisal under this owner's domain; where the domain names signers of contracts, every other party is one.
+//! 4. Appraisal under this owner's domain; where the domain names signers of contracts, every other party is one; where it names
+//!    programs, the run's is one.
 //! 5. Datasets: what the contract names is what this owner sealed.
 //! 6. Authorisation: the contract's conditions and this owner's policies.
 //! 7. The run is new, the contract not superseded, no dataset revoked: recorded, in one transaction.
@@ -68,7 +69,7 @@ pub(crate) async fn decide_run<S: AsyncRead + AsyncWrite + Unpin>(
     claimant.facts.run = Some(*manifest.fields().run.as_bytes());
     claimant.facts.manifest = Some(manifest.digest());
 
-    let verdict = believe(broker, claimed, &contract, claimant, at)?;
+    let verdict = believe(broker, claimed, (&contract, &manifest), claimant, at)?;
     claimant.standing = Known::Believed;
     let keep_key = claimed.keep().spki_digest();
     let datasets = own_datasets(broker, &contract, &manifest);
@@ -115,17 +116,18 @@ fn this_broker(broker: &Broker, contract: &FullySigned) -> Result<(), Vec<Reason
     Err(vec![DenyReason::BrokerKey { owner: broker.owner.clone(), expected, actual }.reason()])
 }
 
-/// Signers, evidence, then appraisal.
+/// Signers, program, evidence, then appraisal.
 fn believe<S: AsyncRead + AsyncWrite + Unpin>(
     broker: &Broker,
     claimed: &Claimed<S>,
-    contract: &FullySigned,
+    (contract, manifest): (&FullySigned, &Manifest),
     Claimant { facts, .. }: &mut Claimant,
     at: UnixTime,
 ) -> Result<Accepted<Bound>, Vec<Reason>> {
     let domain = broker.read_domain().map_err(|reason| vec![reason])?;
     facts.domain = Some(domain.digest());
     known_signers(broker, &domain, contract, at)?;
+    known_program(broker, &domain, manifest, at)?;
     facts.keep_key = Some(claimed.keep().spki_digest());
     let evidence = Evidence::from_bytes(&claimed.claim().evidence).map_err(|refusal| vec![refusal.into()])?;
     facts.evidence = Some(evidence.digest());
@@ -159,6 +161,26 @@ fn known_signers(broker: &Broker, domain: &Domain, contract: &FullySigned, at: U
         }
     }
     if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+}
+
+/// Where the domain names programs, the run's is one of them.
+fn known_program(broker: &Broker, domain: &Domain, manifest: &Manifest, at: UnixTime) -> Result<(), Vec<Reason>> {
+    let program = manifest.fields().program;
+    let reason =
+        |expected: String, actual: String, remedy| vec![Reason::new("domain-program", expected, actual, remedy)];
+    match domain.accepts_program(program, at) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let expected = format!("a program that the domain of `{}` names", broker.owner);
+            let remedy =
+                "add a `[[program]]` with this digest to the owner's domain.toml, if the owner knows what it does";
+            Err(reason(expected, format!("`{program}`"), remedy))
+        }
+        Err(error) => {
+            let expected = "a domain from which follows which programs count".to_owned();
+            Err(reason(expected, error.to_string(), "make the domain simpler"))
+        }
+    }
 }
 
 fn own_datasets(broker: &Broker, contract: &FullySigned, manifest: &Manifest) -> Vec<(String, DatasetVersion)> {

@@ -5,7 +5,8 @@
 //!    admits by name. Properties that evidence can't have (a region) are what trusted keys say of its hardware or attester.
 //! 3. What runs on each component is a measurement that is trusted, of no release below its line's floor.
 //! 4. The evidence is at most [`ACCEPTED_FOR_S`] from `at`.
-//! 5. A proof of all this, from the domain's statements and the evidence, is made and checked.
+//! 5. The verdict counts for [`ACCEPTED_FOR_S`], and no longer than nothing in the domain begins or ends.
+//! 6. A proof of all this, from the domain's statements and the evidence, is made, and checked as a proof that others bring is.
 //!
 //! Every condition is looked at, so that a denial lists all that is missing: of several rules and measurements, what the nearest one
 //! lacks. Nearest miss first: what a word in the domain or one more try would mend, then what needs another program, another host,
@@ -20,7 +21,8 @@ use crate::{
     component::{Component, components},
     lent::Lent,
     proof::{Effective, Facts, Grounds},
-    statement::{Purpose, Said, Sentence, Subject},
+    shown,
+    statement::{Purpose, Said},
     unmet::{self, Asked},
     verdict::Believed,
 };
@@ -38,25 +40,25 @@ pub fn appraise<B: Expectation>(evidence: Authenticated<B>, domain: &Domain, at:
     // 1 to 3
     let judged: Option<Vec<Judged<'_>>> = components.iter().map(|component| judge(component, &effective)).collect();
     // 4
-    let is_fresh = evidence.claims().at.distance_s(at) <= ACCEPTED_FOR_S;
+    let is_fresh = shown::is_fresh(evidence.claims().at, at);
     let Some(judged) = judged.filter(|_| is_fresh) else {
         let asked = Asked { claims: evidence.claims(), domain, effective: &effective, at };
         return Verdict::Denied(unmet::of(&asked, &components));
     };
-    // 5
+    // 5, 6
     let measured = judged.first().and_then(|judged| unmet::measurement(judged.runtime));
     let keep = measured.and_then(|measured| Keep::measured(evidence.claims(), measured));
     let believed = judged.iter().map(|judged| Believed::new(judged.platform, judged.runtime)).collect();
     let grounds: Vec<Grounds> = judged.into_iter().map(|judged| judged.grounds).collect();
     let key = evidence.binding().key();
-    let goal = key.map_or(Sentence::EvidenceTrusted, |key| Sentence::Trusted {
-        subject: Subject::Key(key),
-        purpose: Purpose::KeyProvision,
-    });
     let facts = Facts { components: &components, key };
-    match effective.prove_evidence(&goal, &grounds, facts, at) {
+    let derived = effective.derive_evidence(&shown::goal(key), &grounds, facts, at);
+    let shown = derived
+        .and_then(|proof| shown::holds(&proof, effective.standing(), facts, evidence.claims().at, at).map(|()| proof));
+    match shown {
         Ok(proof) => {
-            let expires = at.plus_s(ACCEPTED_FOR_S);
+            // What accepted it may end, or be revoked, sooner.
+            let expires = at.plus_s(ACCEPTED_FOR_S).min(effective.standing().window().not_after);
             Verdict::Accepted(Accepted::new(evidence, components, believed, keep, proof, domain.digest(), expires))
         }
         Err(error) => Verdict::Denied(vec![DenyReason::Proof { why: error.to_string() }]),
@@ -73,7 +75,7 @@ struct Judged<'a> {
 /// Steps 1 to 3 for one component: on what its acceptance rests, or nothing.
 fn judge<'a>(component: &Component, effective: &'a Effective) -> Option<Judged<'a>> {
     // 1
-    let attester = effective.is_trusted(&component.attester, &Purpose::Attestation)?;
+    let attester = effective.is_trusted(&component.attester, &Purpose::Attestation(Some(component.kind)))?;
     // 2
     let mut rules = effective.platform_rules_for(component.kind, component.identity.as_deref());
     let lent = Lent::new(component, effective);

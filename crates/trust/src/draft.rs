@@ -2,8 +2,9 @@
 //!
 //! Per component: whoever vouches for it, its hardware alone where it tells which it is, what has an order at least as now, all else
 //! that lasts exactly as now, sets as they are or smaller, dangers that are so admitted by name, and its registers as a runtime. What
-//! differs from one time to the next (counters, identities of instances, what is chosen at launch) is left out;
-//! docs/formats/properties.md says of each property what a draft asks.
+//! differs from one time to the next (counters, identities of instances, what is chosen at launch) is left out, and so is what any
+//! evidence meets or what makes none safer (at least zero; no revocation list); docs/formats/properties.md says of each property
+//! what a draft asks.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,7 @@ use crate::{
         Component, components,
         registry::{self, Draft},
     },
+    printable::printable,
     statement::{
         Allowance, DEMANDS_MAX, Demand, Identities, Kind, Measurement, PlatformRule, Purpose, REGISTERS_MAX, Register,
         Sentence, Statement, Subject, Test, Value,
@@ -47,11 +49,46 @@ pub fn draft<B>(evidence: &Authenticated<B>, name: &str) -> Drafted {
     Drafted { statements: statements.collect(), launchers: launcher.into_iter().collect() }
 }
 
+/// What to call the machine of authentic evidence: its product, or its kind and what tells it from others.
+#[must_use]
+pub fn machine_name<B>(evidence: &Authenticated<B>) -> String {
+    let components = components(evidence.claims());
+    let Some(first) = components.first() else { return "machine".to_owned() };
+    let text = |name: &str| match first.property(name) {
+        Some(Value::Text(text)) => printable(text).trim().to_owned(),
+        Some(Value::Bytes(bytes)) => registry::hex(bytes),
+        _ => String::new(),
+    };
+    let identity =
+        || registry::hex(first.identity.iter().flatten().copied().take(NAMED_BYTES).collect::<Vec<_>>().as_slice());
+    let name = match first.kind {
+        Kind::Cca => format!("CCA {}", identity()),
+        Kind::Dice => format!("DICE {}", identity()),
+        Kind::Gpu => text("name"),
+        Kind::Keystone => format!("Keystone {}", identity()),
+        Kind::Nitro => "Nitro".to_owned(),
+        Kind::Psa => format!("PSA {}", identity()),
+        Kind::Sgx => format!("SGX {}", text("fmspc")),
+        Kind::Snp => text("product"),
+        Kind::Software => "keep's host".to_owned(),
+        Kind::Tdx => format!("TDX {}", text("fmspc")),
+        Kind::Tpm => format!("TPM {}", identity()),
+    };
+    let name: String = name.chars().take(NAME_CHARACTERS_MAX).collect();
+    let name = name.trim();
+    if name.is_empty() { first.kind.to_string() } else { name.to_owned() }
+}
+
+/// Bytes of an identity that a name shows.
+const NAMED_BYTES: usize = 6;
+/// The longest name that is made: names of components follow it, and domains take 128 bytes.
+const NAME_CHARACTERS_MAX: usize = 24;
+
 fn of_component(component: &Component, label: &str) -> Vec<Statement> {
     let trusted = |subject, purpose| Sentence::Trusted { subject, purpose };
     let platform = if component.kind == Kind::Software { PROCESS } else { label };
     let mut statements = vec![
-        Statement::always(label, trusted(component.attester.clone(), Purpose::Attestation)),
+        Statement::always(label, trusted(component.attester.clone(), Purpose::Attestation(Some(component.kind)))),
         Statement::always(platform, trusted(Subject::Platform(rule(component)), Purpose::Execution(None))),
     ];
     let registers = registers(component);
@@ -76,10 +113,11 @@ fn rule(component: &Component) -> PlatformRule {
 
 fn demand(kind: Kind, name: &str, value: &Value) -> Option<Demand> {
     let test = match (registry::property(kind, name)?.draft, value) {
-        (Draft::Nothing, _) => return None,
+        // Nothing is below zero, and what is not so is no better.
+        (Draft::Nothing, _) | (Draft::AtLeast, Value::Number(0)) | (Draft::IfSo, Value::Bool(false)) => return None,
         (Draft::AtLeast, value) => Test::AtLeast(value.clone()),
         (Draft::Only, Value::Set(names)) => Test::SubsetOf(names.clone()),
-        (Draft::Exactly | Draft::Only, value) => Test::Equals(value.clone()),
+        (Draft::Exactly | Draft::IfSo | Draft::Only, value) => Test::Equals(value.clone()),
     };
     Some(Demand { property: name.to_owned(), test })
 }

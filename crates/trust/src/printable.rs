@@ -7,6 +7,28 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
+/// An owner's name for something, in backquotes, which none of its own ends.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("`{}`", escaped(text, '`'))
+}
+
+/// What somebody else calls something, in quotes, which none of its own ends. No backquotes are in it, so that nothing of it can be
+/// taken for a name.
+pub(crate) fn called(text: &str) -> String {
+    format!("\"{}\"", escaped(text, '"').replace('`', "'"))
+}
+
+fn escaped(text: &str, quote: char) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in printable(text).chars() {
+        if character == quote || character == '\\' {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
 /// Control characters, line and paragraph separators, the directional marks of Unicode's bidirectional algorithm, and what is not seen at
 /// all: soft hyphens, characters of no width, annotations, tags.
 pub(crate) fn hides_or_moves(character: char) -> bool {
@@ -19,6 +41,14 @@ pub(crate) fn hides_or_moves(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_quoted_ends_no_quotes() {
+        assert_eq!(quoted("clinic` says, line 3: `x"), "`clinic\\` says, line 3: \\`x`");
+        assert_eq!(quoted("x\\"), "`x\\\\`");
+        assert_eq!(called("v1\" (line 3), `clinic` says"), "\"v1\\\" (line 3), 'clinic' says\"");
+        assert_eq!(quoted("researcher's \"host\""), "`researcher's \"host\"`");
+    }
 
     #[test]
     fn what_is_not_seen_is_shown() {

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use casemate_cose::UnixTime;
+use casemate_cose::{Digest, UnixTime};
 use casemate_evidence::Claims;
 use minicbor::bytes::{ByteSlice, ByteVec};
 
 use crate::{
-    ACCEPTED_FOR_S, DenyReason, Domain,
-    component::{Component, registry},
+    DenyReason, Domain,
+    component::{Component, beside, registry},
     domain::Runtime,
+    lapsed::{Lapsed, lapsed},
     lent::{LENT_TESTS_MAX, Lent},
-    proof::{Effective, Fact, State},
+    proof::{Effective, Fact},
+    shown::is_fresh,
     statement::{
-        Allowance, Demand, Identities, Kind, Measurement, PlatformRule, Purpose, Said, Sentence, Subject, Test, Value,
+        Allowance, Demand, Identities, Kind, Measurement, Names, PlatformRule, Purpose, Said, Sentence, Speaker,
+        Statement, Subject, Test, Topic, Value,
     },
     verdict::Place,
 };
@@ -72,7 +75,7 @@ pub(crate) fn meets(lent: &Lent<'_>, rule: &PlatformRule) -> Option<Vec<Fact>> {
 /// Everything that is not met, nearest miss first.
 pub(crate) fn of(asked: &Asked<'_>, components: &[Component]) -> Vec<DenyReason> {
     let mut denials: Vec<DenyReason> = components.iter().flat_map(|component| of_component(asked, component)).collect();
-    if asked.claims.at.distance_s(asked.at) > ACCEPTED_FOR_S {
+    if !is_fresh(asked.claims.at, asked.at) {
         denials.push(DenyReason::Time { at: asked.at, actual: asked.claims.at });
     }
     // Sorting is stable: within one rank they stay in the order of components and of what a rule asks.
@@ -95,22 +98,26 @@ fn of_component(asked: &Asked<'_>, component: &Component) -> Vec<DenyReason> {
     denials
 }
 
-fn attester(asked: &Asked<'_>, component: &Component) -> Option<DenyReason> {
-    if asked.effective.is_trusted(&component.attester, &Purpose::Attestation).is_some() {
-        return None;
+fn attester(asked: &Asked<'_>, component: &Component) -> Vec<DenyReason> {
+    let needed = Purpose::Attestation(Some(component.kind));
+    if asked.effective.is_trusted(&component.attester, &needed).is_some() {
+        return Vec::new();
     }
-    let trusted = |sentence: &Sentence| matches!(sentence, Sentence::Trusted { subject, purpose: Purpose::Attestation } if *subject == component.attester);
-    if let Some(lapsed) = lapsed(asked, component, "attester", trusted) {
-        return Some(lapsed);
+    let trusted = |sentence: &Sentence| match sentence {
+        Sentence::Trusted { subject, purpose } => *subject == component.attester && purpose.covers(&needed),
+        _ => false,
+    };
+    if let Some(lapsed) = first(lapsed(asked, Topic::Keys, trusted)) {
+        return lapsed.reasons(asked, component, "attester");
     }
-    Some(match asked.claims.software() {
+    vec![match asked.claims.software() {
         Some(own) => DenyReason::Launcher { actual: own.launcher, accepted: asked.domain.launchers() },
         None => DenyReason::Attester {
             component: component.name.clone(),
             kind: component.kind,
             actual: component.attester.clone(),
         },
-    })
+    }]
 }
 
 /// What the nearest rule for platforms lacks; nothing if one is met.
@@ -120,16 +127,44 @@ fn platform(asked: &Asked<'_>, lent: &Lent<'_>) -> Vec<DenyReason> {
     if rules().any(|(rule, _)| meets(lent, rule).is_some()) {
         return Vec::new();
     }
-    let fits = |sentence: &Sentence| match sentence {
-        Sentence::Trusted { subject: Subject::Platform(rule), .. } => meets(lent, rule).is_some(),
-        _ => false,
-    };
-    if let Some(lapsed) = lapsed(asked, component, "platform", fits) {
-        return vec![lapsed];
-    }
     // Of two that lack as much, the one that agrees with more; then the first, in the statements' own order.
-    let nearest = rules().min_by_key(|(rule, _)| (lacking(lent, rule), usize::MAX.saturating_sub(rule.demands.len())));
-    nearest.map_or_else(|| no_platform(asked, component), |(rule, said)| of_rule(asked, lent, rule, said))
+    let of_kind = |sentence: &Sentence| matches!(sentence, Sentence::Trusted { subject: Subject::Platform(rule), .. } if rule.kind == component.kind);
+    let lapsed = lapsed(asked, Topic::Platforms, of_kind);
+    let standing = rules().map(|(rule, said)| Near { rule, said, lapsed: None });
+    let lapsed = lapsed
+        .iter()
+        .filter_map(|lapsed| Some(Near { rule: rule(lapsed.said)?, said: lapsed.said, lapsed: Some(lapsed) }));
+    let Some(near) = standing.chain(lapsed).min_by_key(|near| near.distance(lent)) else {
+        return no_platform(asked, component);
+    };
+    let mut denials = of_rule(asked, lent, near.rule, near.said);
+    denials.extend(near.lapsed.into_iter().flat_map(|lapsed| lapsed.reasons(asked, component, "platform")));
+    denials
+}
+
+/// A rule that may be the nearest: one that counts, or one that would.
+struct Near<'a> {
+    rule: &'a PlatformRule,
+    said: &'a Said,
+    lapsed: Option<&'a Lapsed<'a>>,
+}
+
+impl Near<'_> {
+    /// A rule that would do if it counted is nearer than one that counts and lacks something.
+    fn distance(&self, lent: &Lent<'_>) -> (usize, bool, usize) {
+        let (lacking, lapsed) = (lacking(lent, self.rule), self.lapsed.map_or(0, Lapsed::len));
+        let is_near = lapsed > 0 && lacking == 0;
+        (
+            if is_near { 0 } else { lacking.saturating_add(lapsed) },
+            !is_near && lapsed > 0,
+            usize::MAX.saturating_sub(self.rule.demands.len()),
+        )
+    }
+}
+
+/// Of statements that would do, the one for which the least is missing; then the first.
+fn first(lapsed: Vec<Lapsed<'_>>) -> Option<Lapsed<'_>> {
+    lapsed.into_iter().min_by_key(Lapsed::len)
 }
 
 /// How much of a rule is not met.
@@ -212,6 +247,17 @@ fn of_demand(asked: &Asked<'_>, lent: &Lent<'_>, rule: &PlatformRule, place: usi
             .map(|actual| DenyReason::Lack { actual, accepted: accepted.clone() })
             .collect();
     }
+    if let (Some(kind), Test::AtLeast(Value::Number(demanded))) = (beside::kind_of(&demand.property), &demand.test) {
+        let actual = if let Some(Value::Number(actual)) = actual { actual } else { 0 };
+        let place = place_of(asked, said, &demand.property);
+        return vec![DenyReason::Beside {
+            component: component.name.clone(),
+            place,
+            kind,
+            actual,
+            demanded: *demanded,
+        }];
+    }
     vec![DenyReason::Property {
         component: component.name.clone(),
         kind: component.kind,
@@ -234,8 +280,8 @@ fn measured(asked: &Asked<'_>, component: &Component) -> Vec<DenyReason> {
         }
         _ => false,
     };
-    if let Some(lapsed) = lapsed(asked, component, "runtime", same) {
-        return vec![lapsed];
+    if let Some(lapsed) = first(lapsed(asked, Topic::Measurements, same)) {
+        return lapsed.reasons(asked, component, "runtime");
     }
     if let Some(own) = asked.claims.software().filter(|_| kind == Kind::Software) {
         return vec![DenyReason::Runtime { actual: own.runtime, accepted: runtimes(asked) }];
@@ -276,28 +322,16 @@ fn runtimes(asked: &Asked<'_>) -> Vec<Runtime> {
         .filter_map(|(_, said, measurement)| {
             let register = measurement.registers.iter().find(|register| register.name == "runtime")?;
             let digest = <[u8; 32]>::try_from(register.value.as_slice()).ok()?;
-            let digest = casemate_cose::Digest::from_bytes(digest);
-            Some(Runtime { name: said.statement().label.clone(), digest })
+            let digest = Digest::from_bytes(digest);
+            let name = match said.speaker() {
+                Speaker::Root => said.statement().label.clone(),
+                Speaker::Key(_) => said.name(),
+            };
+            Some(Runtime { name, digest })
         })
         .collect();
     runtimes.sort_by(|one, other| (one.digest, &one.name).cmp(&(other.digest, &other.name)));
     runtimes
-}
-
-/// A statement that would do and does not count at this time: the first, in the statements' own order.
-fn lapsed(
-    asked: &Asked<'_>,
-    component: &Component,
-    what: &'static str,
-    would_do: impl Fn(&Sentence) -> bool,
-) -> Option<DenyReason> {
-    let standing = asked.effective.standing();
-    let (said, state) = standing.statements().said().iter().find_map(|said| {
-        let state = standing.state(said.digest());
-        let is_lapsed = !matches!(state, State::Stands | State::Unknown);
-        (is_lapsed && would_do(said.statement().sentence.unnested().1)).then_some((said, state))
-    })?;
-    Some(DenyReason::Lapsed { component: component.name.clone(), place: place(asked, said), what, state })
 }
 
 fn is_identified(component: &Component, rule: &PlatformRule) -> bool {
@@ -348,10 +382,23 @@ fn is_first(rule: &PlatformRule, place: usize) -> bool {
     place.checked_sub(1).is_none_or(|before| name(before) != name(place))
 }
 
-fn place(asked: &Asked<'_>, said: &Said) -> Place {
-    Place { label: said.statement().label.clone(), line: asked.domain.line_of(&said.digest()) }
+pub(crate) fn place(asked: &Asked<'_>, said: &Said) -> Place {
+    let speaker = match said.speaker() {
+        Speaker::Root => None,
+        Speaker::Key(key) => Some(key_name(asked.domain, key)),
+    };
+    let (label, statement) = (said.statement().label.clone(), said.digest());
+    Place { label, line: asked.domain.line_of(&statement), speaker, statement }
 }
 
 fn place_of(asked: &Asked<'_>, said: &Said, property: &str) -> Place {
-    Place { label: said.statement().label.clone(), line: asked.domain.line_of_demand(&said.digest(), property) }
+    Place { line: asked.domain.line_of_demand(&said.digest(), property), ..place(asked, said) }
+}
+
+/// A key by the owner's name for it, if there is one, and its digest.
+fn key_name(domain: &Domain, key: Digest) -> String {
+    let is_name = |statement: &&Statement| {
+        statement.sentence.about() == Some(key) && !matches!(statement.sentence, Sentence::HasProperty { .. })
+    };
+    Names::of(domain.own().map(Said::statement).find(is_name)).subject(&Subject::Key(key))
 }

@@ -1,6 +1,7 @@
 //! The outcome of appraisal: accepted, by a type that only appraisal makes, or denied with every unmet condition.
 
 mod deny;
+mod remedy;
 
 use casemate_cose::{Digest, UnixTime};
 use casemate_evidence::{Authenticated, Claims, Platform};
@@ -11,7 +12,7 @@ use crate::{
     Keep,
     component::Component,
     proof::Proof,
-    statement::{Allowance, Identities, Said},
+    statement::{Allowance, Identities, Said, Speaker},
     unmet,
 };
 
@@ -55,7 +56,7 @@ pub struct Believed {
 /// A statement by its label and its digest.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Named {
-    /// What a person calls it.
+    /// What its owner calls it; of a statement of somebody else, what that one calls it, and who that is.
     pub label: String,
     /// The statement.
     pub statement: Digest,
@@ -95,7 +96,12 @@ impl std::fmt::Display for Note {
 
 impl Believed {
     pub(crate) fn new(platform: &Said, runtime: &Said) -> Self {
-        let named = |said: &Said| Named { label: said.statement().label.clone(), statement: said.digest() };
+        let label = |said: &Said| match said.speaker() {
+            Speaker::Root => said.statement().label.clone(),
+            // What others call something is no name of the owner's.
+            Speaker::Key(_) => said.name(),
+        };
+        let named = |said: &Said| Named { label: label(said), statement: said.digest() };
         let is_listed = unmet::rule(platform).is_some_and(|rule| matches!(rule.identities, Identities::Listed(_)));
         let hardware = if is_listed { Hardware::Listed } else { Hardware::AnyGenuine };
         Self { platform: named(platform), runtime: named(runtime), hardware }

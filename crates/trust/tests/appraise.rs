@@ -10,7 +10,11 @@ use casemate_evidence::{
 };
 use casemate_trust::{
     ACCEPTED_FOR_S, Accepted, DenyReason, Domain, Reason, Verdict, appraise,
+    component::components,
     domain::{Launcher, Process, Runtime},
+    proof::{Facts, Proof, ProofError, check},
+    shows,
+    statement::{Purpose, Sentence},
 };
 
 const AT: UnixTime = UnixTime(1_800_000_000);
@@ -167,6 +171,64 @@ fn all_unmet_conditions_are_listed_nearest_miss_first() {
     assert_eq!(verdict(), verdict());
 }
 
+/// A right proof of something else: the checker takes it, and of the evidence, which the domain denies, it shows nothing.
+#[test]
+fn a_proof_of_something_else_shows_nothing_of_the_evidence() {
+    let other = Statement { runtime: Digest::from_bytes([0xee; 32]), ..statement() };
+    let domain = domain();
+    denied(appraise(evidence(&other), &domain, AT));
+    let effective = domain.effective(AT).unwrap();
+    for said in domain.own() {
+        let proof = effective.prove(&said.statement().sentence, AT).unwrap().unwrap();
+        let evidence = evidence(&other);
+        let components = components(evidence.claims());
+        let facts = Facts { components: &components, key: Some(binding().own_key) };
+        check(&proof, effective.standing(), facts, AT).unwrap();
+        let refused = shows(&proof, &evidence, &domain, AT).unwrap_err();
+        assert!(matches!(refused, ProofError::Goal { .. }), "{refused}");
+    }
+}
+
+#[test]
+fn a_proof_shows_what_appraisal_does_of_that_evidence_at_that_time() {
+    let domain = domain();
+    let honest = accepted(appraise(evidence(&statement()), &domain, AT)).proof().clone();
+    shows(&honest, &evidence(&statement()), &domain, AT).unwrap();
+    let refused = |proof: &Proof, at| shows(proof, &evidence(&statement()), &domain, at).unwrap_err();
+    assert!(matches!(refused(&honest, AT.plus_s(1)), ProofError::Time { .. }));
+
+    // Dated anew, every step still follows; the evidence is too old.
+    let late = AT.plus_s(840);
+    let dated = Proof { at: late, ..honest.clone() };
+    let bound = evidence(&statement());
+    let components = components(bound.claims());
+    let facts = Facts { components: &components, key: Some(binding().own_key) };
+    check(&dated, domain.effective(late).unwrap().standing(), facts, late).unwrap();
+    assert_eq!(refused(&dated, late), ProofError::Stale { at: late, actual: AT });
+    assert_eq!(refused(&dated, AT), ProofError::Time { expected: AT, actual: late });
+
+    // The proof of a key's evidence is none of evidence that is bound to no key, nor the other way round.
+    let loose = || authentic(&statement(), &launcher(), &DangerouslyUnbound);
+    assert!(matches!(shows(&honest, &loose(), &domain, AT), Err(ProofError::Goal { .. })));
+    let whole = accepted(appraise(loose(), &domain, AT)).proof().clone();
+    shows(&whole, &loose(), &domain, AT).unwrap();
+    assert_eq!(whole.steps.last().unwrap().conclusion, Sentence::EvidenceTrusted);
+    assert!(matches!(refused(&whole, AT), ProofError::Goal { .. }));
+    let empty = Proof { at: AT, steps: vec![] };
+    assert_eq!(refused(&empty, AT), ProofError::Empty);
+}
+
+#[test]
+fn refusals_of_the_checker_read_as_accounts_do() {
+    let domain = domain();
+    let mut proof = accepted(appraise(evidence(&statement()), &domain, AT)).proof().clone();
+    let place = proof.steps.iter().position(|step| step.rule == casemate_trust::proof::Rule::PlatformMeets).unwrap();
+    proof.steps[place].premises.pop();
+    let words = shows(&proof, &evidence(&statement()), &domain, AT).unwrap_err().to_string();
+    let expected = format!("step {} of the proof (it meets what is demanded) does not follow: ", place + 1);
+    assert!(words.starts_with(&expected), "{words}");
+}
+
 #[test]
 fn evidence_that_waited_a_second_too_long_is_denied() {
     for (at, fresh) in [
@@ -181,6 +243,71 @@ fn evidence_that_waited_a_second_too_long_is_denied() {
         } else {
             assert_eq!(denied(verdict), [DenyReason::Time { at, actual: AT }]);
         }
+    }
+}
+
+/// Nothing that is in force for a second less than a verdict: it ends with what it rests on, whatever that is.
+#[test]
+fn an_acceptance_ends_with_the_first_statement_that_does() {
+    let begins = |at: UnixTime, text: &str| format!("from = {at}\n{text}");
+    let ends = |at: UnixTime| format!("until = {at}\n");
+    let whole = domain().to_toml();
+    let with = |head: &str, line: &str| Domain::parse(&whole.replacen(head, &format!("{head}\n{line}"), 1)).unwrap();
+    for head in ["[[launcher]]", "[[runtime]]", "[process]"] {
+        for left in [0, 1, ACCEPTED_FOR_S - 1, ACCEPTED_FOR_S, ACCEPTED_FOR_S + 1] {
+            let domain = with(head, &ends(AT.plus_s(left)));
+            let expires = accepted(appraise(evidence(&statement()), &domain, AT)).expires();
+            assert_eq!(expires, AT.plus_s(left.min(ACCEPTED_FOR_S)), "{head} {left}");
+        }
+        denied(appraise(evidence(&statement()), &with(head, &ends(UnixTime(AT.0 - 1))), AT));
+    }
+    // A revocation that begins is an end, too.
+    let launcher = domain().own().find(|said| said.statement().label == "researcher's host").unwrap().digest();
+    let revoked = begins(AT.plus_s(7), &format!("statement = \"{launcher}\"\n"));
+    let revoked = Domain::parse(&format!("{whole}\n[[revoke]]\n{revoked}")).unwrap();
+    assert_eq!(accepted(appraise(evidence(&statement()), &revoked, AT)).expires(), AT.plus_s(6));
+    denied(appraise(evidence(&statement()), &revoked, AT.plus_s(7)));
+}
+
+/// A device's key that the owner believes about Keystone enclaves signs software evidence: nobody's launcher.
+#[test]
+fn a_key_that_attests_hardware_is_no_launcher() {
+    let key = launcher().public();
+    let digest = key.spki_digest();
+    let hash = "aa".repeat(64);
+    let text = |trust: &str| {
+        format!(
+            "[domain]\nowner = \"clinic\"\n[process]\naccept_lacks = [\"secret-plaintext\"]\n[[runtime]]\nname = \"k\"\n\
+             digest = \"{}\"\nkeystone = {{ enclave-hash = \"{hash}\" }}\n[[platform]]\nname = \"device\"\nkind = \"keystone\"\n\
+             any_genuine_chip = true\nattesters = [\"{trust}\"]\n",
+            Digest::from_bytes([6; 32])
+        )
+    };
+    let launching = format!("{}[[launcher]]\nname = \"host\"\nkey = \"{key}\"\n", text(&digest.to_string()));
+    let launching = Domain::parse(&launching).unwrap();
+    assert_eq!(launching.launchers().len(), 1);
+    let _ = accepted(appraise(evidence(&statement()), &launching, AT));
+    let any =
+        format!("[[key]]\nname = \"any\"\nkey = \"{key}\"\ntrusted_for = [\"attestation\", \"attestation:snp\"]\n");
+    for text in [text(&key.to_string()), text(&digest.to_string()) + &any] {
+        let device = Domain::parse(&text).unwrap();
+        assert!(device.key(&digest).is_some(), "it is known in full");
+        assert!(device.launchers().is_empty() && device.endorsements().launchers().next().is_none());
+        let reasons = denied(appraise(evidence(&statement()), &device, AT));
+        assert!(matches!(&reasons[..], [DenyReason::Launcher { .. }]), "{reasons:?}");
+        assert_eq!(Domain::parse(&device.to_toml()).unwrap(), device);
+        // The checker finds so itself: the honest proof, with another's word for the launcher's.
+        let honest = accepted(appraise(evidence(&statement()), &launching, AT)).proof().clone();
+        let vouched = honest.steps.iter().position(|step| step.rule == casemate_trust::proof::Rule::Vouch).unwrap();
+        let said = device.own().find(|said| {
+            matches!(&said.statement().sentence, Sentence::Trusted { purpose: Purpose::Attestation(_), .. })
+        });
+        let (said, mut forged) = (said.unwrap(), honest.clone());
+        let trust = usize::try_from(honest.steps[vouched].premises[0]).unwrap();
+        forged.steps[trust].rule = casemate_trust::proof::Rule::Domain(said.digest());
+        forged.steps[trust].conclusion = said.statement().sentence.clone();
+        let error = shows(&forged, &evidence(&statement()), &device, AT).unwrap_err().to_string();
+        assert!(error.contains("trusts nobody for attestation of this kind"), "{error}");
     }
 }
 

@@ -182,7 +182,7 @@ fn each_subject_is_trusted_for_what_it_can_do() {
     let release = Some(Release { line: "runtime".into(), version: 1 });
     for (subject, purpose) in [
         (hardware, Purpose::Execution(None)),
-        (program, Purpose::Attestation),
+        (program, Purpose::Attestation(None)),
         (vendor.clone(), Purpose::Publishing { topic: Topic::Keys, depth: 0 }),
         (vendor, Purpose::Execution(None)),
         (key("k"), Purpose::Execution(None)),

@@ -21,14 +21,19 @@ pub(crate) enum DomainVerb {
     /// Sign the domain with this party's identity key, into `domain.signed`. Refuses a lower sequence or floor than it signed before.
     #[command(after_help = "Example:\n  casemate domain sign")]
     Sign(DomainSignArgs),
+    /// Sign what entries of a `domain.toml` say with this party's identity key, for others' domains to hold: a runtime, a floor, a region, a
+    /// revocation. It counts where a `[[delegate]]` lets this party publish that. One signed statement a file.
+    #[command(after_help = "Example:\n  casemate domain say runtime.toml --out runtime.statement")]
+    Say(DomainSayArgs),
     /// Show a domain in words: whom its owner believes for what, and its digest.
-    #[command(after_help = "Example:\n  casemate domain show")]
-    Show(DomainFileArgs),
+    #[command(after_help = "Example:\n  casemate domain show --digests")]
+    Show(DomainShowArgs),
     /// Take over what others wrote: policies of other verifiers, reference values, signed statements. What can't be said here is refused
     /// by name, and nothing is written.
     #[command(after_help = "Examples:
   casemate domain import corim reference-values.cbor --into domain.toml
-  casemate domain import certifier policy.json --owner clinic --out domain.toml")]
+  casemate domain import certifier policy.json --owner clinic --out domain.toml
+  casemate domain import statement runtime.statement --into domain.toml")]
     Import(DomainImportArgs),
     /// Write a domain in another form: text, compiled, or JSON.
     #[command(after_help = "Example:\n  casemate domain export domain.signed --as toml --out domain.toml")]
@@ -58,6 +63,12 @@ pub(crate) struct DomainInitArgs {
     /// Draft a domain that accepts this evidence and nothing less, if it is authentic. Read it before you rely on it.
     #[arg(long, value_name = "EVIDENCE", conflicts_with = "hosts", value_hint = ValueHint::FilePath)]
     pub(crate) from: Option<PathBuf>,
+    /// Which piece of evidence, by number or name, where --from holds several; `casemate verify` shows each.
+    #[arg(long, value_name = "PIECE", requires = "from")]
+    pub(crate) piece: Option<String>,
+    /// Draft from evidence of a keep that can be looked into: the draft admits debug mode by name.
+    #[arg(long, requires = "from")]
+    pub(crate) allow_debug: bool,
     /// Whose domain a draft is; this party's by default.
     #[arg(long, value_name = "NAME", requires = "from")]
     pub(crate) owner: Option<String>,
@@ -77,12 +88,38 @@ pub(crate) struct DomainFileArgs {
     pub(crate) file: Option<PathBuf>,
 }
 
+/// `casemate domain show`.
+#[derive(Args, Debug)]
+pub(crate) struct DomainShowArgs {
+    /// The domain.
+    #[command(flatten)]
+    pub(crate) what: DomainFileArgs,
+    /// Show the digest of each statement: `[[revoke]]` names one by it.
+    #[arg(long)]
+    pub(crate) digests: bool,
+}
+
+/// `casemate domain say`.
+#[derive(Args, Debug)]
+pub(crate) struct DomainSayArgs {
+    /// What is said: entries in the words of `domain.toml`, without `[domain]`.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Where to write it; of several statements, the others beside it: `FILE.2`, `FILE.3`.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: PathBuf,
+}
+
 /// `casemate domain sign`.
 #[derive(Args, Debug)]
 pub(crate) struct DomainSignArgs {
     /// The domain; `domain.toml` in the state folder by default.
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
+    /// Something by which the last one refused and that goes on purpose: `signers`, `programs`, or the digest of a statement that was
+    /// revoked or was a delegate's floor. Without it, a domain that drops such a thing is not signed.
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) drop: Vec<String>,
     /// Where to write it; `domain.signed` in the state folder by default.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) out: Option<PathBuf>,
@@ -99,6 +136,8 @@ pub(crate) enum ImportFormat {
     Corim,
     /// Reference values of Trustee (JSON).
     Rvps,
+    /// A statement that another party signed (`casemate domain say`): kept as it is, under `[[signed]]`.
+    Statement,
 }
 
 /// `casemate domain import`.
@@ -182,15 +221,21 @@ pub(crate) struct AppraiseArgs {
     /// The domain: text, compiled or signed.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) domain: PathBuf,
-    /// Write the proof of an acceptance.
+    /// Which piece of evidence, by number or name, where the file holds several; `casemate verify` shows each.
+    #[arg(long, value_name = "PIECE")]
+    pub(crate) piece: Option<String>,
+    /// Write the proof of an acceptance. A proof of before is taken away first.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) proof: Option<PathBuf>,
-    /// Write the outcome as an EAR (JSON Web Token), signed with this party's identity key: the state folder has to hold a party.
+    /// Write the outcome as an EAR, a denial too, signed with this party's identity key: the state folder has to hold a party.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) ear: Option<PathBuf>,
     /// The names of its claims.
     #[arg(long, value_name = "NAMES", default_value = "ietf", requires = "ear")]
     pub(crate) ear_names: EarNames,
+    /// JSON Web Token or CBOR Web Token.
+    #[arg(long, value_name = "FORM", default_value = "jwt", requires = "ear")]
+    pub(crate) ear_form: EarForm,
     /// Draw who said what and what followed, or what is missing.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) svg: Option<PathBuf>,
@@ -211,6 +256,15 @@ pub(crate) enum EarNames {
     Ietf,
 }
 
+/// In which form an EAR is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum EarForm {
+    /// CBOR Web Token.
+    Cwt,
+    /// JSON Web Token.
+    Jwt,
+}
+
 /// How `casemate appraise` is typed.
 pub(crate) const APPRAISE_EXAMPLES: &str = "Examples:
   casemate appraise report.bin --domain domain.toml --endorsements certificates/ --report-data 00ff…
@@ -222,7 +276,8 @@ Exit codes: 0 accepted, 1 not authentic or denied (every unmet condition is prin
 /// `casemate proof …`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProofVerb {
-    /// Check a proof against a domain and the evidence that it is about, without searching for another. Exit code 1 if it proves nothing.
+    /// Check that a proof shows that a domain trusts the evidence, without searching for another. Exit code 1 if it shows anything else, or
+    /// nothing.
     #[command(
         after_help = "Example:\n  casemate proof check quote.proof --domain domain.toml --evidence quote.hex --endorsements c.json --dangerously-unbound"
     )]
@@ -241,7 +296,10 @@ pub(crate) struct ProofCheckArgs {
     /// The evidence that it is about.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) evidence: PathBuf,
-    /// With what the evidence is judged; at the proof's time by default.
+    /// Which piece of evidence, by number or name, where the file holds several.
+    #[arg(long, value_name = "PIECE")]
+    pub(crate) piece: Option<String>,
+    /// With what the evidence is judged; --at demands that the proof is of that time, otherwise its own counts.
     #[command(flatten)]
     pub(crate) endorsed: EndorsedArgs,
     /// What it has to be bound to.
@@ -255,7 +313,7 @@ pub(crate) struct ExplainArgs {
     /// The file.
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// The domain that a proof is about: its names and lines are told.
+    /// The domain that a proof may be about: its names and lines are told. Nothing is checked: `casemate proof check` does.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) domain: Option<PathBuf>,
     /// Draw a proof or a denial.

@@ -5,9 +5,10 @@
 use std::path::Path;
 
 use aws_lc_rs::rand::SystemRandom;
-use casemate_cose::{Signer, SigningKey};
+use casemate_cose::{Signer, SigningKey, UnixTime};
 use casemate_trust::{
     explain::{Account, Names},
+    proof::Proof,
     result::{self, AttestationResult},
 };
 use serde_json::{Map, Value, json};
@@ -15,10 +16,10 @@ use serde_json::{Map, Value, json};
 use crate::{
     cli::{
         Global,
-        domain::{AppraiseArgs, EarNames},
+        domain::{AppraiseArgs, EarForm, EarNames},
     },
     clock,
-    failure::{Failure, Outcome, reason_json},
+    failure::{Failure, Outcome},
     files,
     screen::{Screen, plain},
     state::State,
@@ -31,12 +32,15 @@ use super::{
 
 /// Holds a file of evidence against a domain.
 pub(crate) async fn appraise(args: &AppraiseArgs, global: &Global, screen: Screen) -> Outcome {
+    if let Some(path) = &args.proof {
+        make_way(path)?;
+    }
     let at = args.endorsed.at.unwrap_or_else(clock::now);
     let stated = verify::Expected::of(&args.expected)?;
-    let domain = domain_file::read(&args.domain)?.domain;
+    let domain_file::DomainFile { domain, signer } = domain_file::read(&args.domain)?;
     let recognised = verify::read(&args.evidence, args.endorsed.format)?;
     stated.check_formats(&recognised)?;
-    let evidence = appraised::only(&recognised, &args.evidence)?;
+    let evidence = appraised::only(&recognised, &args.evidence, args.piece.as_deref())?;
     let gathered = verify::gather(&args.endorsed)?;
     let endorsements = appraised::endorsements(&gathered, &recognised.carried, &domain);
     let expected = Expected { stated: Some(&stated), allow_debug: args.expected.allow_debug };
@@ -45,29 +49,24 @@ pub(crate) async fn appraise(args: &AppraiseArgs, global: &Global, screen: Scree
     screen.line(format!("{}: {}", args.evidence.display(), recognised.what));
     screen.line(format!("judged at {at} with {}", gathered.describe()));
     screen.line(format!("under the domain of {}, {}", domain.owner(), domain.digest()));
-    let names = Names::of_domain(&domain).with_evidence(&appraised.components);
-    if let Some(path) = &args.ear {
-        ear(path, &appraised.result, args.ear_names, global).await?;
+    if let Some(signer) = signer {
+        screen.line(format!("signed by {signer}: believe it if that is the identity key of {}", domain.owner()));
     }
+    if let Some(path) = &args.ear {
+        ear(path, &appraised.result, args, global).await?;
+    }
+    let unbound = args.expected.dangerously_unbound.then(|| appraised::UNBOUND.to_owned());
     let mut object = Map::new();
     object.insert("file".to_owned(), json!(args.evidence.display().to_string()));
     object.insert("at".to_owned(), json!(at.0));
     object.insert("domain".to_owned(), json!(domain.digest().to_string()));
     object.insert("evidence".to_owned(), json!(appraised.result.evidence.to_string()));
     match &appraised.outcome {
-        Judged::Accepted { proof, notes, expires, .. } => {
+        Judged::Accepted { proof, notes, expires } => {
+            let names = Names::of_domain(&domain).with_evidence(&appraised.components).checked();
             let account = Account::of_proof(proof, &names);
-            if let Some(path) = &args.proof {
-                files::write(path, &proof.to_bytes())?;
-            }
-            draw(args.svg.as_deref(), &account)?;
-            screen.line(format!("\naccepted until {expires}: {}", account.words().trim_end()));
-            for note in notes {
-                screen.line(format!("note: {}", plain(note)));
-            }
-            if args.expected.dangerously_unbound {
-                screen.line("perhaps a replay: nothing says for whom the evidence was made");
-            }
+            let notes: Vec<String> = notes.iter().cloned().chain(unbound).collect();
+            accepted(args, proof, &account, *expires, &notes, screen)?;
             object.insert("verdict".to_owned(), json!("accepted"));
             object.insert("expires".to_owned(), json!(expires.0));
             object.insert("proof".to_owned(), json!(proof.digest().to_string()));
@@ -81,20 +80,47 @@ pub(crate) async fn appraise(args: &AppraiseArgs, global: &Global, screen: Scree
             let what = args.evidence.display().to_string();
             draw(args.svg.as_deref(), &Account::of_denial(&what, &reasons))?;
             object.insert("verdict".to_owned(), json!("denied"));
-            object.insert("reasons".to_owned(), reasons.iter().map(reason_json).collect());
+            object.insert("reasons".to_owned(), denials.iter().map(appraised::denial_json).collect());
+            object.insert("notes".to_owned(), json!(unbound.into_iter().collect::<Vec<_>>()));
             screen.object(&Value::Object(object));
-            let failure = Failure::refused(
-                format!("`{what}` is authentic, and the domain of {} denies it", domain.owner()),
-                reasons,
-            );
-            Err(if args.proof.is_some() {
-                failure.help("there is no proof of what is denied: none was written")
-            } else {
-                failure
-            }
-            .in_object())
+            let message = format!("`{what}` is authentic, and the domain of {} denies it", domain.owner());
+            let failure = Failure::refused(message, reasons).in_object();
+            let help = "there is no proof of what is denied: none was written";
+            Err(if args.proof.is_some() { failure.help(help) } else { failure })
         }
     }
+}
+
+/// Writes and tells of an acceptance.
+fn accepted(
+    args: &AppraiseArgs,
+    proof: &Proof,
+    account: &Account,
+    expires: UnixTime,
+    notes: &[String],
+    screen: Screen,
+) -> Outcome {
+    if let Some(path) = &args.proof {
+        files::write(path, &proof.to_bytes())?;
+    }
+    draw(args.svg.as_deref(), account)?;
+    screen.line(format!("\naccepted until {expires}: {}", account.words().trim_end()));
+    for note in notes {
+        screen.line(format!("note: {}", plain(note)));
+    }
+    Ok(())
+}
+
+/// Takes a proof of before away, so that none is there where nothing is proved. Nothing but a proof is taken away.
+fn make_way(path: &Path) -> Outcome {
+    if !path.is_file() {
+        return Ok(());
+    }
+    if Proof::from_bytes(&files::read(path)?).is_err() {
+        return Err(Failure::input(format!("`{}` exists and is no proof", path.display()))
+            .help("name another file for the proof, or move that one away"));
+    }
+    files::remove(path)
 }
 
 /// Writes a picture.
@@ -107,15 +133,17 @@ pub(super) fn draw(path: Option<&Path>, account: &Account) -> Result<(), Failure
 }
 
 /// Writes the outcome as an EAR, signed by the party.
-async fn ear(path: &Path, result: &AttestationResult, names: EarNames, global: &Global) -> Result<(), Failure> {
+async fn ear(path: &Path, result: &AttestationResult, args: &AppraiseArgs, global: &Global) -> Result<(), Failure> {
     let (keys, _store) = State::open(global)?.unlock().await?;
     let signer = Signer::Ed25519(SigningKey::from_seed(keys.identity().seed()));
-    let names = match names {
+    let names = match args.ear_names {
         EarNames::Dotted => result::Names::Dotted,
         EarNames::Ietf => result::Names::Ietf,
     };
-    let token = result
-        .to_jwt(names, &signer, &SystemRandom::new())
-        .map_err(|error| Failure::machine(format!("no EAR was written: {error}")))?;
-    files::write(path, token.as_bytes())
+    let random = SystemRandom::new();
+    let token = match args.ear_form {
+        EarForm::Cwt => result.to_cwt(names, &signer, &random),
+        EarForm::Jwt => result.to_jwt(names, &signer, &random).map(String::into_bytes),
+    };
+    files::write(path, &token.map_err(|error| Failure::machine(format!("no EAR was written: {error}")))?)
 }

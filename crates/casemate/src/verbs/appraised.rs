@@ -7,15 +7,26 @@ use casemate_evidence::{
     AllowDebug, Authenticated, DangerouslyUnbound, Endorsements, Evidence, Expectation, Refusal, authenticate,
 };
 use casemate_trust::{
-    DenyReason, Domain, Reason, Verdict, appraise,
+    DenyReason, Domain, DomainError, Reason, Verdict, appraise,
     component::{Component, components},
-    proof::Proof,
+    proof::{Proof, ProofError},
     result::{self, AttestationResult, NONCE_BYTES_MAX, NONCE_BYTES_MIN, VerifierId},
+    shows,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    cli::domain::DomainInitArgs,
+    clock,
+    failure::{Failure, reason_json},
+    gathered::Gathered,
+    screen::{Screen, plain},
 };
 
-use crate::{cli::verify::EndorsedArgs, clock, failure::Failure, gathered::Gathered, screen::Screen};
-
 use super::verify::{self, reason};
+
+/// What is said of evidence that was taken `--dangerously-unbound`.
+pub(super) const UNBOUND: &str = "perhaps a replay: nothing says for whom the evidence was made";
 
 /// What is expected of evidence.
 #[derive(Clone, Copy)]
@@ -64,14 +75,22 @@ pub(super) fn appraised(
     judge(evidence, endorsements, expected, at, &Appraise { domain, at, nonce: nonce.map(<[u8]>::to_vec) })
 }
 
-/// Authenticates one piece of evidence: its components.
-pub(super) fn authentic(
+/// A proof that was held against authentic evidence.
+pub(super) struct Checked {
+    pub(super) components: Vec<Component>,
+    /// Whether it shows that the domain trusts the evidence.
+    pub(super) shown: Result<(), ProofError>,
+}
+
+/// Authenticates one piece of evidence and checks a proof of it.
+pub(super) fn checked(
     evidence: &Evidence,
     endorsements: &Endorsements,
     expected: Expected<'_>,
+    (proof, domain): (&Proof, &Domain),
     at: UnixTime,
-) -> Result<Vec<Component>, Box<Refusal>> {
-    judge(evidence, endorsements, expected, at, &Look)
+) -> Result<Checked, Box<Refusal>> {
+    judge(evidence, endorsements, expected, at, &Check { proof, domain, at })
 }
 
 /// What is done with authentic evidence, whatever it is bound to.
@@ -105,14 +124,40 @@ fn judge<T: Then>(
     }
 }
 
-/// Only to see what it says.
-struct Look;
+/// To check a proof of it.
+struct Check<'a> {
+    proof: &'a Proof,
+    domain: &'a Domain,
+    at: UnixTime,
+}
 
-impl Then for Look {
-    type Output = Vec<Component>;
+impl Then for Check<'_> {
+    type Output = Checked;
 
-    fn then<B: Expectation>(&self, authentic: Authenticated<B>) -> Vec<Component> {
-        components(authentic.claims())
+    fn then<B: Expectation>(&self, authentic: Authenticated<B>) -> Checked {
+        let shown = shows(self.proof, &authentic, self.domain, self.at);
+        Checked { components: components(authentic.claims()), shown }
+    }
+}
+
+/// To draft a domain that accepts it, and to see whether that does at this time.
+struct DraftOf<'a> {
+    owner: &'a str,
+    at: UnixTime,
+}
+
+impl Then for DraftOf<'_> {
+    type Output = Result<(Domain, Vec<DenyReason>), DomainError>;
+
+    fn then<B: Expectation>(&self, authentic: Authenticated<B>) -> Self::Output {
+        let drafted = casemate_trust::draft(&authentic, &casemate_trust::machine_name(&authentic));
+        let keys = drafted.launchers.into_iter().map(VerifyingKey::Ed25519).collect();
+        let domain = Domain::of(self.owner, 0, drafted.statements, keys, Vec::new())?;
+        let denials = match appraise(authentic, &domain, self.at) {
+            Verdict::Accepted(_) => Vec::new(),
+            Verdict::Denied(denials) => denials,
+        };
+        Ok((domain, denials))
     }
 }
 
@@ -147,18 +192,71 @@ impl Then for Appraise<'_> {
     }
 }
 
-/// The one piece of evidence in a file: what several say of several machines has several verdicts.
-pub(super) fn only(recognised: &casemate_evidence::Recognised, path: &Path) -> Result<Evidence, Failure> {
-    match recognised.evidence.as_slice() {
-        [one] => Ok(one.clone()),
-        several => Err(Failure::input(format!("`{}` holds {} pieces of evidence", path.display(), several.len()))
-            .help("give them one by one; `casemate verify` shows each")),
+/// The one piece of evidence in a file, or the one that is named: what several say of several machines has several verdicts.
+pub(super) fn only(
+    recognised: &casemate_evidence::Recognised,
+    path: &Path,
+    piece: Option<&str>,
+) -> Result<Evidence, Failure> {
+    let (pieces, parts) = (recognised.evidence.as_slice(), &recognised.parts);
+    match (pieces, piece) {
+        ([one], None) => Ok(one.clone()),
+        (several, None) => {
+            Err(Failure::input(format!("`{}` holds {} pieces of evidence", path.display(), several.len()))
+                .help(format!("choose one with --piece: {}", choices(several.len(), parts))))
+        }
+        (several, Some(piece)) => {
+            let by_name = parts.iter().position(|part| part == piece);
+            let by_number = || piece.parse::<usize>().ok()?.checked_sub(1);
+            let chosen = by_name.or_else(by_number).and_then(|place| several.get(place));
+            chosen.cloned().ok_or_else(|| {
+                Failure::input(format!("`{}` holds no piece `{piece}`", path.display()))
+                    .help(format!("its pieces: {}", choices(several.len(), parts)))
+            })
+        }
     }
 }
 
-/// Reasons of a denial in the form in which they travel.
+/// The most pieces that are named.
+const CHOICES_MAX: usize = 16;
+
+fn choices(count: usize, parts: &[String]) -> String {
+    let named = |place: usize| {
+        parts.get(place).map_or_else(|| (place + 1).to_string(), |name| format!("{} ({})", place + 1, plain(name)))
+    };
+    let more = if count > CHOICES_MAX { ", …" } else { "" };
+    (0..count.min(CHOICES_MAX)).map(named).collect::<Vec<_>>().join(", ") + more
+}
+
+/// Reasons of a denial in the form in which they travel. Whoever appraises a file has the choice of the time.
 pub(super) fn reasons(denials: &[DenyReason]) -> Vec<Reason> {
-    denials.iter().map(DenyReason::reason).collect()
+    denials.iter().map(told).collect()
+}
+
+fn told(denial: &DenyReason) -> Reason {
+    let reason = denial.reason();
+    match denial {
+        DenyReason::Time { actual, .. } => Reason {
+            remedy: format!(
+                "judge a recording at its own time: use --at {actual}; of evidence that was just made, make new, and set both \
+                 machines' clocks by NTP"
+            ),
+            ..reason
+        },
+        _ => reason,
+    }
+}
+
+/// One reason of a denial as JSON: what every reason has, and where in evidence and domain it comes from.
+pub(super) fn denial_json(denial: &DenyReason) -> Value {
+    let mut object = reason_json(&told(denial));
+    if let Value::Object(object) = &mut object {
+        object.insert("component".to_owned(), json!(denial.component()));
+        object.insert("property".to_owned(), json!(denial.property()));
+        object.insert("label".to_owned(), json!(denial.place().map(|place| &place.label)));
+        object.insert("line".to_owned(), json!(denial.line()));
+    }
+    object
 }
 
 /// Evidence that is not authentic.
@@ -166,19 +264,29 @@ pub(super) fn not_authentic(path: &Path, refusal: &Refusal) -> Failure {
     Failure::refused(format!("`{}` is not authentic", path.display()), vec![reason(refusal)])
 }
 
-/// A domain that accepts authentic evidence.
-pub(super) fn draft(path: &Path, args: &EndorsedArgs, owner: &str, screen: Screen) -> Result<Domain, Failure> {
-    let at = args.at.unwrap_or_else(clock::now);
-    let recognised = verify::read(path, args.format)?;
-    let evidence = only(&recognised, path)?;
-    let gathered = verify::gather(args)?;
+/// A domain that accepts authentic evidence, and what it lacks at this time nevertheless.
+pub(super) fn draft(
+    path: &Path,
+    args: &DomainInitArgs,
+    owner: &str,
+    screen: Screen,
+) -> Result<(Domain, Vec<String>), Failure> {
+    let at = args.endorsed.at.unwrap_or_else(clock::now);
+    let recognised = verify::read(path, args.endorsed.format)?;
+    let evidence = only(&recognised, path, args.piece.as_deref())?;
+    let gathered = verify::gather(&args.endorsed)?;
     let endorsements = gathered.endorsements().with_all(recognised.carried.iter().cloned());
-    let authentic = authenticate(&evidence, &endorsements, &DangerouslyUnbound, at)
+    let expected = Expected { stated: None, allow_debug: args.allow_debug };
+    let drafted = judge(&evidence, &endorsements, expected, at, &DraftOf { owner, at })
         .map_err(|refusal| not_authentic(path, &refusal))?;
     screen.line(format!("{}: {}, authentic at {at} with {}", path.display(), recognised.what, gathered.describe()));
-    let name = path.file_stem().map_or_else(|| "drafted".to_owned(), |name| name.display().to_string());
-    let drafted = casemate_trust::draft(&authentic, &name);
-    let keys = drafted.launchers.into_iter().map(VerifyingKey::Ed25519).collect();
-    Domain::of(owner, 0, drafted.statements, keys, Vec::new())
-        .map_err(|error| Failure::input(format!("no domain could be drafted: {error}")).help(error.help()))
+    let (domain, denials) =
+        drafted.map_err(|error| Failure::input(format!("no domain could be drafted: {error}")).help(error.help()))?;
+    let note = |reason: &Reason| {
+        format!(
+            "at {at} it denies this very evidence: {}, where {} is demanded: {}",
+            reason.actual, reason.expected, reason.remedy
+        )
+    };
+    Ok((domain, reasons(&denials).iter().map(note).collect()))
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         Global,
-        domain::{DomainFileArgs, DomainInitArgs, DomainVerb},
+        domain::{DomainFileArgs, DomainInitArgs, DomainShowArgs, DomainVerb, ImportFormat},
     },
     clock,
     failure::{Failure, Outcome},
@@ -24,7 +24,7 @@ use crate::{
     state::State,
 };
 
-use super::{appraised, domain_change, domain_diff, domain_file, domain_import, explain};
+use super::{appraised, domain_change, domain_diff, domain_file, domain_import, domain_say, explain};
 
 /// A statement that ends within these seconds is told of: 30 days.
 const ENDS_SOON_S: u64 = 30 * 86_400;
@@ -36,6 +36,8 @@ pub(crate) async fn domain(verb: &DomainVerb, global: &Global, screen: Screen) -
         DomainVerb::Check(args) => check(args, global, screen),
         DomainVerb::Sign(args) => domain_change::sign(args, global, screen).await,
         DomainVerb::Show(args) => show(args, global, screen),
+        DomainVerb::Say(args) => domain_say::say(args, global, screen).await,
+        DomainVerb::Import(args) if args.format == ImportFormat::Statement => domain_say::import(args, screen),
         DomainVerb::Import(args) => domain_import::import(args, global, screen),
         DomainVerb::Export(args) => domain_change::export(args, global, screen),
         DomainVerb::Diff(args) => domain_diff::diff(args, global, screen),
@@ -55,17 +57,18 @@ fn init(args: &DomainInitArgs, global: &Global, screen: Screen) -> Outcome {
         Some(owner) => owner.clone(),
         None => State::open(global).map_err(|failure| no_owner(args, failure))?.name.to_string(),
     };
-    let domain = match &args.from {
-        Some(evidence) => appraised::draft(evidence, &args.endorsed, &owner, screen)?,
-        None => of_hosts(args, owner, screen)?,
+    let (domain, notes) = match &args.from {
+        Some(evidence) => appraised::draft(evidence, args, &owner, screen)?,
+        None => (of_hosts(args, owner, screen)?, Vec::new()),
     };
     files::write(&path, domain.to_toml().as_bytes())?;
     screen.line(format!("wrote {}", path.display()));
-    explain::domain(&domain, screen);
+    explain::domain(&domain, explain::Digests::Hidden, screen);
     if args.from.is_some() {
         screen.line("  a draft: it accepts what this evidence shows, whoever asked for it. Read each line before you rely on it");
     }
-    screen.object(&json!({"path": path, "digest": domain.digest().to_string()}));
+    notes.iter().for_each(|note| screen.line(format!("note: {}", plain(note))));
+    screen.object(&json!({"path": path, "digest": domain.digest().to_string(), "notes": notes}));
     Ok(())
 }
 
@@ -110,9 +113,10 @@ fn launcher(card: &PartyCard) -> Result<domain::Launcher, Failure> {
     }
 }
 
-fn show(args: &DomainFileArgs, global: &Global, screen: Screen) -> Outcome {
-    let (path, read) = domain_file::read_or_own(args.file.as_deref(), global)?;
-    explain::domain(&read.domain, screen);
+fn show(args: &DomainShowArgs, global: &Global, screen: Screen) -> Outcome {
+    let (path, read) = domain_file::read_or_own(args.what.file.as_deref(), global)?;
+    let digests = if args.digests { explain::Digests::Shown } else { explain::Digests::Hidden };
+    explain::domain(&read.domain, digests, screen);
     if let Some(signer) = read.signer {
         screen
             .line(format!("  signed by  {signer}: believe it if that is the identity key of {}", read.domain.owner()));
@@ -187,8 +191,10 @@ fn warnings(domain: &Domain, at: UnixTime) -> Result<Vec<(Option<usize>, String)
         let (statement, state) = (said.statement(), effective.standing().state(said.digest()));
         let end = statement.validity.not_after;
         let what = match state {
-            Standing::BelowFloor { .. } | Standing::Revoked(_) => format!("`{}` {state}", statement.label),
-            Standing::Stands if end <= at.plus_s(ENDS_SOON_S) => format!("`{}` ends at {end}", statement.label),
+            Standing::BelowFloor { .. } | Standing::Overruled(_) | Standing::Revoked(_) => {
+                format!("{} {state}", said.name())
+            }
+            Standing::Stands if end <= at.plus_s(ENDS_SOON_S) => format!("{} ends at {end}", said.name()),
             _ => continue,
         };
         warnings.push((domain.line_of(&said.digest()), what));
@@ -198,10 +204,9 @@ fn warnings(domain: &Domain, at: UnixTime) -> Result<Vec<(Option<usize>, String)
     Ok(warnings)
 }
 
-/// The names that a domain gives, the owner's before those of others.
+/// The names that a domain's owner gives. What others call something is no name of it.
 pub(super) fn names(domain: &Domain) -> Names {
-    let others = domain.statements().said().iter().filter(|said| said.speaker() != Speaker::Root);
-    Names::of(domain.own().chain(others).map(Said::statement))
+    Names::of(domain.own().map(Said::statement))
 }
 
 /// Reads and verifies a party's card.

@@ -36,7 +36,7 @@ pub(super) async fn sign(args: &DomainSignArgs, global: &Global, screen: Screen)
             Failure::input(format!("`{}`: {error}", last.display()))
                 .help("what was signed last has to be there and whole: restore it, or move it away knowing that nothing is compared then")
         })?;
-        if let Err(error) = domain.supersedes(&before) {
+        if let Err(error) = domain.supersedes_dropping(&before, &args.drop.iter().cloned().collect()) {
             let reason = Reason::new(
                 "domain-rollback",
                 "what takes nothing back that was signed",
@@ -54,7 +54,7 @@ pub(super) async fn sign(args: &DomainSignArgs, global: &Global, screen: Screen)
     if out != last {
         files::write(&out, &signed)?;
     }
-    explain::domain(&domain, screen);
+    explain::domain(&domain, explain::Digests::Hidden, screen);
     screen.line(format!("wrote {}, signed by {}", out.display(), keys.public()));
     screen.object(&json!({
         "path": out, "digest": domain.digest().to_string(), "sequence": domain.sequence(), "signer": keys.public().to_string(),
@@ -76,7 +76,14 @@ pub(super) fn export(args: &DomainExportArgs, global: &Global, screen: Screen) -
     let bytes = match args.form {
         DomainForm::Corim | DomainForm::Compiled => domain.to_bytes(),
         DomainForm::Json => format!("{object:#}\n").into_bytes(),
-        DomainForm::Toml => domain.to_toml().into_bytes(),
+        DomainForm::Toml => {
+            if let Some(why) = domain.unwritable() {
+                return Err(
+                    Failure::input(why).help("export it as `json` or `compiled`, or remove what can never count")
+                );
+            }
+            domain.to_toml().into_bytes()
+        }
     };
     match &args.out {
         Some(path) => {

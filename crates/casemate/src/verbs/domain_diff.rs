@@ -67,8 +67,8 @@ fn demands(old: &Domain, new: &Domain) -> Vec<String> {
             was.demands.iter().chain(&rule.demands).map(|demand| demand.property.as_str()).collect();
         for name in names {
             let asked = |rule: &PlatformRule| {
-                let tests =
-                    rule.demands.iter().filter(|demand| demand.property == name).map(|demand| demand.test.to_string());
+                let asked = rule.demands.iter().filter(|demand| demand.property == name);
+                let tests = asked.map(|demand| demand.words(rule.kind));
                 let tests: Vec<String> = tests.collect();
                 if tests.is_empty() { "anything".to_owned() } else { tests.join(" and ") }
             };

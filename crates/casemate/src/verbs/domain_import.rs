@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use casemate_cose::VerifyingKey;
+use casemate_cose::{Digest, VerifyingKey};
 use casemate_evidence::{Endorsement, KeyOwner, public_key};
 use casemate_trust::{
     Domain,
@@ -52,7 +52,7 @@ pub(super) fn import(args: &DomainImportArgs, global: &Global, screen: Screen) -
     if let Some(path) = out {
         files::write(path, text.as_bytes())?;
         screen.line(format!("wrote {}", path.display()));
-        explain::domain(&domain, screen);
+        explain::domain(&domain, explain::Digests::Hidden, screen);
     } else {
         screen.line(text.trim_end());
     }
@@ -71,19 +71,35 @@ fn read(args: &DomainImportArgs) -> Result<Imported, Failure> {
         return Err(Failure::input("claims of the Certifier Framework are never taken unverified")
             .help("give the policy key with --signer FILE"));
     }
+    let is_policy = args.format == ImportFormat::Certifier && bytes.trim_ascii_start().starts_with(b"{");
+    let has_no_signature = matches!(args.format, ImportFormat::AzureKeyRelease | ImportFormat::Rvps) || is_policy;
+    if args.signer.is_some() && has_no_signature {
+        return Err(Failure::input(format!("`{}` is not signed, by this key or any other", args.file.display())).help(
+            "leave out --signer: such a document is the word of whoever gave it, and yours once it is imported",
+        ));
+    }
     let imported = match args.format {
         ImportFormat::AzureKeyRelease => azure_release::import(&bytes),
-        ImportFormat::Certifier if bytes.trim_ascii_start().starts_with(b"{") => {
-            certifier::policy(&bytes, &beside(&args.file)?)
-        }
+        ImportFormat::Certifier if is_policy => certifier::policy(&bytes, &beside(&args.file)?),
         ImportFormat::Certifier => {
-            let key = args.signer.as_deref().map(files::read).transpose()?;
-            certifier::signed_claims(&bytes, key.as_deref())
+            certifier::signed_claims(&bytes, args.signer.as_deref().map(claims_signer).transpose()?)
         }
         ImportFormat::Corim => corim::import(&bytes, signer(args)?.as_ref()),
         ImportFormat::Rvps => rvps::import(&bytes, clock::now()),
+        ImportFormat::Statement => return Err(Failure::input("a signed statement is kept as it is, not taken over")),
     };
     imported.map_err(|error| refused(&args.file, &error))
+}
+
+/// The key whose claims are taken over: in a file, or by its digest as a refusal names it.
+fn claims_signer(path: &Path) -> Result<Digest, Failure> {
+    if let Some(digest) = path.to_str().and_then(|text| text.parse().ok()) {
+        return Ok(digest);
+    }
+    certifier::key(&files::read(path)?).map_err(|error| {
+        Failure::input(format!("`{}` is no key: {error}", path.display()))
+            .help("give a certificate or a public key, PEM or DER, or its digest `sha256:…`")
+    })
 }
 
 /// By whom a manifest has to be signed.
@@ -114,7 +130,8 @@ fn beside(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     Ok(found)
 }
 
-fn signer_key(path: &Path) -> Result<VerifyingKey, Failure> {
+/// A public key in a file.
+pub(super) fn signer_key(path: &Path) -> Result<VerifyingKey, Failure> {
     let bad = |what: String| {
         Failure::input(format!("`{}` is no key: {what}", path.display()))
             .help("give a public key as PEM, DER or JSON Web Key")
@@ -129,6 +146,9 @@ fn refused(path: &Path, error: &ImportError) -> Failure {
     match error {
         ImportError::Unverified => {
             failure.help("give the signer's key with --signer FILE, or say that nobody looks: --dangerously-unverified")
+        }
+        ImportError::Unsigned { .. } => {
+            failure.help("get the signed document, or leave out --signer: then it is your word alone")
         }
         ImportError::Refused { .. } => failure
             .help("nothing was written: leave these out of the document, or say what they mean in domain.toml by hand"),
@@ -146,15 +166,14 @@ fn appended(path: &Path, imported: &Imported) -> Result<String, Failure> {
     let text = files::read_text(path)?;
     let before = Domain::parse(&text).map_err(|error| domain_file::marked(path, &text, &error))?;
     let added = of(before.owner(), imported)?.to_toml();
-    // The head of the domain is there already.
-    let entries = added.find("\n[[").and_then(|at| added.get(at..)).unwrap_or_default();
+    // The head of the domain is there already; each entry after it has a comment above.
+    let entries = added.find("\n\n").and_then(|at| added.get(at..)).unwrap_or_default();
     Ok(format!("{}\n{entries}", text.trim_end()))
 }
 
 fn tell(imported: &Imported, screen: Screen) {
     let under = match imported.signed {
         Signed::By(key) => format!("signed by {key}, as was verified"),
-        Signed::BySeveral => "signed by several keys, as was verified".to_owned(),
         Signed::DangerouslyUnverified => "signed, and nobody looked by whom: its word is yours now".to_owned(),
         Signed::Unsigned => "signed by nobody: its word is yours now".to_owned(),
     };
@@ -175,7 +194,6 @@ fn tell(imported: &Imported, screen: Screen) {
 fn signed(signed: Signed) -> Value {
     match signed {
         Signed::By(key) => json!(key.to_string()),
-        Signed::BySeveral => json!("several"),
         Signed::DangerouslyUnverified => json!("unverified"),
         Signed::Unsigned => Value::Null,
     }

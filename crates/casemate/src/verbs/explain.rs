@@ -26,7 +26,7 @@ use crate::{
     screen::{Screen, plain},
 };
 
-use super::{appraise, domain_file};
+use super::{appraise, domain_file, explain_result};
 
 /// How a Parquet file with an encrypted footer begins [parquet-format, Encryption.md §5.1].
 const SEALED_TABLE: &[u8] = b"PARE";
@@ -57,7 +57,8 @@ pub(crate) fn explain(args: &ExplainArgs, screen: Screen) -> Outcome {
     }
     let kind = recognise(&bytes, screen).ok_or_else(|| {
         Failure::input(format!("`{}` is nothing that Casemate writes", args.file.display())).help(
-            "it explains run records, receipts, contracts, manifests, evidence, decisions, permits, cards, domains, proofs and denials",
+            "it explains run records, receipts, contracts, manifests, evidence, decisions, permits, cards, domains, signed statements, \
+             proofs, denials and attestation results",
         )
     })?;
     screen.object(&json!({"file": args.file, "kind": kind, "bytes": bytes.len()}));
@@ -126,43 +127,54 @@ fn recognise(bytes: &[u8], screen: Screen) -> Option<&'static str> {
         card(&found, screen);
         return Some("card");
     }
-    if let Ok(signer) = casemate_cose::claimed_signer(bytes) {
-        if let Ok(found) = Domain::open(bytes, &signer) {
-            domain(&found, screen);
-            screen.line(format!("  signed by  {signer}: believe it if that is the identity key of {}", found.owner()));
-            return Some("domain");
-        }
-        if let Ok(found) = DecisionStatement::verify(bytes, &signer) {
-            decision(&found, signer, screen);
-            return Some("decision");
-        }
-        if let Ok(found) = ResultBody::verify(bytes, &signer) {
-            result(&found, signer, screen);
-            return Some("result");
-        }
-        if let Ok(found) = PermitStatement::verify(bytes, &signer) {
-            screen.line(format!("the permit of {}, signed by {signer}: believe it if that is its broker", found.owner));
-            permit(&found, screen);
-            return Some("permit");
-        }
+    if let Ok(signer) = casemate_cose::claimed_signer(bytes)
+        && let Some(kind) = signed(bytes, signer, screen)
+    {
+        return Some(kind);
+    }
+    if let Some(kind) = explain_result::statement(bytes, screen).or_else(|| explain_result::result(bytes, screen)) {
+        return Some(kind);
     }
     if let Some((kind, words)) = opaque(bytes) {
         screen.line(words);
         return Some(kind);
     }
     if let Ok(found) = Domain::from_bytes(bytes) {
-        domain(&found, screen);
+        domain(&found, Digests::Hidden, screen);
         return Some("domain");
     }
     let text = std::str::from_utf8(bytes).ok()?;
     if let Ok(found) = Domain::parse(text) {
-        domain(&found, screen);
+        domain(&found, Digests::Hidden, screen);
         return Some("domain");
     }
     if let Ok(found) = Contract::parse(text, UnixTime(0)) {
         screen.line("a contract as a person writes it; nobody has signed it");
         screen.line(Compiled::new(found).show().trim_end());
         return Some("contract");
+    }
+    None
+}
+
+/// What a party, a broker or a keep signed.
+fn signed(bytes: &[u8], signer: casemate_cose::PublicKey, screen: Screen) -> Option<&'static str> {
+    if let Ok(found) = Domain::open(bytes, &signer) {
+        domain(&found, Digests::Hidden, screen);
+        screen.line(format!("  signed by  {signer}: believe it if that is the identity key of {}", found.owner()));
+        return Some("domain");
+    }
+    if let Ok(found) = DecisionStatement::verify(bytes, &signer) {
+        decision(&found, signer, screen);
+        return Some("decision");
+    }
+    if let Ok(found) = ResultBody::verify(bytes, &signer) {
+        result(&found, signer, screen);
+        return Some("result");
+    }
+    if let Ok(found) = PermitStatement::verify(bytes, &signer) {
+        screen.line(format!("the permit of {}, signed by {signer}: believe it if that is its broker", found.owner));
+        permit(&found, screen);
+        return Some("permit");
     }
     None
 }
@@ -248,8 +260,15 @@ pub(crate) fn card(card: &PartyCard, screen: Screen) {
     screen.line("  compare the identity key over another channel before you rely on it");
 }
 
+/// Whether the digests of statements are told: whoever revokes one has to name it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Digests {
+    Hidden,
+    Shown,
+}
+
 /// A domain.
-pub(crate) fn domain(domain: &Domain, screen: Screen) {
+pub(crate) fn domain(domain: &Domain, digests: Digests, screen: Screen) {
     screen.line(format!("the domain of {}: whom this owner believes", domain.owner()));
     screen.line(format!("  digest     {}", domain.digest()));
     if domain.sequence() > 0 {
@@ -271,7 +290,7 @@ pub(crate) fn domain(domain: &Domain, screen: Screen) {
     for said in domain.statements().said() {
         let statement = said.statement();
         let (who, sentence) = match said.speaker() {
-            Speaker::Root if is_told(&statement.sentence, &told) => continue,
+            Speaker::Root if digests == Digests::Hidden && is_told(&statement.sentence, &told) => continue,
             Speaker::Root => ("says      ".to_owned(), &statement.sentence),
             Speaker::Key(key) => {
                 (format!("holds      {} says:", names.subject(&Subject::Key(key))), &statement.sentence)
@@ -284,8 +303,11 @@ pub(crate) fn domain(domain: &Domain, screen: Screen) {
             && rule.demands.len() > DEMANDS_IN_A_SENTENCE
         {
             for demand in &rule.demands {
-                screen.line(format!("             {} {}", plain(&demand.property), demand.test));
+                screen.line(format!("             {} {}", plain(&demand.property), demand.words(rule.kind)));
             }
+        }
+        if digests == Digests::Shown {
+            screen.line(format!("             {}", said.digest()));
         }
     }
 }
@@ -294,7 +316,7 @@ pub(crate) fn domain(domain: &Domain, screen: Screen) {
 fn is_told(sentence: &Sentence, told: &BTreeSet<Subject>) -> bool {
     match sentence {
         Sentence::Trusted { subject: Subject::Platform(rule), .. } => rule.kind == Kind::Software,
-        Sentence::Trusted { subject: Subject::Key(key), purpose: Purpose::Attestation } => {
+        Sentence::Trusted { subject: Subject::Key(key), purpose: Purpose::Attestation(_) } => {
             told.contains(&Subject::Key(*key))
         }
         Sentence::Trusted { subject, purpose: Purpose::Execution(None) } => told.contains(subject),

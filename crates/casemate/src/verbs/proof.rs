@@ -1,9 +1,10 @@
-//! `casemate proof`: whether a proof proves what it says, of this evidence, under this domain. Nothing is searched for.
+//! `casemate proof`: whether a proof shows that a domain trusts this evidence. Nothing is searched for.
 
 use casemate_trust::{
     Reason,
     explain::{Account, Names},
-    proof::{Facts, Proof, check as check_proof},
+    proof::{Proof, ProofError},
+    statement::{Sentence, Subject},
 };
 use serde_json::json;
 
@@ -33,37 +34,44 @@ fn check(args: &ProofCheckArgs, screen: Screen) -> Outcome {
     let domain = domain_file::read(&args.domain)?.domain;
     let recognised = verify::read(&args.evidence, args.endorsed.format)?;
     stated.check_formats(&recognised)?;
-    let evidence = appraised::only(&recognised, &args.evidence)?;
+    let evidence = appraised::only(&recognised, &args.evidence, args.piece.as_deref())?;
     let gathered = verify::gather(&args.endorsed)?;
     let endorsements = appraised::endorsements(&gathered, &recognised.carried, &domain);
     let expected = appraised::Expected { stated: Some(&stated), allow_debug: args.expected.allow_debug };
-    let components = appraised::authentic(&evidence, &endorsements, expected, at)
+    let checked = appraised::checked(&evidence, &endorsements, expected, (&proof, &domain), at)
         .map_err(|refusal| appraised::not_authentic(&args.evidence, &refusal))?;
-    let effective = domain.effective(at).map_err(|error| Failure::input(error.to_string()))?;
-    let facts = Facts { components: &components, key: None };
-    let names = Names::of_domain(&domain).with_evidence(&components);
-    match check_proof(&proof, effective.standing(), facts, at) {
-        Ok(_) => {
-            let words = Account::of_proof(&proof, &names).words();
-            screen.line(words.trim_end());
-            screen.line(format!("\nthe proof holds at {at}: {} steps, each checked", proof.steps.len()));
-            screen.object(&json!({
-                "proof": proof.digest().to_string(), "domain": domain.digest().to_string(), "at": at.0, "holds": true,
-                "steps": proof.steps.len(), "account": words.lines().collect::<Vec<_>>(),
-            }));
-            Ok(())
-        }
-        Err(error) => {
-            let reason = Reason::new(
-                "proof-check",
-                "a proof of which every step follows",
-                error.to_string(),
-                "appraise the evidence again",
-            );
-            Err(Failure::refused(
-                format!("`{}` proves nothing of `{}`", args.proof.display(), args.evidence.display()),
-                vec![reason],
-            ))
-        }
+    checked.shown.map_err(|error| refused(args, &error))?;
+    let names = Names::of_domain(&domain).with_evidence(&checked.components).checked();
+    let words = Account::of_proof(&proof, &names).words();
+    let mut notes = Vec::new();
+    if args.endorsed.at.is_none() {
+        notes.push("the time is the proof's own: demand one with --at".to_owned());
     }
+    notes.extend(args.expected.dangerously_unbound.then(|| appraised::UNBOUND.to_owned()));
+    screen.line(words.trim_end());
+    screen.line(format!("\nthe proof holds at {at}: {} steps, each checked", proof.steps.len()));
+    notes.iter().for_each(|note| screen.line(format!("note: {note}")));
+    screen.object(&json!({
+        "proof": proof.digest().to_string(), "domain": domain.digest().to_string(), "at": at.0, "holds": true,
+        "steps": proof.steps.len(), "notes": notes, "account": words.lines().collect::<Vec<_>>(),
+    }));
+    Ok(())
+}
+
+/// Why it does not show that the domain trusts the evidence.
+fn refused(args: &ProofCheckArgs, error: &ProofError) -> Failure {
+    let is_of_key = matches!(error, ProofError::Goal { actual, .. }
+        if matches!(&**actual, Sentence::Trusted { subject: Subject::Key(_), .. }));
+    let remedy = match error {
+        ProofError::Goal { .. } if is_of_key => {
+            "whether evidence is bound to a key is seen in its session alone, by the broker that asked: of a file of evidence, \
+             `casemate appraise --proof` proves what can be checked here"
+        }
+        ProofError::Stale { .. } => "ask for a proof of the time of the evidence: a later one can't rest on it",
+        _ => "appraise the evidence again",
+    };
+    let expected = "a proof that the domain trusts this evidence, of which every step follows";
+    let reason = Reason::new("proof-check", expected, error.to_string(), remedy);
+    let message = format!("`{}` does not show that `{}` is trusted", args.proof.display(), args.evidence.display());
+    Failure::refused(message, vec![reason])
 }

@@ -3,7 +3,9 @@
 mod appraise;
 mod change;
 mod import;
+mod proofs;
 mod recorded;
+mod said;
 
 use std::{
     fs,

@@ -22,6 +22,9 @@ pub enum Profile {
 }
 
 impl Profile {
+    /// Both, the older first.
+    pub const ALL: &'static [Self] = &[Self::Ssd1, Self::Platform1];
+
     /// Its name in platform tokens.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -48,7 +48,12 @@ pub enum SgxType {
 }
 
 impl SgxType {
-    const fn as_str(self) -> &'static str {
+    /// Every one, in the order of the names.
+    pub const ALL: &'static [Self] = &[Self::Scalable, Self::ScalableWithIntegrity, Self::Standard];
+
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Standard => "standard",
             Self::Scalable => "scalable",

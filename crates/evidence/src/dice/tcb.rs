@@ -73,7 +73,8 @@ pub struct IntegrityRegister {
 pub struct Flags(pub u32);
 
 impl Flags {
-    const NAMES: [(u32, &'static str); 10] = [
+    /// Bits and their names. [TCG DICE Attestation Architecture 1.1 §6.1.1, OperationalFlags]
+    pub const NAMES: [(u32, &'static str); 10] = [
         (0, "not-configured"),
         (1, "not-secure"),
         (2, "recovery"),

@@ -40,6 +40,9 @@ pub enum Profile {
 }
 
 impl Profile {
+    /// Every one, the oldest first.
+    pub const ALL: &'static [Self] = &[Self::Iot1, Self::Psa2, Self::Tfm];
+
     /// Its name in tokens.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

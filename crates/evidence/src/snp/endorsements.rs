@@ -33,6 +33,9 @@ pub enum Product {
 }
 
 impl Product {
+    /// Every one, in the order of the names.
+    pub const ALL: &'static [Self] = &[Self::Genoa, Self::Milan, Self::Turin];
+
     /// The product line of a processor.
     #[must_use]
     pub const fn of(cpuid: Cpuid) -> Option<Self> {
@@ -55,7 +58,7 @@ impl Product {
     }
 
     fn named(name: &str) -> Option<Self> {
-        [Self::Genoa, Self::Milan, Self::Turin].into_iter().find(|product| product.as_str() == name)
+        Self::ALL.iter().copied().find(|product| product.as_str() == name)
     }
 
     /// Whether `productName` of a VEK, `Milan-B0` or `Milan`, is of this line.
@@ -89,6 +92,18 @@ pub enum VekKind {
 }
 
 impl VekKind {
+    /// Both, in the order of the names.
+    pub const ALL: &'static [Self] = &[Self::Vcek, Self::Vlek];
+
+    /// The name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Vcek => "VCEK",
+            Self::Vlek => "VLEK",
+        }
+    }
+
     /// The subject's common name of its certificates.
     const fn subject(self) -> &'static str {
         match self {
@@ -108,10 +123,7 @@ impl VekKind {
 
 impl std::fmt::Display for VekKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Vcek => "VCEK",
-            Self::Vlek => "VLEK",
-        })
+        f.pad(self.as_str())
     }
 }
 

@@ -125,3 +125,27 @@ async fn a_domain_whose_only_signer_is_revoked_takes_no_contract() {
     clinic.write_domain(&(text + &revoked));
     assert_undecided(clinic, &Script::honest(&world.contract, 2), &["domain-signer"], "revoked").await;
 }
+
+#[tokio::test]
+async fn a_domain_that_names_programs_runs_no_others() {
+    let world = World::new().await;
+    let clinic = world.clinic();
+    let program = |digest: Digest, words: &str| {
+        domain("clinic").to_toml() + &format!("\n[[program]]\nname = \"survival\"\ndigest = \"{digest}\"\n{words}\n")
+    };
+    let own = Script::honest(&world.contract, 1).program;
+    // Without programs, any that the contract names will do.
+    attest(clinic, &Script::honest(&world.contract, 1)).await.unwrap();
+    for (run, (crime, text)) in (2..).zip([
+        ("another_program", program(Digest::of(b"another program"), "")),
+        ("the_program_has_ended", program(own, "until = 2026-11-20")),
+        ("the_program_has_not_begun", program(own, "from = 2027-01-01")),
+    ]) {
+        clinic.write_domain(&text);
+        assert_undecided(clinic, &Script::honest(&world.contract, run), &["domain-program"], crime).await;
+    }
+    for (run, words) in (100..).zip(["", "release = \"survival\"\nversion = 2"]) {
+        clinic.write_domain(&program(own, words));
+        attest(clinic, &Script::honest(&world.contract, run)).await.unwrap();
+    }
+}

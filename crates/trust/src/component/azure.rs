@@ -4,12 +4,12 @@
 
 use casemate_evidence::{azure::Claims, tpm::KeySource};
 
-use super::{Component, VTPM, components as components_of, tpm};
+use super::{Component, VTPM, each, tpm};
 use crate::statement::{Allowance, Subject};
 
 /// The CPU and the vTPM.
 pub(super) fn components(claims: &Claims) -> Vec<Component> {
-    let mut components = components_of(&claims.hardware);
+    let mut components = each(&claims.hardware);
     let key = &claims.attestation_key;
     let vouched = components.first().filter(|_| key.source == KeySource::RuntimeData);
     let attester = vouched.map_or(Subject::Key(key.digest), |cpu| cpu.attester.clone());

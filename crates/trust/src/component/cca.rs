@@ -1,13 +1,14 @@
 //! Arm CCA realms and their platforms. [Arm DEN0137 1.0-rel0; draft-ffm-rats-cca-token]
 
-use casemate_evidence::cca::{Claims, SoftwareComponent};
+use casemate_evidence::cca::{Claims, Lifecycle, Profile, SoftwareComponent};
 
 use super::{
     Component, Parts,
     registry::{
         Draft::{Exactly, Nothing},
-        IdentityName, Property, RegisterName,
+        IdentityName, Property, RegisterName, SHA2,
         Type::{Bytes, Number, Text},
+        U8, U16, names,
     },
 };
 use crate::statement::{Allowance, Kind, Subject};
@@ -18,10 +19,19 @@ const FIRMWARE: &str = "have the host run that firmware";
 const HOST: &str = "run on another host";
 const LAUNCH: &str = "launch the realm so";
 
+/// The states in which a token is believed at all; any but the first is debug mode.
+pub(super) const LIFECYCLES: &[&str] = &[SECURED, Lifecycle::NonRotDebug.as_str()];
+/// The one state that is no debug mode.
+pub(super) const SECURED: &str = Lifecycle::Secured.as_str();
+/// Hashes by their IANA names.
+const HASHES: &[&str] = &["sha-256", "sha-384", "sha-512"];
+
 /// What tokens say of platform and realm.
 pub(super) const PROPERTIES: &[Property] = &[
-    Property::new("platform.profile", Text, Exactly, "the profile of both tokens", PLATFORM, HOST),
-    Property::new("platform.implementation-id", Bytes, Exactly, "which implementation it is", PLATFORM, HOST),
+    Property::new("platform.profile", Text, Exactly, "the profile of both tokens", PLATFORM, HOST)
+        .names(names!(Profile::ALL, Profile::as_str)),
+    Property::new("platform.implementation-id", Bytes, Exactly, "which implementation it is", PLATFORM, HOST)
+        .bytes(&[32]),
     Property::new("platform.config", Bytes, Exactly, "the implementation's options, in its encoding", PLATFORM, HOST),
     Property::new(
         "platform.lifecycle",
@@ -30,9 +40,10 @@ pub(super) const PROPERTIES: &[Property] = &[
         "the state of its life: `secured`, `non-rot-debug`",
         PLATFORM,
         HOST,
-    ),
-    Property::new("platform.lifecycle.value", Number, Nothing, "the same as claimed", PLATFORM, HOST).hex(),
-    Property::new("platform.hash-algorithm", Text, Exactly, "the hash of the firmware", PLATFORM, HOST),
+    )
+    .names(LIFECYCLES),
+    Property::new("platform.lifecycle.value", Number, Nothing, "the same as claimed", PLATFORM, HOST).most(U16).hex(),
+    Property::new("platform.hash-algorithm", Text, Exactly, "the hash of the firmware", PLATFORM, HOST).names(HASHES),
     Property::new(
         "platform.software-count",
         Number,
@@ -40,12 +51,14 @@ pub(super) const PROPERTIES: &[Property] = &[
         "how many pieces of firmware it measured",
         PLATFORM,
         FIRMWARE,
-    ),
+    )
+    .most(U8),
     Property::new("platform.softwareN.type", Text, Exactly, "a firmware's role: `BL`, `RMM`, …", PLATFORM, FIRMWARE),
     Property::new("platform.softwareN.version", Text, Exactly, "its version, in its maker's words", PLATFORM, FIRMWARE),
     Property::new("platform.softwareN.description", Text, Exactly, "how it was hashed", PLATFORM, FIRMWARE),
-    Property::new("platform.softwareN.measurement", Bytes, Exactly, "its hash", PLATFORM, FIRMWARE),
-    Property::new("platform.softwareN.signer", Bytes, Exactly, "the hash of its signer's key", PLATFORM, FIRMWARE),
+    Property::new("platform.softwareN.measurement", Bytes, Exactly, "its hash", PLATFORM, FIRMWARE).bytes(SHA2),
+    Property::new("platform.softwareN.signer", Bytes, Exactly, "the hash of its signer's key", PLATFORM, FIRMWARE)
+        .bytes(SHA2),
     Property::new(
         "platform.verification-service",
         Text,
@@ -61,24 +74,28 @@ pub(super) const PROPERTIES: &[Property] = &[
         "chosen at launch: the manifest's digest, which brokers compare",
         REALM,
         LAUNCH,
-    ),
-    Property::new("realm.hash-algorithm", Text, Exactly, "the hash of the realm's measurements", REALM, LAUNCH),
+    )
+    .bytes(&[64]),
+    Property::new("realm.hash-algorithm", Text, Exactly, "the hash of the realm's measurements", REALM, LAUNCH)
+        .names(HASHES),
     Property::new("realm.public-key", Bytes, Nothing, "another for each realm", REALM, LAUNCH),
-    Property::new("realm.public-key-hash-algorithm", Text, Exactly, "by which hash the platform names it", REALM, HOST),
+    Property::new("realm.public-key-hash-algorithm", Text, Exactly, "by which hash the platform names it", REALM, HOST)
+        .names(HASHES),
 ];
 
 /// What the realm runs.
 pub(super) const REGISTERS: &[RegisterName] = &[
-    RegisterName::new("realm.rim", "realm initial measurement: what it began with", REALM),
-    RegisterName::new("realm.rem0", "realm extensible measurement 0", REALM),
-    RegisterName::new("realm.rem1", "realm extensible measurement 1", REALM),
-    RegisterName::new("realm.rem2", "realm extensible measurement 2", REALM),
-    RegisterName::new("realm.rem3", "realm extensible measurement 3", REALM),
+    RegisterName::new("realm.rim", "realm initial measurement: what it began with", REALM).bytes(SHA2),
+    RegisterName::new("realm.rem0", "realm extensible measurement 0", REALM).bytes(SHA2),
+    RegisterName::new("realm.rem1", "realm extensible measurement 1", REALM).bytes(SHA2),
+    RegisterName::new("realm.rem2", "realm extensible measurement 2", REALM).bytes(SHA2),
+    RegisterName::new("realm.rem3", "realm extensible measurement 3", REALM).bytes(SHA2),
 ];
 
 /// The platform.
 pub(super) const IDENTITY: IdentityName = IdentityName {
     names: &["platform.instance-id"],
+    bytes: &[33],
     means: "the platform's UEID, 33 bytes, by which its key is endorsed",
     source: "Arm DEN0137 §A7.2.3.2.4",
 };

@@ -5,11 +5,11 @@ use casemate_evidence::{
     composite::{Claims, Device},
 };
 
-use super::{Component, VTPM, components as components_of, gpu, tpm};
+use super::{Component, VTPM, each, gpu, tpm};
 
 /// The CPU's components and the devices', in the order of the evidence.
 pub(super) fn components(claims: &Claims) -> Vec<Component> {
-    let mut components = components_of(&claims.cpu);
+    let mut components = each(&claims.cpu);
     let mut gpus = 0_usize;
     for Device { claims, tie } in &claims.devices {
         match &claims.platform {
@@ -19,7 +19,7 @@ pub(super) fn components(claims: &Claims) -> Vec<Component> {
             }
             Platform::Tpm(own) => components.push(tpm::component(VTPM, own, Some(*tie))),
             // Evidence has no other devices; if it once has, theirs are components of their own.
-            _ => components.extend(components_of(claims)),
+            _ => components.extend(each(claims)),
         }
     }
     name_apart(&mut components);

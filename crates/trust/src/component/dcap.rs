@@ -2,7 +2,7 @@
 
 use casemate_evidence::{
     Vendor,
-    dcap::{Body, Claims, Enclave, Part, Pck, SgxType, Tcb, TrustDomain},
+    dcap::{Body, Claims, Enclave, Part, Pck, SgxType, Tcb, TcbStatus, TrustDomain},
 };
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
         Draft::{AtLeast, Exactly, Nothing, Only},
         IdentityName, Property, RegisterName,
         Type::{Bool, Bytes, Number, Set, Text, Time},
+        U8, U16, U32, names,
     },
 };
 use crate::statement::{Allowance, Kind, Subject};
@@ -116,14 +117,7 @@ fn platform(pck: &Pck, parts: &mut Parts) {
     }
     parts.number("pck-pce-svn", pck.pce_svn);
     parts.bytes("pck-cpu-svn", &pck.cpu_svn);
-    parts.text(
-        "sgx-type",
-        match pck.sgx_type {
-            SgxType::Standard => "standard",
-            SgxType::Scalable => "scalable",
-            SgxType::ScalableWithIntegrity => "scalable-with-integrity",
-        },
-    );
+    parts.text("sgx-type", pck.sgx_type.as_str());
     for (name, value) in [
         ("dynamic-platform", pck.configuration.dynamic_platform),
         ("cached-keys", pck.configuration.cached_keys),

@@ -8,9 +8,10 @@ use casemate_evidence::{
 use super::{
     Component, Parts,
     registry::{
-        Draft::{AtLeast, Exactly, Nothing, Only},
+        Draft::{AtLeast, Exactly, IfSo, Nothing, Only},
         IdentityName, Property, RegisterName,
         Type::{Bool, Bytes, Number, Set, Text},
+        names,
     },
 };
 use crate::statement::{Allowance, Kind, Subject};
@@ -19,6 +20,17 @@ const INFO: &str = "TCG DICE Attestation Architecture 1.1 §6.1.1, DiceTcbInfo";
 const CHAIN: &str = "TCG DICE Attestation Architecture 1.1 §6";
 const FIRMWARE: &str = "update the device's firmware";
 const DEVICE: &str = "use another device";
+
+const FLAGS: &[&str] = names!(Flags::NAMES, flag);
+
+/// Whether a layer with the flag of this name is in debug mode, or may be.
+pub(super) fn is_debug(name: &str) -> bool {
+    Flags::NAMES.iter().any(|(bit, own)| *own == name && Flags(1 << bit).is_debug())
+}
+
+const fn flag(flag: (u32, &'static str)) -> &'static str {
+    flag.1
+}
 
 /// What chains say, layer by layer.
 pub(super) const PROPERTIES: &[Property] = &[
@@ -34,7 +46,7 @@ pub(super) const PROPERTIES: &[Property] = &[
     Property::new(
         "revocation-checked",
         Bool,
-        Exactly,
+        IfSo,
         "a revocation list of each issuer was there",
         CHAIN,
         "give the verifier the issuers' revocation lists",
@@ -52,7 +64,14 @@ pub(super) const PROPERTIES: &[Property] = &[
     ),
     Property::new("layer-N.tcb-N.vendor", Text, Exactly, "who made it", INFO, DEVICE),
     Property::new("layer-N.tcb-N.model", Text, Exactly, "what it is", INFO, DEVICE),
-    Property::new("layer-N.tcb-N.version", Text, Exactly, "which version of it", INFO, FIRMWARE),
+    Property::new(
+        "layer-N.tcb-N.version",
+        Text,
+        Exactly,
+        "which version of it",
+        INFO,
+        "have the device run that version",
+    ),
     Property::new("layer-N.tcb-N.svn", Number, AtLeast, "its security version", INFO, FIRMWARE),
     Property::new("layer-N.tcb-N.layer", Number, Exactly, "its DICE layer", INFO, DEVICE),
     Property::new("layer-N.tcb-N.index", Number, Exactly, "which of several of one layer", INFO, DEVICE),
@@ -63,8 +82,10 @@ pub(super) const PROPERTIES: &[Property] = &[
         "its operational flags: `not-secure`, `debug`, …",
         INFO,
         "set the device's mode so",
-    ),
-    Property::new("layer-N.tcb-N.flags-mask", Set, Nothing, "which of the flags mean anything", INFO, DEVICE),
+    )
+    .names(FLAGS),
+    Property::new("layer-N.tcb-N.flags-mask", Set, Nothing, "which of the flags mean anything", INFO, DEVICE)
+        .names(FLAGS),
     Property::new("layer-N.tcb-N.vendor-info", Bytes, Exactly, "whatever its vendor wanted to say", INFO, DEVICE),
     Property::new("layer-N.tcb-N.type", Bytes, Exactly, "what kind of measurement this is", INFO, DEVICE),
 ];
@@ -84,6 +105,7 @@ pub(super) const REGISTERS: &[RegisterName] = &[
 /// The device.
 pub(super) const IDENTITY: IdentityName = IdentityName {
     names: &["layer-N.ueid"],
+    bytes: &[],
     means: "the UEID of the layer next to the root that has one",
     source: "TCG DICE Attestation Architecture 1.1 §6.1.3",
 };

@@ -9,9 +9,10 @@ use casemate_evidence::{
 use super::{
     Component, Parts,
     registry::{
-        Draft::{Exactly, Nothing},
+        Draft::{Exactly, IfSo, Nothing},
         IdentityName, Property, RegisterName,
         Type::{Bool, Bytes, Text},
+        names,
     },
 };
 use crate::statement::{Kind, Subject};
@@ -23,12 +24,19 @@ const VBIOS: &str = "have the GPU flashed with that VBIOS";
 const GPU: &str = "use another GPU";
 const MANIFEST: &str = "give the verifier the manifest of this version, or install the version of the manifest";
 
+/// How a GPU's measurements stand to a reference manifest.
+const MANIFESTS: &[&str] = &[MATCHED, MISMATCHED, NONE];
+const MATCHED: &str = "matched";
+const MISMATCHED: &str = "mismatched";
+const NONE: &str = "none";
+
 /// What reports and reference manifests say.
 pub(super) const PROPERTIES: &[Property] = &[
     Property::new("name", Text, Exactly, "chip, stepping and firmware", REPORT, GPU),
     Property::new("driver-version", Text, Exactly, "the driver's version as the GPU knows it", REPORT, DRIVER),
     Property::new("vbios-version", Text, Exactly, "the VBIOS's version", REPORT, VBIOS),
-    Property::new("firmware-id", Bytes, Exactly, "digest of the firmware that holds the signing key", REPORT, VBIOS),
+    Property::new("firmware-id", Bytes, Exactly, "digest of the firmware that holds the signing key", REPORT, VBIOS)
+        .bytes(&[48]),
     Property::new("board-id", Text, Exactly, "the board, as the GPU names it", REPORT, GPU),
     Property::new("chip-sku", Text, Exactly, "the chip, as the GPU names it", REPORT, GPU),
     Property::new("project", Text, Exactly, "the project, as the GPU names it", REPORT, GPU),
@@ -41,7 +49,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "the driver's reference manifest: `matched`, `mismatched`, `none`",
         RIM,
         MANIFEST,
-    ),
+    )
+    .names(MANIFESTS),
     Property::new("driver-manifest.tag", Text, Exactly, "the tag of that manifest", RIM, MANIFEST),
     Property::new(
         "vbios-manifest",
@@ -50,12 +59,13 @@ pub(super) const PROPERTIES: &[Property] = &[
         "the VBIOS's reference manifest: `matched`, `mismatched`, `none`",
         RIM,
         MANIFEST,
-    ),
+    )
+    .names(MANIFESTS),
     Property::new("vbios-manifest.tag", Text, Exactly, "the tag of that manifest", RIM, MANIFEST),
     Property::new(
         "revocation-checked",
         Bool,
-        Exactly,
+        IfSo,
         "revocation lists or OCSP answers of every issuer were there",
         "RFC 6960",
         "give the verifier OCSP answers",
@@ -71,15 +81,18 @@ pub(super) const TIE: Property = Property::new(
     "how it is tied to the CPU: `nonce`, `same-nonce`; only in composite evidence",
     "docs/formats/evidence-composite.md",
     "present the device so",
-);
+)
+.names(names!(Tie::ALL, Tie::as_str));
 
 /// What it runs.
 pub(super) const REGISTERS: &[RegisterName] =
-    &[RegisterName::new("measurement-N", "a measurement, 48 bytes; reference manifests say which", REPORT)];
+    &[RegisterName::new("measurement-N", "a measurement, 48 bytes; reference manifests say which", REPORT)
+        .bytes(&[48])];
 
 /// The GPU.
 pub(super) const IDENTITY: IdentityName = IdentityName {
     names: &["device"],
+    bytes: &[32],
     means: "SHA-256 of the device's identity key, 32 bytes: one a chip",
     source: "NVIDIA device identity certificates",
 };
@@ -103,7 +116,7 @@ pub(super) fn component(name: &str, claims: &Claims, tie: Option<Tie>) -> Compon
         ("driver-manifest", "driver-manifest.tag", &claims.driver_manifest),
         ("vbios-manifest", "vbios-manifest.tag", &claims.vbios_manifest),
     ] {
-        parts.text(name, manifest.as_ref().map_or("none", comparison));
+        parts.text(name, manifest.as_ref().map_or(NONE, comparison));
         if let Some(manifest) = manifest {
             parts.text(tag, &manifest.tag_id);
         }
@@ -121,7 +134,7 @@ pub(super) fn component(name: &str, claims: &Claims, tie: Option<Tie>) -> Compon
 
 const fn comparison(manifest: &Manifest) -> &'static str {
     match &manifest.comparison {
-        Comparison::Matched => "matched",
-        Comparison::Mismatched(_) => "mismatched",
+        Comparison::Matched => MATCHED,
+        Comparison::Mismatched(_) => MISMATCHED,
     }
 }

@@ -19,17 +19,23 @@ pub(super) const PROPERTIES: &[Property] = &[Property::new(
     "the security monitor's key, of its hash and the device",
     REPORT,
     "run on another host",
-)];
+)
+.bytes(&[32])];
 
 /// What runs, and below it.
 pub(super) const REGISTERS: &[RegisterName] = &[
-    RegisterName::new("enclave-hash", "SHA3-512 of the enclave: memory layout, runtime and program, as loaded", REPORT),
-    RegisterName::new("sm-hash", "SHA3-512 of the security monitor, as the boot ROM measured it", REPORT),
+    RegisterName::new("enclave-hash", "SHA3-512 of the enclave: memory layout, runtime and program, as loaded", REPORT)
+        .bytes(&[64]),
+    RegisterName::new("sm-hash", "SHA3-512 of the security monitor, as the boot ROM measured it", REPORT).bytes(&[64]),
 ];
 
 /// The device.
-pub(super) const IDENTITY: IdentityName =
-    IdentityName { names: &["device-public-key"], means: "the device's Ed25519 key, 32 bytes", source: REPORT };
+pub(super) const IDENTITY: IdentityName = IdentityName {
+    names: &["device-public-key"],
+    bytes: &[32],
+    means: "the device's Ed25519 key, 32 bytes",
+    source: REPORT,
+};
 
 /// The component of an enclave's report.
 pub(super) fn component(name: &str, claims: &Claims) -> Component {

@@ -4,10 +4,12 @@
 //! file here: what it says of a component, who vouches for it, which piece of hardware it is, and what is dangerous about it.
 
 mod azure;
+pub(crate) mod beside;
 mod cca;
 mod composite;
 mod dcap;
 mod dice;
+pub mod fit;
 mod gpu;
 mod keystone;
 mod nitro;
@@ -87,6 +89,12 @@ impl<'a> Ascending<'a> {
 /// The components of which these claims speak; the CPU, or what stands in its place, is the first.
 #[must_use]
 pub fn components(claims: &Claims) -> Vec<Component> {
+    let mut components = each(claims);
+    beside::tell(&mut components);
+    components
+}
+
+fn each(claims: &Claims) -> Vec<Component> {
     let one = match &claims.platform {
         Platform::Azure(own) => return azure::components(own),
         Platform::Cca(own) => cca::component(CPU, own, claims.debug),
@@ -98,7 +106,7 @@ pub fn components(claims: &Claims) -> Vec<Component> {
         Platform::Nitro(own) => nitro::component(CPU, own, claims.debug),
         Platform::Psa(own) => psa::component(DEVICE, own, claims.debug),
         // What the certificate says besides, nobody vouches for.
-        Platform::Ratls(own) => return components(&own.quote),
+        Platform::Ratls(own) => return each(&own.quote),
         Platform::Snp(own) => snp::component(CPU, own, claims.debug),
         Platform::Software(own) => software::component(CPU, own, claims.debug),
         Platform::Tpm(own) => tpm::component(VTPM, own, None),

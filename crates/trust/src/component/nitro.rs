@@ -5,8 +5,8 @@ use casemate_evidence::{Vendor, nitro::Claims};
 use super::{
     Component, Parts,
     registry::{
-        Draft::{Exactly, Nothing},
-        Property, RegisterName,
+        Draft::{IfSo, Nothing},
+        Property, RegisterName, SHA2,
         Type::{Bool, Text},
     },
 };
@@ -20,7 +20,7 @@ pub(super) const PROPERTIES: &[Property] = &[
     Property::new(
         "revocation-checked",
         Bool,
-        Exactly,
+        IfSo,
         "a revocation list of each issuer was there; AWS publishes none",
         DOCUMENT,
         "give the verifier the issuers' revocation lists",
@@ -40,7 +40,7 @@ pub(super) const REGISTERS: &[RegisterName] = &[RegisterName::new(
     "pcrN",
     "0 the image, 1 kernel and boot RAM disk, 2 the application, 3 the instance's role, 4 the instance, 8 the image's signer",
     DOCUMENT,
-)];
+).bytes(SHA2)];
 
 /// The component of an enclave's document.
 pub(super) fn component(name: &str, claims: &Claims, debug: bool) -> Component {

@@ -1,13 +1,14 @@
 //! Devices with PSA tokens. [RFC 9783]
 
-use casemate_evidence::psa::Claims;
+use casemate_evidence::psa::{Claims, Profile};
 
 use super::{
     Component, Parts, cca,
     registry::{
         Draft::{Exactly, Nothing},
-        IdentityName, Property, RegisterName,
+        IdentityName, Property, RegisterName, SHA2,
         Type::{Bytes, Number, Text},
+        U8, U16, names,
     },
 };
 use crate::statement::{Allowance, Kind, Subject};
@@ -19,8 +20,10 @@ const FIRMWARE: &str = "have the device run that firmware";
 
 /// What tokens say.
 pub(super) const PROPERTIES: &[Property] = &[
-    Property::new("profile", Text, Exactly, "the token's profile", "RFC 9783 §4.5.2", DEVICE),
-    Property::new("implementation-id", Bytes, Exactly, "which implementation it is", "RFC 9783 §4.2.2", DEVICE),
+    Property::new("profile", Text, Exactly, "the token's profile", "RFC 9783 §4.5.2", DEVICE)
+        .names(names!(Profile::ALL, Profile::as_str)),
+    Property::new("implementation-id", Bytes, Exactly, "which implementation it is", "RFC 9783 §4.2.2", DEVICE)
+        .bytes(&[32]),
     Property::new(
         "client-id",
         Text,
@@ -29,15 +32,16 @@ pub(super) const PROPERTIES: &[Property] = &[
         "RFC 9783 §4.1.2",
         "have the token asked for by that client",
     ),
-    Property::new("lifecycle", Text, Exactly, "the state of its life: `secured`, `non-rot-debug`", STATE, DEVICE),
-    Property::new("lifecycle.value", Number, Nothing, "the same as claimed", STATE, DEVICE).hex(),
+    Property::new("lifecycle", Text, Exactly, "the state of its life: `secured`, `non-rot-debug`", STATE, DEVICE)
+        .names(cca::LIFECYCLES),
+    Property::new("lifecycle.value", Number, Nothing, "the same as claimed", STATE, DEVICE).most(U16).hex(),
     Property::new("boot-seed", Bytes, Nothing, "another for each boot", STATE, DEVICE),
     Property::new("certification-reference", Text, Exactly, "its entry in PSA's database", "RFC 9783 §4.2.3", DEVICE),
-    Property::new("software-count", Number, Exactly, "how many components it measured", SOFTWARE, FIRMWARE),
+    Property::new("software-count", Number, Exactly, "how many components it measured", SOFTWARE, FIRMWARE).most(U8),
     Property::new("softwareN.type", Text, Exactly, "a component's role: `BL`, `PRoT`, …", SOFTWARE, FIRMWARE),
     Property::new("softwareN.version", Text, Exactly, "its version, in its maker's words", SOFTWARE, FIRMWARE),
     Property::new("softwareN.description", Text, Exactly, "how it was hashed", SOFTWARE, FIRMWARE),
-    Property::new("softwareN.signer", Bytes, Exactly, "the hash of its signer's key", SOFTWARE, FIRMWARE),
+    Property::new("softwareN.signer", Bytes, Exactly, "the hash of its signer's key", SOFTWARE, FIRMWARE).bytes(SHA2),
     Property::new(
         "verification-service",
         Text,
@@ -50,11 +54,12 @@ pub(super) const PROPERTIES: &[Property] = &[
 
 /// What the device runs.
 pub(super) const REGISTERS: &[RegisterName] =
-    &[RegisterName::new("softwareN.measurement", "the hash of a component when it was started", SOFTWARE)];
+    &[RegisterName::new("softwareN.measurement", "the hash of a component when it was started", SOFTWARE).bytes(SHA2)];
 
 /// The device.
 pub(super) const IDENTITY: IdentityName = IdentityName {
     names: &["instance-id"],
+    bytes: &[33],
     means: "the device's UEID, 33 bytes, by which its key is endorsed",
     source: "RFC 9783 §4.2.1",
 };

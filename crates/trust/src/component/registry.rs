@@ -6,7 +6,7 @@
 
 use casemate_evidence::{Vendor, named};
 
-use super::{cca, dcap, dice, gpu, keystone, nitro, psa, snp, software, tpm};
+use super::{beside, cca, dcap, dice, gpu, keystone, nitro, psa, snp, software, tpm};
 use crate::statement::{Allowance, Kind, Value};
 
 /// A property that components of a kind can have.
@@ -20,6 +20,8 @@ pub struct Property {
     pub draft: Draft,
     /// How its numbers are written.
     pub radix: Radix,
+    /// Which values of its type it can have.
+    pub bound: Bound,
     /// What it is.
     pub means: &'static str,
     /// Who defines it: document and section.
@@ -39,6 +41,8 @@ pub struct RegisterName {
     pub source: &'static str,
     /// Whether a draft pins it.
     pub draft: Draft,
+    /// How many bytes its values can have; none are listed where its name says it ([`Self::bytes_of`]), or nothing does.
+    pub bytes: &'static [usize],
 }
 
 /// What tells one piece of hardware from all others of its kind.
@@ -46,6 +50,8 @@ pub struct RegisterName {
 pub struct IdentityName {
     /// The row of `casemate verify` that shows it, or the rows, the first that is there.
     pub names: &'static [&'static str],
+    /// How many bytes it can have; none are listed where nothing says it.
+    pub bytes: &'static [usize],
     /// What it is.
     pub means: &'static str,
     /// Who defines it: document and section.
@@ -76,10 +82,25 @@ pub enum Draft {
     AtLeast,
     /// Exactly the present value.
     Exactly,
+    /// That it is so, where it is so; nothing where it is not, which is no better.
+    IfSo,
     /// Nothing: it differs from one time to the next, or something else judges it.
     Nothing,
     /// No others than the present names.
     Only,
+}
+
+/// Which values of its type a property can have in evidence. Values of any other kind never match.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Bound {
+    /// Any.
+    Any,
+    /// Bytes of these lengths.
+    Bytes(&'static [usize]),
+    /// Numbers of at most this.
+    Most(u64),
+    /// These names; of a set, these members.
+    Names(&'static [&'static str]),
 }
 
 /// How a property's numbers are written.
@@ -103,6 +124,7 @@ named!(Type, UnknownType, "type", [
 named!(Draft, UnknownDraft, "demand of drafts", [
     AtLeast => "at least",
     Exactly => "exactly",
+    IfSo => "if so",
     Nothing => "nothing",
     Only => "only",
 ]);
@@ -138,12 +160,33 @@ impl Property {
         source: &'static str,
         remedy: &'static str,
     ) -> Self {
-        Self { name, of, draft, radix: Radix::Decimal, means, source, remedy }
+        Self { name, of, draft, radix: Radix::Decimal, bound: Bound::Any, means, source, remedy }
+    }
+
+    /// The same of bytes of these lengths alone.
+    pub(super) const fn bytes(self, lengths: &'static [usize]) -> Self {
+        Self { bound: Bound::Bytes(lengths), ..self }
+    }
+
+    /// The same of numbers of at most this.
+    pub(super) const fn most(self, most: u64) -> Self {
+        Self { bound: Bound::Most(most), ..self }
+    }
+
+    /// The same of these names alone.
+    pub(super) const fn names(self, names: &'static [&'static str]) -> Self {
+        Self { bound: Bound::Names(names), ..self }
     }
 
     /// The same with numbers written as hex.
     pub(super) const fn hex(self) -> Self {
         Self { radix: Radix::Hex, ..self }
+    }
+
+    /// Whether its remedy is to bring the machine to a later state, which helps only where one is asked for.
+    #[must_use]
+    pub fn is_mended_by_update(&self) -> bool {
+        ["update ", "commit "].iter().any(|word| self.remedy.starts_with(word))
     }
 
     /// A value of this property as messages and files show it.
@@ -159,9 +202,66 @@ impl Property {
 impl RegisterName {
     /// A row of the registry that drafts pin.
     pub(super) const fn new(name: &'static str, means: &'static str, source: &'static str) -> Self {
-        Self { name, means, source, draft: Draft::Exactly }
+        Self { name, means, source, draft: Draft::Exactly, bytes: &[] }
+    }
+
+    /// The same of values of these lengths alone.
+    pub(super) const fn bytes(self, bytes: &'static [usize]) -> Self {
+        Self { bytes, ..self }
+    }
+
+    /// How many bytes the register of this name, one of this row, can have; none are listed where nothing says it.
+    #[must_use]
+    pub fn bytes_of(&self, name: &str) -> &'static [usize] {
+        if !self.name.split('.').any(|segment| segment == "HASH") {
+            return self.bytes;
+        }
+        let mut segments = name.split('.');
+        segments.find_map(|segment| HASHES.iter().find(|(hash, _)| *hash == segment)).map_or(&[], |(_, bytes)| *bytes)
     }
 }
+
+/// The names of a closed list, by the function that names one.
+macro_rules! names {
+    ($all:expr, $name:path) => {{
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the compiler evaluates it: a place that isn't there would not compile"
+        )]
+        const NAMES: [&str; $all.len()] = {
+            let mut names = [""; $all.len()];
+            let mut place = 0;
+            while place < names.len() {
+                names[place] = $name($all[place]);
+                place += 1;
+            }
+            names
+        };
+        &NAMES
+    }};
+}
+pub(super) use names;
+
+/// The greatest number of 8 bits.
+pub(super) const U8: u64 = 0xff;
+/// The greatest number of 16 bits.
+pub(super) const U16: u64 = 0xffff;
+/// The greatest number of 32 bits.
+pub(super) const U32: u64 = 0xffff_ffff;
+/// Lengths of digests of SHA-2.
+pub(super) const SHA2: &[usize] = &[32, 48, 64];
+
+/// Names of hashes in names of registers, and how many bytes their digests have.
+const HASHES: [(&str, &[usize]); 8] = [
+    ("sha1", &[20]),
+    ("sha256", &[32]),
+    ("sha384", &[48]),
+    ("sha512", &[64]),
+    ("sha-1", &[20]),
+    ("sha-256", &[32]),
+    ("sha-384", &[48]),
+    ("sha-512", &[64]),
+];
 
 /// A value as messages show it, whatever it is of.
 #[must_use]
@@ -207,7 +307,8 @@ pub const fn properties(kind: Kind) -> &'static [Property] {
 /// The property of this name, if components of a kind can have it.
 #[must_use]
 pub fn property(kind: Kind, name: &str) -> Option<&'static Property> {
-    properties(kind).iter().find(|property| is_named(property.name, name))
+    let own = properties(kind).iter().find(|property| is_named(property.name, name));
+    own.or_else(|| beside::PROPERTIES.iter().find(|property| property.name == name))
 }
 
 /// The registers that components of a kind can have.
@@ -275,6 +376,38 @@ pub const fn vendor(kind: Kind) -> Option<Vendor> {
     }
 }
 
+/// Where a property or register stands among those of its kind, for lists that a person reads: as here, and what there are several
+/// of by number.
+#[must_use]
+pub fn place(kind: Kind, name: &str) -> Place {
+    let rows = || properties(kind).iter().map(|row| row.name).chain(registers(kind).iter().map(|row| row.name));
+    let head = |name: &str| name.split('.').next().unwrap_or_default().len();
+    let first = name.get(..head(name)).unwrap_or_default();
+    let of_group = |row: &str| is_named(row.get(..head(row)).unwrap_or_default(), first);
+    Place {
+        group: rows().position(of_group).unwrap_or(usize::MAX),
+        numbers: numbers(name),
+        row: rows().position(|row| is_named(row, name)).unwrap_or(usize::MAX),
+    }
+}
+
+/// Where a row stands: compared in the order of its fields.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Place {
+    group: usize,
+    numbers: Vec<u64>,
+    row: usize,
+}
+
+/// The numbers in a name, in its order, that end a segment of it.
+fn numbers(name: &str) -> Vec<u64> {
+    let last = |segment: &str| {
+        let digits = segment.len().saturating_sub(segment.bytes().rev().take_while(u8::is_ascii_digit).count());
+        segment.get(digits..).and_then(|digits| digits.parse().ok())
+    };
+    name.split('.').filter_map(last).collect()
+}
+
 /// Whether `name` is as `pattern` says: segments between dots and, within one, a run of digits where the pattern has `N`.
 fn is_named(pattern: &str, name: &str) -> bool {
     if pattern == name {
@@ -292,7 +425,7 @@ fn is_segment(pattern: &str, segment: &str) -> bool {
         return segment.starts_with(prefix);
     }
     if pattern == "HASH" {
-        return ["sha1", "sha256", "sha384", "sha512", "sha-1", "sha-256", "sha-384", "sha-512"].contains(&segment);
+        return HASHES.iter().any(|(hash, _)| *hash == segment);
     }
     let Some(prefix) = pattern.strip_suffix('N') else { return pattern == segment };
     let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -339,10 +472,20 @@ mod tests {
                 let fits = match row.draft {
                     Draft::AtLeast => row.of.is_ordered(),
                     Draft::Exactly => row.of != Type::Set,
+                    Draft::IfSo => row.of == Type::Bool,
                     Draft::Nothing => true,
                     Draft::Only => row.of == Type::Set,
                 };
                 assert!(fits, "{kind} {}: no {} of a {}", row.name, row.draft, row.of);
+                let fits = match row.bound {
+                    Bound::Any => true,
+                    Bound::Bytes(lengths) => row.of == Type::Bytes && !lengths.is_empty() && lengths.is_sorted(),
+                    Bound::Most(_) => row.of == Type::Number,
+                    Bound::Names(names) => {
+                        matches!(row.of, Type::Set | Type::Text) && names.iter().all(|name| !name.is_empty())
+                    }
+                };
+                assert!(fits, "{kind} {}: {:?} of a {}", row.name, row.bound, row.of);
             }
             assert!(allowances(kind).is_sorted());
         }

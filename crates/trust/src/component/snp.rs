@@ -1,13 +1,14 @@
 //! SEV-SNP guests. [AMD 56860, SEV-SNP firmware ABI, rev. 1.58; 57230]
 
-use casemate_evidence::snp::{Claims, Tcb};
+use casemate_evidence::snp::{Claims, Product, Tcb, VekKind};
 
 use super::{
     Component, Parts,
     registry::{
-        Draft::{AtLeast, Exactly, Nothing},
+        Draft::{AtLeast, Exactly, IfSo, Nothing},
         IdentityName, Property, RegisterName,
         Type::{Bool, Bytes, Number, Text},
+        U8, U32, names,
     },
 };
 use crate::statement::{Allowance, Kind, Subject};
@@ -27,11 +28,12 @@ const LAUNCH: &str = "launch the guest with another policy";
 
 /// What reports say of guest and platform.
 pub(super) const PROPERTIES: &[Property] = &[
-    Property::new("product", Text, Exactly, "the product line: `Milan`, `Genoa`, `Turin`", KDS, HOST),
-    Property::new("cpuid.family", Number, Exactly, "the processor's family", REPORT, HOST).hex(),
-    Property::new("cpuid.model", Number, Exactly, "the processor's model", REPORT, HOST).hex(),
-    Property::new("cpuid.stepping", Number, Exactly, "the processor's stepping", REPORT, HOST).hex(),
-    Property::new("report-version", Number, AtLeast, "the version of the report's layout", REPORT, FIRMWARE),
+    Property::new("product", Text, Exactly, "the product line: `Milan`, `Genoa`, `Turin`", KDS, HOST)
+        .names(names!(Product::ALL, Product::as_str)),
+    Property::new("cpuid.family", Number, Nothing, "the processor's family", REPORT, HOST).most(U8).hex(),
+    Property::new("cpuid.model", Number, Nothing, "the processor's model", REPORT, HOST).most(U8).hex(),
+    Property::new("cpuid.stepping", Number, Nothing, "the processor's stepping", REPORT, HOST).most(U8).hex(),
+    Property::new("report-version", Number, Nothing, "the version of the report's layout", REPORT, FIRMWARE).most(5),
     Property::new(
         "vmpl",
         Number,
@@ -39,7 +41,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "the privilege level that asked for the report; 0 is the highest",
         REPORT,
         "have the evidence asked for at that privilege level",
-    ),
+    )
+    .most(3),
     Property::new(
         "host-data",
         Bytes,
@@ -47,13 +50,18 @@ pub(super) const PROPERTIES: &[Property] = &[
         "what the host stated at launch: the manifest's digest, which brokers compare",
         REPORT,
         "launch the guest with that host data",
-    ),
-    Property::new("guest-svn", Number, AtLeast, "the guest's security version, from its ID block", REPORT, GUEST),
-    Property::new("family-id", Bytes, Exactly, "from the ID block; zeros without one", REPORT, GUEST),
-    Property::new("image-id", Bytes, Exactly, "from the ID block; zeros without one", REPORT, GUEST),
-    Property::new("id-key-digest", Bytes, Exactly, "SHA-384 of the key that signed the ID block", REPORT, GUEST),
-    Property::new("author-key-digest", Bytes, Exactly, "SHA-384 of the key that certified the ID key", REPORT, GUEST),
-    Property::new("report-id", Bytes, Nothing, "another in each guest", REPORT, "name the guest that is meant"),
+    )
+    .bytes(&[32]),
+    Property::new("guest-svn", Number, AtLeast, "the guest's security version, from its ID block", REPORT, GUEST)
+        .most(U32),
+    Property::new("family-id", Bytes, Exactly, "from the ID block; zeros without one", REPORT, GUEST).bytes(&[16]),
+    Property::new("image-id", Bytes, Exactly, "from the ID block; zeros without one", REPORT, GUEST).bytes(&[16]),
+    Property::new("id-key-digest", Bytes, Exactly, "SHA-384 of the key that signed the ID block", REPORT, GUEST)
+        .bytes(&[48]),
+    Property::new("author-key-digest", Bytes, Exactly, "SHA-384 of the key that certified the ID key", REPORT, GUEST)
+        .bytes(&[48]),
+    Property::new("report-id", Bytes, Nothing, "another in each guest", REPORT, "name the guest that is meant")
+        .bytes(&[32]),
     Property::new("csp-id", Text, Exactly, "the cloud whose VLEK signed", KDS, "run in that cloud"),
     Property::new(
         "policy",
@@ -73,8 +81,10 @@ pub(super) const PROPERTIES: &[Property] = &[
     Property::new("policy.rapl-dis", Bool, Exactly, "RAPL has to be off", POLICY, LAUNCH),
     Property::new("policy.ciphertext-hiding-dram", Bool, Exactly, "ciphertext hiding has to be on", POLICY, LAUNCH),
     Property::new("policy.page-swap-disable", Bool, Exactly, "pages can't be moved or swapped", POLICY, LAUNCH),
-    Property::new("policy.abi-min.major", Number, AtLeast, "the least firmware ABI, major version", POLICY, LAUNCH),
-    Property::new("policy.abi-min.minor", Number, AtLeast, "the least firmware ABI, minor version", POLICY, LAUNCH),
+    Property::new("policy.abi-min.major", Number, AtLeast, "the least firmware ABI, major version", POLICY, LAUNCH)
+        .most(U8),
+    Property::new("policy.abi-min.minor", Number, AtLeast, "the least firmware ABI, minor version", POLICY, LAUNCH)
+        .most(U8),
     Property::new(
         "platform-info",
         Number,
@@ -105,7 +115,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "certified level of the first mutable code; Turin only",
         TCB,
         FIRMWARE,
-    ),
+    )
+    .most(U8),
     Property::new(
         "reported-tcb.boot-loader",
         Number,
@@ -113,10 +124,14 @@ pub(super) const PROPERTIES: &[Property] = &[
         "certified level of the PSP's boot loader",
         TCB,
         FIRMWARE,
-    ),
-    Property::new("reported-tcb.tee", Number, AtLeast, "certified level of the PSP's operating system", TCB, FIRMWARE),
-    Property::new("reported-tcb.snp", Number, AtLeast, "certified level of the SNP firmware", TCB, FIRMWARE),
-    Property::new("reported-tcb.microcode", Number, AtLeast, "certified level of the microcode", TCB, FIRMWARE).hex(),
+    )
+    .most(U8),
+    Property::new("reported-tcb.tee", Number, AtLeast, "certified level of the PSP's operating system", TCB, FIRMWARE)
+        .most(U8),
+    Property::new("reported-tcb.snp", Number, AtLeast, "certified level of the SNP firmware", TCB, FIRMWARE).most(U8),
+    Property::new("reported-tcb.microcode", Number, AtLeast, "certified level of the microcode", TCB, FIRMWARE)
+        .most(U8)
+        .hex(),
     Property::new(
         "committed-tcb.fmc",
         Number,
@@ -124,7 +139,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "level below which it can't be rolled back",
         TCB,
         "commit the host's firmware",
-    ),
+    )
+    .most(U8),
     Property::new(
         "committed-tcb.boot-loader",
         Number,
@@ -132,7 +148,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "level below which it can't be rolled back",
         TCB,
         "commit the host's firmware",
-    ),
+    )
+    .most(U8),
     Property::new(
         "committed-tcb.tee",
         Number,
@@ -140,7 +157,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "level below which it can't be rolled back",
         TCB,
         "commit the host's firmware",
-    ),
+    )
+    .most(U8),
     Property::new(
         "committed-tcb.snp",
         Number,
@@ -148,7 +166,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "level below which it can't be rolled back",
         TCB,
         "commit the host's firmware",
-    ),
+    )
+    .most(U8),
     Property::new(
         "committed-tcb.microcode",
         Number,
@@ -157,20 +176,26 @@ pub(super) const PROPERTIES: &[Property] = &[
         TCB,
         "commit the host's firmware",
     )
+    .most(U8)
     .hex(),
-    Property::new("current-tcb.fmc", Number, AtLeast, "level that runs", TCB, FIRMWARE),
-    Property::new("current-tcb.boot-loader", Number, AtLeast, "level that runs", TCB, FIRMWARE),
-    Property::new("current-tcb.tee", Number, AtLeast, "level that runs", TCB, FIRMWARE),
-    Property::new("current-tcb.snp", Number, AtLeast, "level that runs", TCB, FIRMWARE),
-    Property::new("current-tcb.microcode", Number, AtLeast, "level that runs", TCB, FIRMWARE).hex(),
-    Property::new("launch-tcb.fmc", Number, AtLeast, "level that ran when the guest was launched", TCB, REBOOT),
-    Property::new("launch-tcb.boot-loader", Number, AtLeast, "level that ran when the guest was launched", TCB, REBOOT),
-    Property::new("launch-tcb.tee", Number, AtLeast, "level that ran when the guest was launched", TCB, REBOOT),
-    Property::new("launch-tcb.snp", Number, AtLeast, "level that ran when the guest was launched", TCB, REBOOT),
+    Property::new("current-tcb.fmc", Number, AtLeast, "level that runs", TCB, FIRMWARE).most(U8),
+    Property::new("current-tcb.boot-loader", Number, AtLeast, "level that runs", TCB, FIRMWARE).most(U8),
+    Property::new("current-tcb.tee", Number, AtLeast, "level that runs", TCB, FIRMWARE).most(U8),
+    Property::new("current-tcb.snp", Number, AtLeast, "level that runs", TCB, FIRMWARE).most(U8),
+    Property::new("current-tcb.microcode", Number, AtLeast, "level that runs", TCB, FIRMWARE).most(U8).hex(),
+    Property::new("launch-tcb.fmc", Number, AtLeast, "level that ran when the guest was launched", TCB, REBOOT)
+        .most(U8),
+    Property::new("launch-tcb.boot-loader", Number, AtLeast, "level that ran when the guest was launched", TCB, REBOOT)
+        .most(U8),
+    Property::new("launch-tcb.tee", Number, AtLeast, "level that ran when the guest was launched", TCB, REBOOT)
+        .most(U8),
+    Property::new("launch-tcb.snp", Number, AtLeast, "level that ran when the guest was launched", TCB, REBOOT)
+        .most(U8),
     Property::new("launch-tcb.microcode", Number, AtLeast, "level that ran when the guest was launched", TCB, REBOOT)
+        .most(U8)
         .hex(),
-    Property::new("current-firmware.major", Number, AtLeast, "the firmware that runs", REPORT, FIRMWARE),
-    Property::new("current-firmware.minor", Number, AtLeast, "the firmware that runs", REPORT, FIRMWARE),
+    Property::new("current-firmware.major", Number, AtLeast, "the firmware that runs", REPORT, FIRMWARE).most(U8),
+    Property::new("current-firmware.minor", Number, AtLeast, "the firmware that runs", REPORT, FIRMWARE).most(U8),
     Property::new(
         "current-firmware.build",
         Number,
@@ -178,7 +203,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "the firmware that runs; begins anew with each minor version",
         REPORT,
         FIRMWARE,
-    ),
+    )
+    .most(U8),
     Property::new(
         "committed-firmware.major",
         Number,
@@ -186,7 +212,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "the firmware below which it can't be rolled back",
         REPORT,
         "commit the host's firmware",
-    ),
+    )
+    .most(U8),
     Property::new(
         "committed-firmware.minor",
         Number,
@@ -194,7 +221,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "the firmware below which it can't be rolled back",
         REPORT,
         "commit the host's firmware",
-    ),
+    )
+    .most(U8),
     Property::new(
         "committed-firmware.build",
         Number,
@@ -202,7 +230,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "begins anew with each minor version",
         REPORT,
         "commit the host's firmware",
-    ),
+    )
+    .most(U8),
     Property::new(
         "launch-mit-vector",
         Number,
@@ -228,12 +257,13 @@ pub(super) const PROPERTIES: &[Property] = &[
         "the kind of key that signed: `VCEK` of a chip, `VLEK` of a cloud",
         KDS,
         HOST,
-    ),
+    )
+    .names(names!(VekKind::ALL, VekKind::as_str)),
     Property::new("chip-key-masked", Bool, Exactly, "the platform may not sign with its VCEK", REPORT, HOST),
     Property::new(
         "revocation-checked",
         Bool,
-        Exactly,
+        IfSo,
         "a current revocation list of the ARK was there",
         KDS,
         "give the verifier AMD's revocation list",
@@ -242,11 +272,12 @@ pub(super) const PROPERTIES: &[Property] = &[
 
 /// What guests start with.
 pub(super) const REGISTERS: &[RegisterName] =
-    &[RegisterName::new("measurement", "launch digest: what the guest started with", REPORT)];
+    &[RegisterName::new("measurement", "launch digest: what the guest started with", REPORT).bytes(&[48])];
 
 /// The chip.
 pub(super) const IDENTITY: IdentityName = IdentityName {
     names: &["chip-id", "hwid"],
+    bytes: &[64],
     means: "the chip, 64 bytes; where the report masks it, from the VCEK's certificate (eight bytes of Turin's and zeros)",
     source: "AMD 56860 §7.3, CHIP_ID; AMD 57230 §3.1, hwID",
 };
@@ -333,7 +364,7 @@ fn platform(claims: &Claims, parts: &mut Parts) {
         parts.number("launch-mit-vector", mitigations.launch);
         parts.number("current-mit-vector", mitigations.current);
     }
-    parts.text("signed-by", claims.signed_by.to_string());
+    parts.text("signed-by", claims.signed_by.as_str());
     parts.bool("chip-key-masked", claims.is_chip_key_masked);
     parts.bool("revocation-checked", claims.revocation_checked);
 }

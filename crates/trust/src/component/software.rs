@@ -1,6 +1,6 @@
 //! Keeps by a launcher's word. [docs/formats/evidence-software.md]
 
-use casemate_evidence::software::Claims;
+use casemate_evidence::{Lack, software::Claims};
 
 use super::{
     Component, Parts,
@@ -8,6 +8,7 @@ use super::{
         Draft::{Nothing, Only},
         Property, RegisterName,
         Type::{Number, Set},
+        names,
     },
 };
 use crate::statement::{Allowance, Kind, Subject};
@@ -23,7 +24,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "what the isolation promises and the machine did not give",
         SOURCE,
         "have the machine give it: `casemate doctor` says how",
-    ),
+    )
+    .names(names!(Lack::ALL, Lack::as_str)),
     Property::new(
         "secret-bytes",
         Number,
@@ -38,9 +40,9 @@ pub(super) const PROPERTIES: &[Property] = &[
 pub(super) const REGISTERS: &[RegisterName] = &[
     RegisterName {
         draft: Nothing,
-        ..RegisterName::new("program", "SHA-256 of the program that the runtime was given", SOURCE)
+        ..RegisterName::new("program", "SHA-256 of the program that the runtime was given", SOURCE).bytes(&[32])
     },
-    RegisterName::new("runtime", "SHA-256 of the runtime's binary", SOURCE),
+    RegisterName::new("runtime", "SHA-256 of the runtime's binary", SOURCE).bytes(&[32]),
 ];
 
 /// The component of a launcher's statement.

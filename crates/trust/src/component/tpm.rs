@@ -1,7 +1,7 @@
 //! TPMs, also virtual ones. [TCG TPM 2.0 library part 2; TCG PC Client platform firmware profile]
 
 use casemate_evidence::{
-    KeyKind,
+    Hash, KeyKind,
     composite::Tie,
     tpm::{AttestationKey, Claims, KeySource, Log, Quote},
 };
@@ -9,9 +9,10 @@ use casemate_evidence::{
 use super::{
     Component, Parts, gpu,
     registry::{
-        Draft::{AtLeast, Exactly, Nothing, Only},
+        Draft::{AtLeast, Exactly, IfSo, Nothing, Only},
         IdentityName, Property, RegisterName,
         Type::{Bool, Bytes, Number, Set, Text},
+        U32, names,
     },
 };
 use crate::statement::{Allowance, Kind, Subject};
@@ -24,13 +25,21 @@ const BOOT: &str = "boot the machine so";
 const MACHINE: &str = "use another machine";
 const NEW_VM: &str = "make the VM so";
 
+/// On whose word a key is one.
+const SOURCES: &[&str] = &[CERTIFICATE, GIVEN, RUNTIME_DATA];
+const CERTIFICATE: &str = "certificate";
+/// Nobody's but the verifier's own: always the host's TPM.
+pub(super) const GIVEN: &str = "given";
+const RUNTIME_DATA: &str = "runtime-data";
+
 /// What quotes, logs and, of Azure's vTPMs, the paravisor say.
 pub(super) const PROPERTIES: &[Property] = &[
-    Property::new("ak.kind", Text, Exactly, "the attestation key's kind: `Rsa`, `P256`, …", AK, MACHINE),
+    Property::new("ak.kind", Text, Exactly, "the attestation key's kind: `Rsa`, `P256`, …", AK, MACHINE)
+        .names(names!(KeyKind::ALL, kind)),
     Property::new(
         "ak.attributes-checked",
         Bool,
-        Exactly,
+        IfSo,
         "its TPMT_PUBLIC came along and is a restricted signing key's",
         AK,
         "send the key's TPMT_PUBLIC along",
@@ -42,20 +51,21 @@ pub(super) const PROPERTIES: &[Property] = &[
         "on whose word it is one: `certificate`, `given`, `runtime-data`",
         AK,
         MACHINE,
-    ),
+    )
+    .names(SOURCES),
     Property::new("ak.root", Text, Nothing, "the name of its certificate's root", AK, MACHINE),
     Property::new(
         "ak.revocation-checked",
         Bool,
-        Exactly,
+        IfSo,
         "a revocation list of each issuer was there",
         AK,
         "give the verifier the issuers' revocation lists",
     ),
     Property::new("qualified-signer", Bytes, Nothing, "the key's qualified name", ATTEST, MACHINE),
     Property::new("clock-ms", Number, Nothing, "milliseconds that the TPM has run for", ATTEST, MACHINE),
-    Property::new("reset-count", Number, Nothing, "how often it was reset", ATTEST, MACHINE),
-    Property::new("restart-count", Number, Nothing, "how often it was restarted since", ATTEST, MACHINE),
+    Property::new("reset-count", Number, Nothing, "how often it was reset", ATTEST, MACHINE).most(U32),
+    Property::new("restart-count", Number, Nothing, "how often it was restarted since", ATTEST, MACHINE).most(U32),
     Property::new(
         "clock-safe",
         Bool,
@@ -73,7 +83,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "update the TPM's firmware",
     )
     .hex(),
-    Property::new("quote-hash", Text, Exactly, "the hash of the quote", ATTEST, "have the quote made so"),
+    Property::new("quote-hash", Text, Exactly, "the hash of the quote", ATTEST, "have the quote made so")
+        .names(names!(Hash::ALL, Hash::as_str)),
     Property::new(
         "event-log",
         Bool,
@@ -82,11 +93,12 @@ pub(super) const PROPERTIES: &[Property] = &[
         LOG,
         "send the log along",
     ),
-    Property::new("log.bank", Text, Exactly, "the bank from which the log is read", LOG, BOOT),
+    Property::new("log.bank", Text, Exactly, "the bank from which the log is read", LOG, BOOT)
+        .names(names!(Hash::ALL, Hash::as_str)),
     Property::new("log.pcrs", Set, Nothing, "the quoted registers that the log explains", LOG, BOOT),
     Property::new("log.pcrs-unlogged", Set, Only, "the quoted registers that it doesn't explain", LOG, BOOT),
     Property::new("log.secure-boot", Bool, Exactly, "UEFI Secure Boot was on", LOG, BOOT),
-    Property::new("hcl-version", Number, AtLeast, "the version of Azure's HCL report", VM, NEW_VM),
+    Property::new("hcl-version", Number, AtLeast, "the version of Azure's HCL report", VM, NEW_VM).most(U32),
     Property::new("vm.unique-id", Text, Nothing, "the VM's name among all of Azure's", VM, "name the VM that is meant"),
     Property::new("vm.secure-boot", Bool, Exactly, "Secure Boot is on, by the paravisor's word", VM, NEW_VM),
     Property::new("vm.tpm-enabled", Bool, Exactly, "there is a vTPM, by the paravisor's word", VM, NEW_VM),
@@ -127,6 +139,7 @@ pub(super) const REGISTERS: &[RegisterName] = &[RegisterName::new(
 /// The TPM.
 pub(super) const IDENTITY: IdentityName = IdentityName {
     names: &["ak"],
+    bytes: &[32],
     means: "SHA-256 of the attestation key's SubjectPublicKeyInfo, 32 bytes",
     source: AK,
 };
@@ -153,12 +166,12 @@ pub(super) fn parts(name: &str, attester: Subject, key: &AttestationKey, quote: 
     parts.bool("ak.attributes-checked", key.attributes_checked);
     match &key.source {
         KeySource::Certificate { root, revocation_checked, .. } => {
-            parts.text("ak.source", "certificate");
+            parts.text("ak.source", CERTIFICATE);
             parts.text("ak.root", root);
             parts.bool("ak.revocation-checked", *revocation_checked);
         }
-        KeySource::Given => parts.text("ak.source", "given"),
-        KeySource::RuntimeData => parts.text("ak.source", "runtime-data"),
+        KeySource::Given => parts.text("ak.source", GIVEN),
+        KeySource::RuntimeData => parts.text("ak.source", RUNTIME_DATA),
     }
     parts.identity = Some(key.digest.as_bytes().to_vec());
     parts.bytes("qualified-signer", &quote.qualified_signer);

@@ -9,9 +9,11 @@ use casemate_cose::{VerifyingKey, encode};
 use minicbor::{Decode, Decoder, Encode, bytes::ByteVec};
 
 use super::{DOMAIN_BYTES_MAX, Domain, DomainError, ENTRIES_MAX};
-use crate::statement::{Signed, Statement, decode_nested};
+use crate::statement::{Signed, Statement, decode_nested, list};
 
 const VERSION: u64 = 2;
+/// The most keys: each statement of the owner's names two at most.
+const KEYS_MAX: usize = 2 * ENTRIES_MAX;
 
 #[derive(Decode, Encode)]
 #[cbor(map)]
@@ -23,10 +25,13 @@ struct Compiled {
     #[n(2)]
     sequence: u64,
     #[n(3)]
+    #[cbor(decode_with = "list::read::<_, _, KEYS_MAX>")]
     keys: Vec<ByteVec>,
     #[n(4)]
+    #[cbor(decode_with = "list::read::<_, _, ENTRIES_MAX>")]
     statements: Vec<Statement>,
     #[n(5)]
+    #[cbor(decode_with = "list::read::<_, _, ENTRIES_MAX>")]
     signed: Vec<ByteVec>,
 }
 

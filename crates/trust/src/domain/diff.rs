@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt};
 use casemate_cose::Digest;
 
 use super::Domain;
-use crate::statement::{Names, Said, Sentence, Speaker, Statement};
+use crate::{
+    printable::{called, quoted},
+    statement::{Names, Said, Sentence, Speaker, Statement},
+};
 
 /// One difference between two domains.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -65,7 +68,7 @@ impl fmt::Display for Change {
                 write!(f, "the owner was `{}`, is `{}`", old.escape_debug(), new.escape_debug())
             }
             Self::Relabelled { old, new, what } => {
-                write!(f, "`{}` is now called `{}`: {what}", old.escape_debug(), new.escape_debug())
+                write!(f, "{} is now called {}: {what}", quoted(old), quoted(new))
             }
             Self::Removed { what, .. } => write!(f, "removed: {what}"),
             Self::Sequence { old, new } => write!(f, "the sequence number was {old}, is {new}"),
@@ -109,12 +112,11 @@ impl Domain {
 }
 
 fn words(said: &Said, names: &Names) -> String {
-    let Statement { sentence, validity, .. } = said.statement();
-    let label = said.statement().label.escape_debug();
+    let Statement { label, sentence, validity } = said.statement();
     match said.speaker() {
-        Speaker::Root => format!("`{label}`: {}{validity}", names.sentence(sentence)),
+        Speaker::Root => format!("{}: {}{validity}", quoted(label), names.sentence(sentence)),
         Speaker::Key(key) => {
-            format!("`{label}`, signed by key {}: {}{validity}", key.short(), names.sentence(sentence))
+            format!("{}, signed by key {}: {}{validity}", called(label), key.short(), names.sentence(sentence))
         }
     }
 }

@@ -216,7 +216,10 @@ impl DomainError {
             Self::Syntax { .. } => "quote texts, close brackets and quotes, and write each word once".into(),
             Self::TooLong { .. } | Self::TooMany { .. } => "remove entries that are no longer used".into(),
             Self::Twice { .. } => "remove one of the two".into(),
-            Self::Unknown { known, .. } => format!("known are: {known}").into(),
+            Self::Unknown { actual, known, .. } => match super::text::meant(actual, known) {
+                Some(name) => format!("did you mean `{name}`? known are: {known}").into(),
+                None => format!("known are: {known}").into(),
+            },
             Self::Value { expected, .. } => format!("write {expected}").into(),
             Self::Version { actual, expected } if actual < expected => {
                 "compile it again from its domain.toml with this Casemate".into()

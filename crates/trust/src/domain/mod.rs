@@ -8,6 +8,7 @@ mod check;
 mod compiled;
 mod diff;
 mod error;
+mod program;
 mod sealed;
 mod signer;
 mod text;
@@ -23,6 +24,7 @@ use casemate_cose::{Digest, UnixTime, VerifyingKey};
 
 pub use diff::Change;
 pub use error::DomainError;
+pub use sealed::{PROGRAMS, SIGNERS};
 pub use views::{Launcher, Process, Runtime};
 pub use warning::Warning;
 
@@ -32,8 +34,11 @@ use crate::{
     statement::{STATEMENTS_MAX, Said, Signed, Speaker, Statement, Statements},
 };
 
-/// The longest `domain.toml` and the longest compiled domain that are read: 16 MiB.
-pub const DOMAIN_BYTES_MAX: usize = 16 << 20;
+/// The longest `domain.toml` and the longest compiled domain that are read: 12 MiB, which fits ten thousand signed statements.
+pub const DOMAIN_BYTES_MAX: usize = 12 << 20;
+
+/// The most values of a `domain.toml`: tables, keys and members of lists, as far as characters show before it is read.
+pub const VALUES_MAX: usize = 1 << 19;
 
 /// The most statements of one domain, its owner's and those of others together.
 pub const ENTRIES_MAX: usize = STATEMENTS_MAX;
@@ -134,6 +139,15 @@ impl Domain {
     /// [`DomainError`], with the place in `text`; unknown words are errors.
     pub fn parse(text: &str) -> Result<Self, DomainError> {
         text::parse(text)
+    }
+
+    /// Reads what somebody else is to sign: the entries of a `domain.toml` without `[domain]` and `[[signed]]`, of which each says one or
+    /// more statements. Whether they can count depends on the domain that believes their speaker.
+    ///
+    /// # Errors
+    /// As [`Domain::parse`].
+    pub fn statements_of(text: &str) -> Result<Vec<Statement>, DomainError> {
+        text::statements(text)
     }
 
     /// Writes the domain as `domain.toml`; [`Domain::parse`] reads the same domain from it.

@@ -4,12 +4,20 @@
 //! COSE_Sign1 of kind `casemate/domain/1`; the payload is the compiled form
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use casemate_cose::{Kind, PublicKey, SigningKey, UnixTime, sign, verify};
+use casemate_cose::{Digest, Kind, PublicKey, SigningKey, UnixTime, sign, verify};
 
 use super::{Domain, DomainError};
-use crate::statement::{Release, Said, Sentence};
+use crate::{
+    printable::quoted,
+    statement::{Release, Said, Sentence},
+};
+
+/// What [`Domain::supersedes_dropping`] calls all signers of contracts.
+pub const SIGNERS: &str = "signers";
+/// What it calls all programs.
+pub const PROGRAMS: &str = "programs";
 
 impl Domain {
     /// The domain signed by its policy key.
@@ -29,11 +37,20 @@ impl Domain {
     }
 
     /// Whether this domain may take the place of `old`, which was in force: the same again, or a later one of the same owner that
-    /// lowers no floor.
+    /// lowers no floor and drops nothing by which `old` refused.
     ///
     /// # Errors
     /// [`DomainError::Rollback`].
     pub fn supersedes(&self, old: &Self) -> Result<(), DomainError> {
+        self.supersedes_dropping(old, &BTreeSet::new())
+    }
+
+    /// The same, where what is named may be dropped: [`SIGNERS`], [`PROGRAMS`], or the digest of a statement, which `old` revoked or which
+    /// was a delegate's floor.
+    ///
+    /// # Errors
+    /// [`DomainError::Rollback`].
+    pub fn supersedes_dropping(&self, old: &Self, dropped: &BTreeSet<String>) -> Result<(), DomainError> {
         let refuse = |what: String, remedy: &str| Err(DomainError::Rollback { what, remedy: remedy.to_owned() });
         if self.owner != old.owner {
             let what =
@@ -61,7 +78,50 @@ impl Domain {
                 return refuse(what, "floors only rise: leave the `[[floor]]` in");
             }
         }
-        Ok(())
+        match self.missing(old)?.into_iter().find(|missing| !dropped.contains(&missing.name)) {
+            Some(missing) => {
+                refuse(missing.what, &format!("leave it in, or say that it goes: --drop {}", missing.name))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// By what `old` refused and this domain doesn't.
+    fn missing(&self, old: &Self) -> Result<Vec<Missing>, DomainError> {
+        let mut missing = Vec::new();
+        let unsaid = |error: crate::proof::ProofError| DomainError::Rollback {
+            what: error.to_string(),
+            remedy: "make the domain simpler".to_owned(),
+        };
+        let revoked: BTreeMap<Digest, UnixTime> = revocations(self).collect();
+        for (digest, begins) in revocations(old) {
+            if revoked.get(&digest).is_none_or(|now| *now > begins) {
+                let what = format!("statement {} was revoked, and now is not, or only later", digest.short());
+                missing.push(Missing { name: digest.to_string(), what });
+            }
+        }
+        if old.names_signers().map_err(unsaid)? && !self.names_signers().map_err(unsaid)? {
+            let what =
+                "signers of contracts were named, and now there are none: anybody's signature would do".to_owned();
+            missing.push(Missing { name: SIGNERS.to_owned(), what });
+        }
+        if old.names_programs() && !self.names_programs() {
+            let what = "programs were named, and now there are none: any would do".to_owned();
+            missing.push(Missing { name: PROGRAMS.to_owned(), what });
+        }
+        let floors = self.floors();
+        for signed in old.signed() {
+            let Sentence::Floor(Release { line, version }) = signed.statement().sentence.unnested().1 else { continue };
+            let begins = signed.statement().validity.not_before;
+            let own = floors.get(line.as_str()).and_then(|floors| floors.range(..=begins).next_back());
+            let is_there = self.statements().find(signed.digest()).is_some();
+            if !is_there && own.is_none_or(|(_, own)| own < version) {
+                let what =
+                    format!("a floor that somebody else published, {version} for {}, is not there", quoted(line));
+                missing.push(Missing { name: signed.digest().to_string(), what });
+            }
+        }
+        Ok(missing)
     }
 
     /// By line: when the owner's floors begin, and the highest of those that have begun by then.
@@ -82,6 +142,25 @@ impl Domain {
         }
         lines
     }
+}
+
+/// Something by which a domain refused and the next one doesn't.
+struct Missing {
+    /// By which its owner says that it goes.
+    name: String,
+    what: String,
+}
+
+/// What the owner revokes, and from when on at the latest.
+fn revocations(domain: &Domain) -> impl Iterator<Item = (Digest, UnixTime)> {
+    let mut revoked: BTreeMap<Digest, UnixTime> = BTreeMap::new();
+    for statement in domain.own().map(Said::statement) {
+        if let Sentence::Revokes(digest) = statement.sentence {
+            let begins = statement.validity.not_before;
+            revoked.entry(digest).and_modify(|first| *first = begins.min(*first)).or_insert(begins);
+        }
+    }
+    revoked.into_iter()
 }
 
 fn each((line, floors): (&str, BTreeMap<UnixTime, u64>)) -> impl Iterator<Item = (&str, UnixTime, u64)> {

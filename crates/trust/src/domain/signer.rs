@@ -4,17 +4,26 @@ use casemate_cose::{Digest, UnixTime};
 
 use super::Domain;
 use crate::{
-    proof::{Facts, ProofError, check},
-    statement::{Purpose, Sentence, Subject},
+    proof::{Facts, ProofError, believed_ever, check},
+    statement::{Purpose, Sentence, Subject, Topic},
 };
 
 impl Domain {
-    /// Whether the domain says whose signatures under contracts count. One that does so is believed about it for good: where
-    /// everybody that it names has ended or is revoked, nobody's count.
-    #[must_use]
-    pub fn names_signers(&self) -> bool {
-        let is_signer = |sentence: &Sentence| matches!(sentence, Sentence::Trusted { purpose: Purpose::Contracts, .. });
-        self.statements().said().iter().any(|said| is_signer(&said.statement().sentence))
+    /// Whether the domain says whose signatures under contracts count: its owner, or whoever the owner lets publish `keys`, also
+    /// in another's name. One that does so is believed about it for good: where everybody that it names has ended or is revoked,
+    /// nobody's count. What a stranger says of signers changes nothing.
+    ///
+    /// # Errors
+    /// [`ProofError`]: what follows from the domain can't be computed.
+    pub fn names_signers(&self) -> Result<bool, ProofError> {
+        if self.own().any(|said| is_signer(&said.statement().sentence)) {
+            return Ok(true);
+        }
+        if !self.statements().said().iter().any(|said| is_signer(said.statement().sentence.unnested().1)) {
+            return Ok(false);
+        }
+        let believed = believed_ever(self.statements(), Topic::Keys)?;
+        Ok(believed.into_iter().any(|said| is_signer(said.statement().sentence.unnested().1)))
     }
 
     /// Whether the signature of a key, by the SHA-256 of its `SubjectPublicKeyInfo`, counts under contracts at this time: as a
@@ -23,7 +32,7 @@ impl Domain {
     /// # Errors
     /// [`ProofError`]: what follows from the domain can't be computed.
     pub fn accepts_signer(&self, key: Digest, at: UnixTime) -> Result<bool, ProofError> {
-        if !self.names_signers() {
+        if !self.names_signers()? {
             return Ok(true);
         }
         let effective = self.effective(at)?;
@@ -31,4 +40,8 @@ impl Domain {
         let Some(proof) = effective.prove(&goal, at)? else { return Ok(false) };
         Ok(*check(&proof, effective.standing(), Facts::NONE, at)? == goal)
     }
+}
+
+fn is_signer(sentence: &Sentence) -> bool {
+    matches!(sentence, Sentence::Trusted { purpose: Purpose::Contracts, .. })
 }

@@ -10,6 +10,8 @@ use crate::statement::{
     Demand, Identities, Kind, Measurement, PlatformRule, Purpose, Register, Said, Sentence, Statement, Subject, Test,
 };
 
+/// What a launcher is trusted for. Who is trusted for attestation of hardware is no launcher.
+const VOUCHING: Purpose = Purpose::Attestation(Some(Kind::Software));
 /// The register of a keep by a launcher's word: SHA-256 of the runtime's binary.
 pub(super) const RUNTIME: &str = "runtime";
 /// What a keep by a launcher's word ran without.
@@ -45,7 +47,7 @@ pub struct Process {
 impl Launcher {
     pub(super) fn statement(&self) -> Statement {
         let subject = Subject::Key(self.key.spki_digest());
-        Statement::always(&self.name, Sentence::Trusted { subject, purpose: Purpose::Attestation })
+        Statement::always(&self.name, Sentence::Trusted { subject, purpose: VOUCHING })
     }
 }
 
@@ -85,7 +87,7 @@ impl Domain {
     #[must_use]
     pub fn launchers(&self) -> Vec<Launcher> {
         let trusted = self.own().map(Said::statement).filter_map(|statement| match &statement.sentence {
-            Sentence::Trusted { subject: Subject::Key(digest), purpose: Purpose::Attestation } => {
+            Sentence::Trusted { subject: Subject::Key(digest), purpose: VOUCHING } => {
                 Some((statement, self.key(digest)?))
             }
             _ => None,

@@ -6,10 +6,11 @@ use casemate_cose::{Digest, UnixTime};
 
 use super::Domain;
 use crate::{
-    component::registry,
+    component::{beside, fit, registry},
+    printable::quoted,
     statement::{
-        Allowance, Identities, Kind, PlatformRule, Purpose, Said, Sentence, Speaker, Statement, Subject, Topic,
-        Validity,
+        Allowance, Identities, Kind, Measurement, PlatformRule, Purpose, Said, Sentence, Speaker, Statement, Subject,
+        Topic, Validity,
     },
 };
 
@@ -46,9 +47,25 @@ impl Domain {
                 Speaker::Key(key) if strangers.insert(key) => known.of_key(key),
                 Speaker::Key(_) => Vec::new(),
             };
+            // An entry of the text can't say such a thing; what was compiled, signed or imported can.
+            let misfit = fit::misfit(&said.statement().sentence);
+            let misfit = misfit.map(|why| format!("{} can never match: {why}", said.name()));
+            warnings.extend(misfit.map(|what| self.warning(said, what)));
             warnings.extend(whats.into_iter().map(|what| self.warning(said, what)));
         }
+        warnings.extend(self.unwritable().map(|what| Warning { line: None, statement: self.digest(), what }));
         sorted(warnings)
+    }
+
+    /// Why what this domain says can't be written as a `domain.toml` that is read again: text is held to more than the compiled form is,
+    /// as nothing that can never count is let stand in it. Nothing for what was read from text.
+    #[must_use]
+    pub fn unwritable(&self) -> Option<String> {
+        if self.own().all(|said| self.line_of(&said.digest()).is_some()) {
+            return None;
+        }
+        let error = Self::parse(&self.to_toml()).err()?;
+        Some(format!("as `domain.toml` it would be refused: {error}; {}", error.help()))
     }
 
     /// What counts no more or not yet at this time, in the order of lines.
@@ -58,11 +75,11 @@ impl Domain {
             let Validity { not_before, not_after } = said.statement().validity;
             // Floors and revocations never end.
             let ends = !matches!(said.statement().sentence, Sentence::Floor(_) | Sentence::Revokes(_));
-            let name = said.statement().label.escape_debug();
+            let name = said.name();
             if at < not_before {
-                Some(self.warning(said, format!("`{name}` counts only from {not_before} on")))
+                Some(self.warning(said, format!("{name} counts only from {not_before} on")))
             } else if at > not_after && ends {
-                Some(self.warning(said, format!("`{name}` counted until {not_after}: it can be removed")))
+                Some(self.warning(said, format!("{name} counted until {not_after}: it can be removed")))
             } else {
                 None
             }
@@ -86,6 +103,8 @@ fn sorted(mut warnings: Vec<Warning>) -> Vec<Warning> {
 struct Known<'d> {
     domain: &'d Domain,
     has_launcher: bool,
+    /// The devices of which the owner accepts some.
+    devices: BTreeSet<Kind>,
     /// Keys that the owner says something of by which what they sign can count.
     believed: BTreeSet<Digest>,
     /// Whether keys that the owner does not name can become believed.
@@ -95,12 +114,16 @@ struct Known<'d> {
 impl<'d> Known<'d> {
     fn of(domain: &'d Domain) -> Self {
         let has_launcher = !domain.launchers().is_empty();
-        let mut known = Self { domain, has_launcher, believed: BTreeSet::new(), is_open: false };
+        let mut known =
+            Self { domain, has_launcher, devices: BTreeSet::new(), believed: BTreeSet::new(), is_open: false };
         for said in domain.own() {
             match &said.statement().sentence {
                 Sentence::Trusted { subject: Subject::Key(key), purpose: Purpose::Publishing { topic, depth } } => {
                     known.believed.insert(*key);
                     known.is_open |= *depth > 0 || *topic == Topic::Keys;
+                }
+                Sentence::Trusted { subject: Subject::Platform(rule), .. } if DEVICES.contains(&rule.kind) => {
+                    known.devices.insert(rule.kind);
                 }
                 Sentence::SpeaksFor { speaker, principal } => {
                     known.believed.extend([speaker, principal].into_iter().filter_map(|subject| match subject {
@@ -123,19 +146,27 @@ impl<'d> Known<'d> {
     }
 
     fn of_root(&self, statement: &Statement) -> Vec<String> {
-        let name = statement.label.escape_debug();
+        let name = quoted(&statement.label);
         match &statement.sentence {
-            Sentence::Trusted { subject: Subject::Platform(rule), .. } => self.of_platform(&name.to_string(), rule),
+            Sentence::Trusted { subject: Subject::Platform(rule), .. } => self.of_platform(&name, rule),
             Sentence::Trusted { purpose: Purpose::Publishing { topic, .. }, .. } => {
                 let mut whats = Vec::new();
                 if matches!(topic, Topic::Keys | Topic::Platforms) {
-                    whats
-                        .push(format!("`{name}` may publish {topic}: whom this domain believes is then theirs to say"));
+                    whats.push(format!("{name} may publish {topic}: whom this domain believes is then theirs to say"));
                 }
                 if statement.validity.not_after == Validity::ALWAYS.not_after {
-                    whats.push(format!("`{name}` may publish without end: give it an `until`"));
+                    whats.push(format!("{name} may publish without end: give it an `until`"));
                 }
                 whats
+            }
+            Sentence::Trusted { purpose: purpose @ (Purpose::Authentication | Purpose::KeyProvision), .. } => {
+                vec![format!(
+                    "{name} is trusted for {}, which nothing asks of a domain: evidence alone gives it",
+                    purpose.kind()
+                )]
+            }
+            Sentence::Trusted { subject: Subject::Measurement(measurement), purpose: Purpose::Execution(_) } => {
+                of_measurement(&name, measurement).into_iter().collect()
             }
             Sentence::Revokes(digest) if self.domain.statements().find(*digest).is_none() => {
                 vec![format!("it revokes {}, which is no statement of this domain", digest.short())]
@@ -155,19 +186,38 @@ impl<'d> Known<'d> {
         }
         let is_any = rule.identities == Identities::AnyGenuineChip && registry::identity(kind).is_some();
         if is_any {
+            whats
+                .push(format!("{name} accepts any genuine {kind} chip: one extracted attestation key forges them all"));
+        }
+        if kind == Kind::Tdx
+            && !rule.demands.is_empty()
+            && !rule.demands.iter().any(|demand| demand.property == "tcb-status")
+        {
             whats.push(format!(
-                "`{name}` accepts any genuine {kind} chip: one extracted attestation key forges them all"
+                "{name} demands no `tcb-status`: a platform whose firmware Intel calls out of date or revoked will do"
             ));
         }
+        let is_alone = |device: &Kind| {
+            *device != kind
+                && self.devices.contains(device)
+                && !rule.demands.iter().any(|demand| beside::kind_of(&demand.property) == Some(*device))
+        };
+        if matches!(kind, Kind::Snp | Kind::Tdx) {
+            whats.extend(DEVICES.iter().filter(|device| is_alone(device)).map(|device| {
+                format!(
+                    "{name} accepts evidence from which the {device} was left out: with = [\"{device}\"] asks for it"
+                )
+            }));
+        }
         if rule.demands.is_empty() {
-            whats.push(format!("`{name}` demands no property: any firmware will do"));
+            whats.push(format!("{name} demands no property: any firmware will do"));
         }
         for allowance in &rule.allow {
             whats.push(match allowance {
                 Allowance::MaskedChip if is_any => {
-                    format!("`{name}` allows `{allowance}`, which matters only where `chips` are listed")
+                    format!("{name} allows `{allowance}`, which matters only where `chips` are listed")
                 }
-                _ => format!("`{name}` allows `{allowance}`: {}", danger(*allowance)),
+                _ => format!("{name} allows `{allowance}`: {}", danger(*allowance)),
             });
         }
         whats
@@ -184,4 +234,36 @@ const fn danger(allowance: Allowance) -> &'static str {
         Allowance::ServiceDomain => "another domain acts in the guest's name",
         Allowance::VmplAboveZero => "less privileged software of the guest speaks for all of it",
     }
+}
+
+/// What stands beside a CPU and can be left out of evidence.
+const DEVICES: [Kind; 2] = [Kind::Gpu, Kind::Tpm];
+
+/// Registers that any machine has so before it starts, or that whatever runs sets as it likes.
+fn of_measurement(name: &str, measurement: &Measurement) -> Option<String> {
+    let kind = measurement.kind;
+    if measurement.registers.iter().all(|register| register.value.iter().all(|byte| *byte == 0)) {
+        return Some(format!(
+            "{name} names registers of {kind} that are all zero: so they are where nothing was measured"
+        ));
+    }
+    let is_boots = |register: &str| match kind {
+        Kind::Tdx => register != "rtmr-3" && register != "rtmr-2",
+        // The first eight are the firmware's and its settings'; what is above is the operating system's and its programs'.
+        Kind::Tpm => {
+            register.rsplit('.').next().and_then(|number| number.parse::<u8>().ok()).is_some_and(|pcr| pcr < 10)
+        }
+        Kind::Cca => register == "realm.rim",
+        Kind::Nitro => ["pcr0", "pcr1", "pcr2"].contains(&register),
+        _ => true,
+    };
+    let is_said = measurement
+        .registers
+        .iter()
+        .any(|register| is_boots(&register.name) && register.value.iter().any(|byte| *byte != 0));
+    (!is_said).then(|| {
+        format!(
+            "{name} names no register of {kind} that is measured at the start: what runs extends the others as it likes"
+        )
+    })
 }

@@ -170,7 +170,7 @@ mod tests {
         [
             Statement::always(label, trusted(measurement(), Purpose::Execution(None))),
             Statement::always(label, trusted(platform(), Purpose::Execution(None))),
-            Statement::always(label, trusted(Subject::Vendor(Vendor::Amd), Purpose::Attestation)),
+            Statement::always(label, trusted(Subject::Vendor(Vendor::Amd), Purpose::Attestation(None))),
         ]
     }
 
@@ -212,7 +212,7 @@ mod tests {
     fn a_proof_in_words() {
         let said = said("Milan");
         let domain = Domain::of("clinic", 0, said.to_vec(), vec![], vec![]).unwrap();
-        let names = Names::of_domain(&domain).with_evidence(&[component()]);
+        let names = Names::of_domain(&domain).with_evidence(&[component()]).checked();
         let words = Account::of_proof(&proof(&said), &names).words();
         let lines: Vec<&str> = words.lines().collect();
         assert_eq!(
@@ -220,7 +220,7 @@ mod tests {
             [
                 "why this holds at 2026-05-28T20:26:40Z under the domain of clinic",
                 " 1. clinic says: `Milan`: what runs on `snp` with `measurement` 9191919191919191… may run what is secret",
-                " 2. clinic says: `Milan`: any genuine `snp` platform with `reported-tcb.microcode` at least 219 may carry what is secret",
+                " 2. clinic says: `Milan`: any genuine `snp` platform with `reported-tcb.microcode` at least 0xdb may carry what is secret",
                 " 3. clinic says: `Milan`: vendor `amd` may say what is genuine",
                 " 4. the evidence says of `cpu`: a platform `snp` c0c0c0c0c0c0c0c0…, in the word of vendor `amd`; what runs has `measurement` 9191919191919191…",
                 " 5. its attester is believed: from 3 and 4: `cpu` is genuine",
@@ -242,6 +242,19 @@ mod tests {
         );
         assert!(words.contains("1. the domain's owner says: what runs on `snp` with"), "{words}");
         assert!(words.contains("component 0 is genuine"), "{words}");
+    }
+
+    /// A domain that says none of it: that it holds is nobody's word, and each statement that is not there is named.
+    #[test]
+    fn under_a_domain_nothing_holds_that_was_not_checked() {
+        let said = said("Milan");
+        let other = Domain::of("bank", 0, vec![said[2].clone()], vec![], vec![]).unwrap();
+        let words = Account::of_proof(&proof(&said), &Names::of_domain(&other)).words();
+        let title = words.lines().next().unwrap();
+        assert!(title.ends_with("under the domain of bank, if it does: nothing of it is checked here"), "{title}");
+        let absent = format!("(the domain has no such statement: {})", said[0].digest());
+        assert!(words.contains("1. another domain's owner says: ") && words.contains(&absent), "{words}");
+        assert!(words.contains("3. bank says: ") && words.matches("has no such statement").count() == 2, "{words}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use casemate_cose::{Digest, UnixTime};
 use crate::{
     Domain,
     component::Component,
+    printable::{called, quoted},
     statement::{self, Purpose, Sentence, Speaker, Subject, Validity},
 };
 
@@ -22,12 +23,14 @@ pub struct Names {
     words: statement::Names,
     statements: BTreeMap<Digest, Known>,
     components: Vec<Told>,
+    is_checked: bool,
 }
 
 /// What is known of a statement.
 #[derive(Clone, Debug)]
 struct Known {
-    label: String,
+    /// What its owner calls it, in backquotes; in quotes, with its digest, what somebody else calls it.
+    label: Option<String>,
     line: Option<usize>,
     until: UnixTime,
 }
@@ -43,22 +46,31 @@ impl Names {
     /// No names at all.
     #[must_use]
     pub const fn none() -> Self {
-        Self { owner: None, words: statement::Names::none(), statements: BTreeMap::new(), components: Vec::new() }
+        Self {
+            owner: None,
+            words: statement::Names::none(),
+            statements: BTreeMap::new(),
+            components: Vec::new(),
+            is_checked: false,
+        }
     }
 
     /// The names in a domain: its owner's, its statements' labels and, where it was read from text, their lines.
     #[must_use]
     pub fn of_domain(domain: &Domain) -> Self {
         let all = || domain.statements().said().iter();
-        // The owner's name for a key goes before what others call it.
-        let own = all().filter(|said| said.speaker() == Speaker::Root);
-        let others = all().filter(|said| said.speaker() != Speaker::Root);
-        let words = statement::Names::of(own.chain(others).map(statement::Said::statement));
+        // What others call a key is no name of it.
+        let words = statement::Names::of(domain.own().map(statement::Said::statement));
         let known = all().map(|said| {
-            let (label, until) = (said.statement().label.clone(), said.statement().validity.not_after);
+            let (label, until) = (&said.statement().label, said.statement().validity.not_after);
+            let label = (!label.is_empty()).then(|| match said.speaker() {
+                Speaker::Root => quoted(label),
+                Speaker::Key(_) => format!("{} (statement {})", called(label), said.digest().short()),
+            });
             (said.digest(), Known { label, line: domain.line_of(&said.digest()), until })
         });
-        Self { owner: Some(domain.owner().to_owned()), words, statements: known.collect(), components: Vec::new() }
+        let (owner, statements) = (Some(domain.owner().to_owned()), known.collect());
+        Self { owner, words, statements, components: Vec::new(), is_checked: false }
     }
 
     /// The same, and the names of the evidence's components.
@@ -66,6 +78,13 @@ impl Names {
     pub fn with_evidence(mut self, components: &[Component]) -> Self {
         let told = components.iter().map(|component| Told { name: component.name.clone(), says: self.says(component) });
         self.components = told.collect();
+        self
+    }
+
+    /// The same, for a proof that the checker has accepted under this domain: without it, an account says that nothing was checked.
+    #[must_use]
+    pub const fn checked(mut self) -> Self {
+        self.is_checked = true;
         self
     }
 
@@ -79,7 +98,7 @@ impl Names {
         );
         for (place, (name, value)) in component.registers.iter().enumerate().take(REGISTERS_SHOWN) {
             let lead = if place == 0 { "; what runs has " } else { ", " };
-            says += &format!("{lead}`{name}` {}", start(value));
+            says += &format!("{lead}{} {}", quoted(name), start(value));
         }
         if component.registers.len() > REGISTERS_SHOWN {
             says += &format!(" and {} registers more", component.registers.len() - REGISTERS_SHOWN);
@@ -116,6 +135,15 @@ impl Names {
         self.owner.is_some()
     }
 
+    pub(super) const fn is_checked(&self) -> bool {
+        self.is_checked
+    }
+
+    /// Whether the domain has this statement.
+    pub(super) fn knows(&self, statement: &Digest) -> bool {
+        self.statements.contains_key(statement)
+    }
+
     pub(super) fn components(&self) -> &[Told] {
         &self.components
     }
@@ -132,8 +160,7 @@ impl Names {
 
     /// A statement's label in quotes, if it has one.
     pub(super) fn label(&self, statement: &Digest) -> Option<String> {
-        let known = self.statements.get(statement)?;
-        (!known.label.is_empty()).then(|| format!("`{}`", known.label))
+        self.statements.get(statement)?.label.clone()
     }
 
     pub(super) fn line(&self, statement: &Digest) -> Option<usize> {

@@ -1,5 +1,7 @@
 //! A proof as an account: one step of the account for each of the proof, and one for each component of the evidence.
 
+use casemate_cose::Digest;
+
 use super::{Account, Entry, Part, names::Names};
 use crate::{
     proof::{Proof, Rule, Step},
@@ -26,11 +28,9 @@ pub(super) fn account(proof: &Proof, names: &Names) -> Account {
         places.push(entries.len());
         entries.push(Entry { part, title, text, because });
     }
-    let title = if names.is_of_domain() {
-        format!("why this holds at {} under the domain of {}", proof.at, names.owner())
-    } else {
-        format!("why this holds at {}, if it does: nothing of it is checked here", proof.at)
-    };
+    let under = if names.is_of_domain() { format!(" under the domain of {}", names.owner()) } else { String::new() };
+    let doubt = if names.is_checked() { "" } else { ", if it does: nothing of it is checked here" };
+    let title = format!("why this holds at {}{under}{doubt}", proof.at);
     Account { title, entries }
 }
 
@@ -53,29 +53,23 @@ fn evidence(step: &Step, names: &Names, told: &mut [Option<usize>], entries: &mu
 
 /// Who says a step, or by what it follows.
 fn heading(step: &Step, names: &Names) -> (Part, String) {
-    let follows = |title: &str| (Part::Follows, title.to_owned());
     match &step.rule {
         Rule::Domain(digest) => {
             let line = names.line(digest).map(|line| format!(", line {line}")).unwrap_or_default();
-            (Part::Owner, format!("{} says{line}", names.owner()))
+            (Part::Owner, format!("{} says{line}", owner(digest, names)))
         }
         Rule::Signed(_) => match &step.conclusion {
             Sentence::Says { key, .. } => (Part::Other, format!("{} says, signed", names.key(*key))),
             _ => (Part::Other, "somebody says, signed".to_owned()),
         },
-        Rule::Bound => (Part::Evidence, "the evidence is bound to it".to_owned()),
-        Rule::Policy => follows("a domain is its policy key"),
-        Rule::Believe => follows("believed, since it may publish that"),
-        Rule::Relay => follows("said in another's name"),
-        Rule::Inherit => follows("who speaks for it may do so too"),
-        Rule::Transit => follows("by way of another"),
-        Rule::Vouch => follows("its attester is believed"),
-        Rule::PlatformMeets => follows("it meets what is demanded"),
-        Rule::Measured => follows("what runs is what is trusted"),
-        Rule::Compose => follows("platform and what runs, both"),
-        Rule::Whole => follows("all components are trusted"),
-        Rule::Authenticate => follows("the evidence is bound to its key"),
+        Rule::Bound => (Part::Evidence, step.rule.words().to_owned()),
+        rule => (Part::Follows, rule.words().to_owned()),
     }
+}
+
+/// Who says what the domain says: not this one, where it has no such statement.
+fn owner<'n>(statement: &Digest, names: &'n Names) -> &'n str {
+    if names.is_of_domain() && !names.knows(statement) { "another domain's owner" } else { names.owner() }
 }
 
 fn text(step: &Step, names: &Names) -> String {
@@ -87,6 +81,8 @@ fn text(step: &Step, names: &Names) -> String {
     let words = names.sentence(said);
     let label = digest.and_then(|digest| names.label(digest)).filter(|label| !words.contains(label.as_str()));
     let label = label.map(|label| format!("{label}: ")).unwrap_or_default();
+    let absent = digest.filter(|digest| names.is_of_domain() && !names.knows(digest));
+    let absent = absent.map(|digest| format!(" (the domain has no such statement: {digest})")).unwrap_or_default();
     let end = digest.and_then(|digest| names.until(digest)).map(|until| format!(", until {until}")).unwrap_or_default();
-    format!("{label}{words}{end}")
+    format!("{label}{words}{end}{absent}")
 }

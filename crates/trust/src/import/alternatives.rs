@@ -73,7 +73,7 @@ fn say_kind(label: &str, place: &str, kind: Kind, own: &[&Alternative], findings
         return findings.refuse(place, kind.as_str(), "lets anything run in one alternative and names what in another");
     }
     if let Some(vendor) = registry::vendor(kind) {
-        findings.say(format!("{label}: {kind}"), trusted_vendor(vendor));
+        findings.say(format!("{label}: {kind}"), trusted_vendor(vendor, kind));
     }
     if is_any {
         findings.note(format!(

@@ -12,8 +12,8 @@
 //! ```
 //! 1. The document is read whole: no unknown field, no field twice, no private key.
 //! 2. A signed claim's signature verifies over the received bytes before its clause is read.
-//! 3. What the policy key says becomes the root's statement; what another key says, that key's, which counts only where the domain
-//!    trusts that key to publish it.
+//! 3. What the policy key says, or the key that whoever imports it names as the signer, becomes the root's statement. What any other
+//!    key says is refused by name: a domain knows the word of others by signatures of its own form alone.
 //! 4. A measurement has no platform there: it becomes one of every platform in the same policy whose register has its length.
 //! 5. Properties of platforms become demands, by the table in `platform.rs`.
 
@@ -30,9 +30,10 @@ use casemate_cose::Digest;
 use casemate_evidence::{Anchor, Endorsement, Endorsements, Vendor, public_key};
 
 pub use policy::policy;
-pub use signed::{CLAIMS_MAX, signed_claims};
+pub use signed::{CLAIMS_MAX, key, signed_claims};
 
 use super::{findings::Findings, registered::trusted_measurement};
+use crate::component::registry;
 use crate::statement::{Kind, Purpose, Register, Sentence, Subject};
 
 const LABEL: &str = "Certifier";
@@ -60,6 +61,20 @@ impl Principal {
                 Self { subject: Subject::Vendor(anchor.vendor()), product }
             }
         }
+    }
+}
+
+impl Principal {
+    /// "It is trusted for this." Attestation is of the one kind that a vendor makes, where it makes but one.
+    fn trusted(self, purpose: Purpose) -> Sentence {
+        let Self { subject, .. } = self;
+        let made = |kind: &Kind| registry::vendor(*kind).map(Subject::Vendor).as_ref() == Some(&subject);
+        let mut kinds = Kind::ALL.iter().copied().filter(made);
+        let purpose = match (purpose, kinds.next(), kinds.next()) {
+            (Purpose::Attestation(None), Some(kind), None) => Purpose::Attestation(Some(kind)),
+            (purpose, ..) => purpose,
+        };
+        Sentence::Trusted { subject, purpose }
     }
 }
 
@@ -95,7 +110,7 @@ fn measurements(place: &str, value: &[u8], kinds: &BTreeSet<Kind>, findings: &mu
 /// What a key may be trusted for there, and here.
 fn purpose(verb: &str) -> Option<Purpose> {
     match verb {
-        "is-trusted-for-attestation" => Some(Purpose::Attestation),
+        "is-trusted-for-attestation" => Some(Purpose::Attestation(None)),
         "is-trusted-for-authentication" => Some(Purpose::Authentication),
         "is-trusted-for-key-provision" => Some(Purpose::KeyProvision),
         _ => None,

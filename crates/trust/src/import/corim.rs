@@ -41,7 +41,7 @@ pub enum Signer {
     Key(VerifyingKey),
 }
 
-/// Imports a CoRIM. A signed one needs a signer; an unsigned one is the word of whoever gives it.
+/// Imports a CoRIM. A signed one needs a signer; an unsigned one is the word of whoever gives it, and has no signer.
 ///
 /// # Errors
 /// [`ImportError`], naming every environment, triple, measurement and extension that can't be said here by its path.
@@ -56,6 +56,10 @@ pub fn import(bytes: &[u8], signer: Option<&Signer>) -> Result<Imported, ImportE
         let Some(map) = inner.tagged(501) else {
             return Err(malformed("CoRIM", format!("neither tag 501 nor tag 18 but {}", inner.shown())));
         };
+        // Who names a signer relies on one.
+        if let Some(Signer::Key(key)) = signer {
+            return Err(ImportError::Unsigned { key: key.spki_digest() });
+        }
         envelope::read(map, &mut budget, None, &mut findings)?;
         return findings.finish(Signed::Unsigned);
     };

@@ -45,6 +45,13 @@ pub enum ImportError {
         /// Its length.
         actual: usize,
     },
+    /// A signer's key was given, and nobody signed the document.
+    /// Remedy: get the signed document; or take it as the word of whoever gave it, without a key.
+    #[error("the document is not signed, by the key `{key}` or any other")]
+    Unsigned {
+        /// SHA-256 of the key's `SubjectPublicKeyInfo`.
+        key: Digest,
+    },
     /// The document is signed and no key was given to look at the signature with.
     /// Remedy: give the signer's key, got from elsewhere; or say aloud that nobody looks.
     #[error("the document is signed, and the signer's key was not given")]

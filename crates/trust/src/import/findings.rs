@@ -5,10 +5,18 @@ use std::collections::BTreeMap;
 use casemate_evidence::Endorsement;
 
 use super::{IMPORT_STATEMENTS_MAX, ImportError, Imported, REFUSALS_MAX, Refusal, Signed};
-use crate::statement::{Sentence, Statement, Subject};
+use crate::{
+    component::fit,
+    statement::{Sentence, Statement, Subject},
+};
 
 /// The longest text of others that is repeated in a refusal or note, in characters.
 const QUOTED_CHARACTERS_MAX: usize = 160;
+
+/// Why what another key says is not imported: only a signature of that key, over a statement as this program knows them, brings its
+/// word into a domain.
+pub(super) const HEARSAY: &str =
+    "is another's word, which only its own signature brings into a domain: leave it out, or have that key sign it";
 
 /// Gathers everything, so that a refusal names all of it.
 #[derive(Debug, Default)]
@@ -63,7 +71,12 @@ impl Findings {
         if self.statements.contains(&statement) {
             return;
         }
-        if let Err(error) = statement.check() {
+        let misfit = fit::misfit(&statement.sentence);
+        if let Some(misfit) = misfit {
+            self.refuse("", &statement.label, format!("would be a statement that can never match: {misfit}"));
+        } else if matches!(statement.sentence, Sentence::Says { .. }) {
+            self.refuse("", &statement.label, HEARSAY);
+        } else if let Err(error) = statement.check() {
             self.refuse("", &statement.label, format!("would be a statement that none may make: {error}"));
         } else if self.statements.len() < IMPORT_STATEMENTS_MAX {
             self.statements.push(statement);

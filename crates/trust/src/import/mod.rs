@@ -56,8 +56,6 @@ pub struct Imported {
 pub enum Signed {
     /// This key's, by the SHA-256 of its `SubjectPublicKeyInfo`; the signature was verified over the received bytes.
     By(Digest),
-    /// Several keys', each verified so; what each said stands in the statements.
-    BySeveral,
     /// There is one, and the caller named it unverified: the document is the word of whoever gave it.
     DangerouslyUnverified,
     /// Nobody's: the document is the word of whoever gave it.

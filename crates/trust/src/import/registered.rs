@@ -74,7 +74,7 @@ pub(super) fn trusted_measurement(kind: Kind, registers: impl IntoIterator<Item 
     Some(Sentence::Trusted { subject, purpose: Purpose::Execution(None) })
 }
 
-/// "This vendor is trusted for attestation."
-pub(super) const fn trusted_vendor(vendor: Vendor) -> Sentence {
-    Sentence::Trusted { subject: Subject::Vendor(vendor), purpose: Purpose::Attestation }
+/// "This vendor is trusted for attestation of this kind."
+pub(super) const fn trusted_vendor(vendor: Vendor, kind: Kind) -> Sentence {
+    Sentence::Trusted { subject: Subject::Vendor(vendor), purpose: Purpose::Attestation(Some(kind)) }
 }

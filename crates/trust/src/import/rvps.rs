@@ -168,7 +168,7 @@ fn say_platform(kind: Kind, mut demands: BTreeSet<Demand>, validity: Validity, f
         demands.insert(Demand { property: (*property).to_owned(), test: Test::Equals(value) });
     }
     if let Some(vendor) = registry::vendor(kind) {
-        state(kind, trusted_vendor(vendor), validity, findings);
+        state(kind, trusted_vendor(vendor, kind), validity, findings);
     }
     state(kind, trusted_platform(any_genuine(kind, demands)), validity, findings);
     findings.note(format!(

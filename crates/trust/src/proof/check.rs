@@ -17,7 +17,7 @@ use casemate_cose::{Digest, UnixTime};
 use super::{PREMISES_MAX, Proof, ProofError, Rule, STEPS_MAX, Standing, State, Step};
 use crate::{
     component::{Component, registry},
-    statement::{Allowance, Demand, Identities, PlatformRule, Purpose, Sentence, Speaker, Subject, Value},
+    statement::{Allowance, Demand, Identities, PlatformRule, Purpose, Sentence, Speaker, Subject, Test, Value},
 };
 
 /// What authentic evidence says, as rules see it. Whoever makes this has `Authenticated` evidence.
@@ -201,7 +201,7 @@ fn inherit(speaks: &Sentence, trust: &Sentence, by_root: bool, conclusion: &Sent
     require(principal == subject, "another is trusted")?;
     require(speaker == heir && purpose == inherited, "this is not what is inherited")?;
     match purpose {
-        Purpose::Attestation | Purpose::Authentication | Purpose::Contracts | Purpose::KeyProvision => Ok(()),
+        Purpose::Attestation(_) | Purpose::Authentication | Purpose::Contracts | Purpose::KeyProvision => Ok(()),
         Purpose::Execution(_) => Err("execution is not inherited"),
         Purpose::Publishing { .. } => require(by_root, "a right to publish passes by the root's word only"),
     }
@@ -237,13 +237,16 @@ fn bound(conclusion: &Sentence, evidence: Facts<'_>) -> Result<(), &'static str>
     }
 }
 
-/// The attester of component c is trusted for attestation → c is an environment.
+/// The attester of component c is trusted for attestation of c's kind → c is an environment.
 fn vouch(trust: &Sentence, conclusion: &Sentence, evidence: Facts<'_>) -> Result<(), &'static str> {
-    let Sentence::Trusted { subject, purpose: Purpose::Attestation } = trust else {
+    let Sentence::Trusted { subject, purpose } = trust else {
         return Err("the premise trusts nobody for attestation");
     };
     let Sentence::IsEnvironment(place) = conclusion else { return Err("it concludes something else") };
-    require(component(evidence, *place)?.attester == *subject, "another attested this component")
+    let component = component(evidence, *place)?;
+    require(component.attester == *subject, "another attested this component")?;
+    let needed = Purpose::Attestation(Some(component.kind));
+    require(purpose.covers(&needed), "the premise trusts nobody for attestation of this kind")
 }
 
 /// c is an environment; a platform rule is trusted; one premise for each demanded property that the evidence lacks
@@ -277,6 +280,9 @@ fn platform_meets(
     }
     for Demand { property, test } in &rule.demands {
         let found = lent.iter().find(|(name, _)| name == property).map(|(_, value)| *value);
+        // That nobody says otherwise is shown by no proof.
+        let is_excluded = found.is_some() && matches!(test, Test::NotEquals(_));
+        require(!is_excluded, "what is only said of a component is excluded by nothing")?;
         let value = own(component, property).or(found).ok_or("a property is missing")?;
         require(test.is_met_by(value), "a property is not as demanded")?;
     }
@@ -373,9 +379,10 @@ fn authenticate(
     match (purpose, trust) {
         (Purpose::Authentication | Purpose::KeyProvision, []) => Ok(()),
         (
-            Purpose::Attestation,
-            [Sentence::Trusted { subject: Subject::Measurement(measurement), purpose: Purpose::Attestation }],
+            Purpose::Attestation(_),
+            [Sentence::Trusted { subject: Subject::Measurement(measurement), purpose: granted }],
         ) => {
+            require(granted.covers(purpose), "what runs is not trusted for this")?;
             let component = component(evidence, 0)?;
             require(measurement.is_met_by(component.kind, &component.registers), "a register has another value")
         }

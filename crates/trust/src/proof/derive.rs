@@ -87,7 +87,7 @@ impl<'e> Derivation<'e> {
             let Sentence::Says { key: next, .. } = *inner else { return Err(ProofError::Foreign) };
             let (from, to) = (self.node(Principal::Key(speaker))?, self.node(Principal::Key(next))?);
             let graph = &self.effective.graph;
-            let path = graph.by_root.path(from, to, graph.len()).ok_or(ProofError::Foreign)?;
+            let path = graph.by_root.path(from, to).ok_or(ProofError::Foreign)?;
             let speaks = self.path(from, &path)?;
             sentence = *inner;
             speaker = next;

@@ -7,8 +7,9 @@
 //!    attestation, authentication, contracts, key provision.
 //!
 //! **Termination.** No step adds to what an earlier one reads. In 2 each key is settled once for each of six topics, in 4 once
-//! for each of four purposes, each edge is walked once for each; with n statements there are at most n facts of 3, and with e
-//! edges (n at most of statements, two for each domain that a statement names) at most 10 e of inheritance, fewer than
+//! for each of fifteen purposes (attestation is one for each kind), each edge is walked once for each; with n statements there are at
+//! most n facts of 3, and with e edges (n at most of statements, two for each domain that a statement names) at most 21 e of
+//! inheritance, no more than
 //! [`FACTS_MAX`] for [`STATEMENTS_MAX`](crate::statement::STATEMENTS_MAX) statements. Who speaks for whom over several others
 //! is not computed: it is quadratic, and is searched for where a goal asks.
 //!
@@ -30,7 +31,7 @@ use super::{
 use crate::statement::{Kind, Measurement, Purpose, Said, Sentence, Speaker, Statements, Subject, Topic, Value};
 
 /// The most facts that follow.
-pub const FACTS_MAX: usize = 1 << 19;
+pub const FACTS_MAX: usize = 1 << 20;
 
 /// All that follows from a domain's statements in the window around a time. It is costly to make and cheap to ask: a domain
 /// keeps it for the window.
@@ -85,7 +86,8 @@ impl Effective {
                 effective.believed_edges.add(speaker, principal, Word::Stated(place));
             }
         }
-        for purpose in [Purpose::Attestation, Purpose::Authentication, Purpose::Contracts, Purpose::KeyProvision] {
+        let others = [Purpose::Authentication, Purpose::Contracts, Purpose::KeyProvision];
+        for purpose in effective.index.attestations().into_iter().map(Purpose::Attestation).chain(others) {
             effective.inherit(&purpose)?;
         }
         effective.index.finish();
@@ -149,9 +151,14 @@ impl Effective {
             .filter_map(|(fact, said)| measured(said).map(|measurement| (fact, said, measurement)))
     }
 
-    /// The measurements that are trusted to say what is genuine and that these registers meet.
-    pub(super) fn attesting(&self, kind: Kind, registers: &[(String, Vec<u8>)]) -> Option<Fact> {
-        let met = |said: &Said| measured(said).is_some_and(|measurement| measurement.is_met_by(kind, registers));
+    /// A measurement that is trusted to say what `asked` is about and that these registers meet.
+    pub(super) fn attesting(&self, kind: Kind, registers: &[(String, Vec<u8>)], asked: &Purpose) -> Option<Fact> {
+        let met = |said: &Said| match said.statement().sentence.unnested().1 {
+            Sentence::Trusted { subject: Subject::Measurement(measurement), purpose } => {
+                purpose.covers(asked) && measurement.is_met_by(kind, registers)
+            }
+            _ => false,
+        };
         self.with_statements(self.index.attesting(kind)).find(|(_, said)| met(said)).map(|(fact, _)| fact)
     }
 
@@ -234,9 +241,8 @@ impl Effective {
 
     /// Step 4 for one purpose: breadth first from all that are trusted by a statement.
     fn inherit(&mut self, purpose: &Purpose) -> Result<(), ProofError> {
-        let mut trusted: Vec<Option<Fact>> = (0..self.graph.len())
-            .map(|node| self.index.trusted(&self.graph.principal(node)?.subject(), purpose))
-            .collect();
+        let mut trusted: Vec<Option<Fact>> =
+            (0..self.graph.len()).map(|node| self.index.stated(self.graph.principal(node)?, purpose)).collect();
         let mut next: std::collections::VecDeque<usize> =
             trusted.iter().enumerate().filter_map(|(node, fact)| fact.map(|_| node)).collect();
         while let Some(principal) = next.pop_front() {

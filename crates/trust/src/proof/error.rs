@@ -4,6 +4,7 @@ use casemate_cose::{CborError, Digest, UnixTime};
 use thiserror::Error;
 
 use super::{Rule, State};
+use crate::statement::Sentence;
 
 /// Why a proof was refused, or what follows from a domain could not be computed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -27,9 +28,9 @@ pub enum ProofError {
     #[error("the proof has no steps")]
     Empty,
     /// A step does not follow by its rule from its premises.
-    #[error("step {step} does not follow by {rule:?}: {why}")]
+    #[error("step {} of the proof ({}) does not follow: {why}", .step.saturating_add(1), .rule.words())]
     Step {
-        /// The step's place.
+        /// The step's place, from 0; people read it from 1.
         step: u32,
         /// Its rule.
         rule: Rule,
@@ -37,7 +38,7 @@ pub enum ProofError {
         why: &'static str,
     },
     /// A statement does not count.
-    #[error("step {step} rests on the statement `{digest}`, which {state}")]
+    #[error("step {} of the proof rests on the statement `{digest}`, which {state}", .step.saturating_add(1))]
     Statement {
         /// The step's place.
         step: u32,
@@ -45,6 +46,22 @@ pub enum ProofError {
         digest: Digest,
         /// How it stands.
         state: State,
+    },
+    /// The proof concludes something else than what it has to show.
+    #[error("it concludes that {}, and has to show that {}", .actual, .expected)]
+    Goal {
+        /// What it has to show.
+        expected: Box<Sentence>,
+        /// What it concludes.
+        actual: Box<Sentence>,
+    },
+    /// The evidence is from too long before or after the time of the proof.
+    #[error("the evidence is of {actual}, more than {} s from {at}, the time of the proof", crate::ACCEPTED_FOR_S)]
+    Stale {
+        /// The time of the proof.
+        at: UnixTime,
+        /// The time of the evidence.
+        actual: UnixTime,
     },
     /// The proof is for another time.
     #[error("the proof is for {actual}, not for {expected}")]
@@ -65,7 +82,7 @@ pub enum ProofError {
         max: usize,
     },
     /// Steps that nothing rests on.
-    #[error("nothing rests on step {step}")]
+    #[error("nothing rests on step {} of the proof", .step.saturating_add(1))]
     Unused {
         /// The step's place.
         step: u32,

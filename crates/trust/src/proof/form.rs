@@ -6,12 +6,12 @@
 //! A premise is the place of an earlier step. The last step's sentence is what is proved.
 
 use casemate_cose::{CborError, Digest, UnixTime};
-use minicbor::{Decode, Decoder, Encode};
+use minicbor::{Decode, Encode};
 
-use crate::statement::{Sentence, decode_nested};
+use crate::statement::{Sentence, decode_nested, list};
 
-/// The longest proof that is read: 64 MiB.
-pub const PROOF_BYTES_MAX: usize = 64 << 20;
+/// The longest proof that is read: 1 MiB.
+pub const PROOF_BYTES_MAX: usize = 1 << 20;
 /// The most steps of one proof. Whatever follows without nested statements is proved in fewer: at most 13 for each statement.
 pub const STEPS_MAX: usize = 1 << 18;
 /// The most premises of one step.
@@ -26,7 +26,7 @@ pub struct Proof {
     pub at: UnixTime,
     /// The steps; the last one says what is proved.
     #[n(1)]
-    #[cbor(decode_with = "read_steps")]
+    #[cbor(decode_with = "list::read::<_, _, STEPS_MAX>")]
     pub steps: Vec<Step>,
 }
 
@@ -39,7 +39,7 @@ pub struct Step {
     pub rule: Rule,
     /// From which earlier steps, in the order that the rule asks for.
     #[n(1)]
-    #[cbor(decode_with = "read_premises")]
+    #[cbor(decode_with = "list::read::<_, _, PREMISES_MAX>")]
     pub premises: Vec<u32>,
     /// What follows.
     #[n(2)]
@@ -73,7 +73,7 @@ pub enum Rule {
     /// A speaks for B; B speaks for C → A speaks for C.
     #[n(7)]
     Transit,
-    /// The attester of component c is trusted for attestation → c is an environment.
+    /// The attester of component c is trusted for attestation of c's kind → c is an environment.
     #[n(8)]
     Vouch,
     /// c is an environment; a platform rule is trusted; properties of its hardware or attester … → c's platform is trusted.
@@ -92,6 +92,29 @@ pub enum Rule {
     /// measurement of component 0 that is trusted for attestation: K is, too.
     #[n(13)]
     Authenticate,
+}
+
+impl Rule {
+    /// The rule in a few words, as accounts of proofs have them.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Authenticate => "the evidence is bound to its key",
+            Self::Believe => "believed, since it may publish that",
+            Self::Bound => "the evidence is bound to it",
+            Self::Compose => "platform and what runs, both",
+            Self::Domain(_) => "the domain's owner says",
+            Self::Inherit => "who speaks for it may do so too",
+            Self::Measured => "what runs is what is trusted",
+            Self::PlatformMeets => "it meets what is demanded",
+            Self::Policy => "a domain is its policy key",
+            Self::Relay => "said in another's name",
+            Self::Signed(_) => "somebody says, signed",
+            Self::Transit => "by way of another",
+            Self::Vouch => "its attester is believed",
+            Self::Whole => "all components are trusted",
+        }
+    }
 }
 
 impl Proof {
@@ -120,24 +143,4 @@ impl Proof {
     pub fn conclusion(&self) -> Option<&Sentence> {
         self.steps.last().map(|step| &step.conclusion)
     }
-}
-
-fn read_steps<'b, C>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Vec<Step>, minicbor::decode::Error> {
-    read_at_most(STEPS_MAX, d, ctx)
-}
-
-fn read_premises<'b, C>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Vec<u32>, minicbor::decode::Error> {
-    read_at_most(PREMISES_MAX, d, ctx)
-}
-
-/// A list, refused by its length before any of it is read: an item in memory is many times as long as its shortest encoding.
-fn read_at_most<'b, C, T: Decode<'b, C>>(
-    max: usize,
-    d: &mut Decoder<'b>,
-    ctx: &mut C,
-) -> Result<Vec<T>, minicbor::decode::Error> {
-    let position = d.position();
-    let length = d.array()?.and_then(|length| usize::try_from(length).ok()).filter(|length| *length <= max);
-    let length = length.ok_or_else(|| minicbor::decode::Error::message("a list too long").at(position))?;
-    (0..length).map(|_| T::decode(d, ctx)).collect()
 }

@@ -4,7 +4,7 @@
 //! is named "the key of digest d speaks for the domain of digest d". A nested statement, "K says (L says S)", is heard as
 //! L's only along these edges. All walks together visit at most [`VISITS_MAX`] nodes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 
 use casemate_cose::Digest;
 
@@ -180,7 +180,7 @@ impl Graph {
         hops.sort_unstable();
         for hops in hops.chunk_by(|left, right| left.0 == right.0) {
             let Some((from, ..)) = hops.first() else { continue };
-            let reached = self.by_root.reached_from(*from, self.len());
+            let reached = self.by_root.reached_from(*from);
             self.visits = self.visits.saturating_add(reached.visits);
             if self.visits > VISITS_MAX {
                 return Err(ProofError::Entangled { max: VISITS_MAX });
@@ -199,7 +199,7 @@ impl Graph {
 
 /// What a walk reached: by node, the node before and the word that leads from there.
 pub(super) struct Reached {
-    by: Vec<Option<Edge>>,
+    by: BTreeMap<usize, Edge>,
     visits: u64,
 }
 
@@ -230,29 +230,20 @@ impl Edges {
     }
 
     /// The shortest path from one node to another, at least one edge long: each edge's end and word.
-    pub(super) fn path(&self, from: usize, to: usize, len: usize) -> Option<Vec<Edge>> {
-        let reached = self.reached_from(from, len);
-        let (mut path, mut node) = (Vec::new(), to);
-        loop {
-            let edge = reached.by.get(node).copied().flatten()?;
-            path.push(Edge { node, word: edge.word });
-            node = edge.node;
-            if node == from {
-                path.reverse();
-                return Some(path);
-            }
-        }
+    pub(super) fn path(&self, from: usize, to: usize) -> Option<Vec<Edge>> {
+        self.reached_from(from).path(from, to)
     }
 
-    /// All nodes for which `from` speaks, breadth first. `from` itself is reached only by a cycle.
-    pub(super) fn reached_from(&self, from: usize, len: usize) -> Reached {
-        let mut reached = Reached { by: vec![None; len], visits: 1 };
+    /// All nodes for which `from` speaks, breadth first. `from` itself is reached only by a cycle. It costs as much as it visits,
+    /// however many nodes there are.
+    pub(super) fn reached_from(&self, from: usize) -> Reached {
+        let mut reached = Reached { by: BTreeMap::new(), visits: 1 };
         let mut next = VecDeque::from([from]);
         while let Some(node) = next.pop_front() {
             for edge in self.principals(node) {
                 reached.visits = reached.visits.saturating_add(1);
-                if let Some(by @ None) = reached.by.get_mut(edge.node) {
-                    *by = Some(Edge { node, word: edge.word });
+                if let Entry::Vacant(by) = reached.by.entry(edge.node) {
+                    by.insert(Edge { node, word: edge.word });
                     if edge.node != from {
                         next.push_back(edge.node);
                     }
@@ -264,8 +255,27 @@ impl Edges {
 }
 
 impl Reached {
+    /// The way that the walk came, from where it began.
+    pub(super) fn path(&self, from: usize, to: usize) -> Option<Vec<Edge>> {
+        let (mut path, mut node) = (Vec::new(), to);
+        loop {
+            let edge = self.by.get(&node).copied()?;
+            path.push(Edge { node, word: edge.word });
+            node = edge.node;
+            if node == from {
+                path.reverse();
+                return Some(path);
+            }
+        }
+    }
+
+    /// How many nodes and edges the walk looked at.
+    pub(super) const fn visits(&self) -> u64 {
+        self.visits
+    }
+
     /// Whether the walk came there.
     pub(super) fn holds(&self, node: usize) -> bool {
-        self.by.get(node).is_some_and(Option::is_some)
+        self.by.contains_key(&node)
     }
 }

@@ -1,6 +1,6 @@
 //! Where to find a fact: by what an appraisal asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_cose::Digest;
 use casemate_evidence::Vendor;
@@ -18,12 +18,12 @@ pub(super) struct Index {
     /// Release by release.
     programs: BTreeMap<Digest, Vec<(Purpose, Fact)>>,
     properties: BTreeMap<Subject, Vec<Fact>>,
-    vendors: BTreeMap<Vendor, Fact>,
+    vendors: BTreeMap<(Vendor, Option<Kind>), Fact>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Right {
-    Attestation,
+    Attestation(Option<Kind>),
     Authentication,
     Contracts,
     KeyProvision,
@@ -71,13 +71,12 @@ impl Index {
     pub(super) fn trusted(&self, subject: &Subject, purpose: &Purpose) -> Option<Fact> {
         match subject {
             Subject::Domain(_) | Subject::Key(_) => {
-                let (depth, fact) = self.keys.get(&(Principal::of(subject)?, right(purpose)?))?;
-                let too_deep = matches!(purpose, Purpose::Publishing { depth: asked, .. } if asked > depth);
-                (!too_deep).then_some(*fact)
+                let principal = Principal::of(subject)?;
+                self.stated(principal, purpose).or_else(|| self.stated(principal, &wider(purpose)?))
             }
             Subject::Measurement(measurement) => {
                 let exact = &self.measurements.get(&measurement.kind)?.exact;
-                let from = (measurement.clone(), Purpose::Attestation);
+                let from = (measurement.clone(), Purpose::Attestation(None));
                 exact
                     .range(from..)
                     .take_while(|((other, _), _)| other == measurement)
@@ -94,9 +93,28 @@ impl Index {
             Subject::Program(digest) => {
                 self.programs.get(digest)?.iter().find(|(stated, _)| stated.covers(purpose)).map(|(_, fact)| *fact)
             }
-            Subject::Vendor(vendor) => self.vendors.get(vendor).copied().filter(|_| *purpose == Purpose::Attestation),
+            Subject::Vendor(vendor) => {
+                let stated = |purpose: &Purpose| match purpose {
+                    Purpose::Attestation(kind) => self.vendors.get(&(*vendor, *kind)).copied(),
+                    _ => None,
+                };
+                stated(purpose).or_else(|| stated(&wider(purpose)?))
+            }
             Subject::Environment(_) | Subject::Hardware(..) => None,
         }
+    }
+
+    /// That this key or domain is trusted for exactly this purpose; to publish, as deep at least.
+    pub(super) fn stated(&self, principal: Principal, purpose: &Purpose) -> Option<Fact> {
+        let (depth, fact) = self.keys.get(&(principal, right(purpose)?))?;
+        let too_deep = matches!(purpose, Purpose::Publishing { depth: asked, .. } if asked > depth);
+        (!too_deep).then_some(*fact)
+    }
+
+    /// Of which kinds some key or domain is trusted for attestation.
+    pub(super) fn attestations(&self) -> BTreeSet<Option<Kind>> {
+        let kind = |right: &Right| if let Right::Attestation(kind) = right { Some(*kind) } else { None };
+        self.keys.keys().filter_map(|(_, right)| kind(right)).collect()
     }
 
     pub(super) fn platforms(&self, kind: Kind) -> impl Iterator<Item = Fact> {
@@ -148,7 +166,7 @@ impl Index {
             Subject::Measurement(measurement) => {
                 let measurements = self.measurements.entry(measurement.kind).or_default();
                 match purpose {
-                    Purpose::Attestation => measurements.attesting.push(fact),
+                    Purpose::Attestation(_) => measurements.attesting.push(fact),
                     _ => measurements.all.push(fact),
                 }
                 measurements.exact.entry((measurement.clone(), purpose.clone())).or_insert(fact);
@@ -168,7 +186,9 @@ impl Index {
             }
             Subject::Program(digest) => self.programs.entry(*digest).or_default().push((purpose.clone(), fact)),
             Subject::Vendor(vendor) => {
-                self.vendors.entry(*vendor).or_insert(fact);
+                if let Purpose::Attestation(kind) = purpose {
+                    self.vendors.entry((*vendor, *kind)).or_insert(fact);
+                }
             }
             Subject::Environment(_) | Subject::Hardware(..) => {}
         }
@@ -200,9 +220,15 @@ impl Measurements {
     }
 }
 
+/// What covers this purpose and is looked for under its own name: attestation of any kind but a launcher's word.
+fn wider(purpose: &Purpose) -> Option<Purpose> {
+    let any = Purpose::Attestation(None);
+    (*purpose != any && any.covers(purpose)).then_some(any)
+}
+
 const fn right(purpose: &Purpose) -> Option<Right> {
     match purpose {
-        Purpose::Attestation => Some(Right::Attestation),
+        Purpose::Attestation(kind) => Some(Right::Attestation(*kind)),
         Purpose::Authentication => Some(Right::Authentication),
         Purpose::Contracts => Some(Right::Contracts),
         Purpose::Execution(_) => None,

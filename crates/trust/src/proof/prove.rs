@@ -67,6 +67,19 @@ impl Effective {
         evidence: Facts<'_>,
         at: UnixTime,
     ) -> Result<Proof, ProofError> {
+        let proof = self.derive_evidence(goal, grounds, evidence, at)?;
+        let proved = check(&proof, self.standing(), evidence, at)?;
+        if proved == goal { Ok(proof) } else { Err(ProofError::Foreign) }
+    }
+
+    /// The same, which nobody has checked.
+    pub(crate) fn derive_evidence(
+        &self,
+        goal: &Sentence,
+        grounds: &[Grounds],
+        evidence: Facts<'_>,
+        at: UnixTime,
+    ) -> Result<Proof, ProofError> {
         let mut derivation = Derivation::new(self);
         let parts = (0..)
             .zip(grounds)
@@ -77,16 +90,15 @@ impl Effective {
             let speaks = Sentence::SpeaksFor { speaker: subject.clone(), principal: Subject::Environment(0) };
             let bound = derivation.push(Rule::Bound, Vec::new(), speaks)?;
             let mut premises = vec![whole, bound];
-            if let (Sentence::Trusted { purpose: Purpose::Attestation, .. }, [first, ..]) = (goal, evidence.components)
+            if let (Sentence::Trusted { purpose: purpose @ Purpose::Attestation(_), .. }, [first, ..]) =
+                (goal, evidence.components)
             {
-                let attesting = self.attesting(first.kind, &first.registers).ok_or(ProofError::Foreign)?;
+                let attesting = self.attesting(first.kind, &first.registers, purpose).ok_or(ProofError::Foreign)?;
                 premises.push(derivation.fact(attesting)?);
             }
             derivation.push(Rule::Authenticate, premises, goal.clone())?;
         }
-        let proof = derivation.finish(at);
-        let proved = check(&proof, self.standing(), evidence, at)?;
-        if proved == goal { Ok(proof) } else { Err(ProofError::Foreign) }
+        Ok(derivation.finish(at))
     }
 
     fn prove_speaks_for(
@@ -108,7 +120,7 @@ impl Effective {
             return derivation.push(Rule::Transit, vec![before, policy], conclusion).map(Some);
         }
         let Some((from, to)) = find(speaker).zip(find(principal)) else { return Ok(None) };
-        let Some(path) = self.believed_edges.path(from, to, self.graph.len()) else { return Ok(None) };
+        let Some(path) = self.believed_edges.path(from, to) else { return Ok(None) };
         derivation.path(from, &path).map(Some)
     }
 
@@ -123,8 +135,9 @@ impl Effective {
         let Some(to) = self.graph.find(Principal::Key(key)) else { return Ok(None) };
         let mut visits = 0_u64;
         let mut path = |from, to| {
-            visits = visits.saturating_add(u64::try_from(self.graph.len()).unwrap_or(u64::MAX));
-            let walked = (visits <= VISITS_MAX).then(|| self.graph.by_root.path(from, to, self.graph.len()));
+            let reached = self.graph.by_root.reached_from(from);
+            visits = visits.saturating_add(reached.visits());
+            let walked = (visits <= VISITS_MAX).then(|| reached.path(from, to));
             walked.ok_or(ProofError::Entangled { max: VISITS_MAX })
         };
         for (place, said) in self.standing().standing() {

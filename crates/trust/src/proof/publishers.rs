@@ -113,7 +113,7 @@ impl Candidate {
 }
 
 /// Whom a statement trusts to publish about `topic`, and how deep.
-fn hands_on(said: &Said, graph: &Graph, topic: Topic) -> Option<(usize, u16)> {
+pub(super) fn hands_on(said: &Said, graph: &Graph, topic: Topic) -> Option<(usize, u16)> {
     match said.statement().sentence.unnested().1 {
         Sentence::Trusted { subject, purpose: Purpose::Publishing { topic: of, depth } } if *of == topic => {
             Some((graph.find(Principal::of(subject)?)?, *depth))

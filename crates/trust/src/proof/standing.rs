@@ -4,23 +4,25 @@
 //! 1. What the root revokes, and what a key revokes of its own, counts no more. Such a revocation counts from its first second
 //!    on and for ever.
 //! 2. Who may publish revocations is found out with what 1 left; what they revoke counts no more, except the root's.
-//! 3. Floors of releases: the root's, and those of whom 1 and 2 leave to publish measurements. The highest counts.
+//! 3. Floors of releases: the root's, for everybody's; those of whom 1 and 2 leave to publish measurements, for their own. The highest
+//!    counts. [`super::floors`]
 //! 4. What has begun and not ended, and is left by 1 to 3, stands.
+//! 5. Of these, what others say of a property that the owner says otherwise of counts no more. [`super::overruled`]
 //!
 //! Each step looks only at what earlier ones decided. In 2 and 3 a delegation counts although it has ended: what was revoked
 //! doesn't come back when the delegate's time is up. To undo a delegate's revocations, revoke them, or the delegation.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use casemate_cose::{Digest, UnixTime};
 
-use super::{ProofError, graph::Graph, publishers::Publishers};
-use crate::statement::{Purpose, Release, Said, Sentence, Speaker, Statements, Subject, Topic, Validity};
+use super::{ProofError, floors::Floors, graph::Graph, overruled::overrule, publishers::Publishers};
+use crate::statement::{Said, Sentence, Speaker, Statements, Topic, Validity};
 
 /// Which statements of a domain count at a time: begun, not ended, not revoked, of no release below its floor.
 #[derive(Clone, Debug)]
 pub struct Standing {
-    floors: BTreeMap<String, u64>,
+    floors: Floors,
     states: Vec<State>,
     statements: Arc<Statements>,
     window: Validity,
@@ -38,6 +40,8 @@ pub enum State {
     Expired,
     /// It begins later.
     NotYet,
+    /// It says something else of a property than the owner does, in the statement of this digest.
+    Overruled(Digest),
     /// The statement of this digest revokes it.
     Revoked(Digest),
     /// It counts.
@@ -68,19 +72,18 @@ impl Standing {
             revoke(&mut revoked, statements, by, sentence, |target| target.speaker() != Speaker::Root);
         }
         // 3
-        let mut floors = BTreeMap::new();
-        let root = begun(statements, at)
-            .filter(|(place, said)| said.speaker() == Speaker::Root && left(&revoked, *place, said));
-        let others = published(statements, Topic::Measurements, |place, said| left(&revoked, place, said))?;
-        for (_, said) in root.chain(others) {
-            if let Sentence::Floor(Release { line, version }) = said.statement().sentence.unnested().1 {
-                let floor = floors.entry(line.clone()).or_insert(*version);
-                *floor = (*floor).max(*version);
-            }
-        }
+        let admitted = |place: usize| statements.said().get(place).is_some_and(|said| left(&revoked, place, said));
+        let floors = Floors::of(statements, admitted)?;
         // 4
-        let states =
-            statements.said().iter().zip(&revoked).map(|(said, revoked)| state(said, *revoked, &floors, at)).collect();
+        let mut states: Vec<State> = statements
+            .said()
+            .iter()
+            .zip(&revoked)
+            .enumerate()
+            .map(|(place, (said, revoked))| state(place, said, *revoked, &floors, at))
+            .collect();
+        // 5
+        overrule(statements, &mut states);
         Ok(Self { floors, states, statements: Arc::clone(statements), window: window(statements, at) })
     }
 
@@ -96,10 +99,10 @@ impl Standing {
         self.window
     }
 
-    /// The floor of a line of releases.
+    /// The root's floor of a line of releases, which is everybody's.
     #[must_use]
     pub fn floor(&self, line: &str) -> Option<u64> {
-        self.floors.get(line).copied()
+        self.floors.of_root(line)
     }
 
     /// How the statement of this digest stands.
@@ -124,6 +127,19 @@ impl Standing {
     pub(super) fn state_at(&self, place: usize) -> State {
         self.states.get(place).copied().unwrap_or(State::Unknown)
     }
+}
+
+/// What others say about a topic and is believed at some time or other, by whatever the root has not revoked itself.
+pub(crate) fn believed_ever(statements: &Statements, topic: Topic) -> Result<Vec<&Said>, ProofError> {
+    let by_root = statements.said().iter().filter(|said| said.speaker() == Speaker::Root);
+    let revoked: BTreeSet<Digest> = by_root
+        .filter_map(|said| match &said.statement().sentence {
+            Sentence::Revokes(digest) => Some(*digest),
+            _ => None,
+        })
+        .collect();
+    let believed = published(statements, topic, |_, said| !revoked.contains(&said.digest()))?;
+    Ok(believed.into_iter().map(|(_, said)| said).collect())
 }
 
 /// Statements that have begun, ended or not.
@@ -166,7 +182,7 @@ fn revoke(
     }
 }
 
-fn state(said: &Said, revoked: Option<Digest>, floors: &BTreeMap<String, u64>, at: UnixTime) -> State {
+fn state(place: usize, said: &Said, revoked: Option<Digest>, floors: &Floors, at: UnixTime) -> State {
     let statement = said.statement();
     if statement.validity.not_before > at {
         return State::NotYet;
@@ -174,23 +190,10 @@ fn state(said: &Said, revoked: Option<Digest>, floors: &BTreeMap<String, u64>, a
     if let Some(by) = revoked {
         return State::Revoked(by);
     }
-    if let Some(release) = release_of(statement.sentence.unnested().1)
-        && let Some(floor) = floors.get(&release.line).filter(|floor| release.version < **floor)
-    {
-        return State::BelowFloor { floor: *floor };
+    if let Some(floor) = floors.above(place, said) {
+        return State::BelowFloor { floor };
     }
     if statement.validity.not_after < at { State::Expired } else { State::Stands }
-}
-
-/// The release as which a sentence trusts a measurement or program.
-fn release_of(sentence: &Sentence) -> Option<&Release> {
-    match sentence {
-        Sentence::Trusted {
-            subject: Subject::Measurement(_) | Subject::Program(_),
-            purpose: Purpose::Execution(Some(release)),
-        } => Some(release),
-        _ => None,
-    }
 }
 
 /// From the last second at which something began or had just ended, to the second before the next one.
@@ -215,6 +218,7 @@ impl fmt::Display for State {
             Self::BelowFloor { floor } => write!(f, "is of a release below the floor {floor}"),
             Self::Expired => f.write_str("has expired"),
             Self::NotYet => f.write_str("counts only later"),
+            Self::Overruled(by) => write!(f, "says otherwise than the owner does in `{by}`"),
             Self::Revoked(by) => write!(f, "is revoked by `{by}`"),
             Self::Stands => f.write_str("counts"),
             Self::Unknown => f.write_str("the domain does not have"),

@@ -34,6 +34,8 @@ pub use trustworthiness::{Aspect, Judgement, Tier, Trustworthiness};
 
 use crate::{Hardware, Reason, component::Component, statement::Kind};
 
+/// The claim of each component, `true`, where nothing says for whom the evidence was made: it may be a replay.
+pub const UNBOUND: &str = "casemate-unbound";
 /// The longest token that is read or written: 1 MiB.
 pub const TOKEN_BYTES_MAX: usize = 1 << 20;
 /// The most components of one result.
@@ -159,6 +161,17 @@ impl ComponentResult {
             claims: claims::summary(component),
             unmet: unmet.into_iter().map(|(_, reason)| reason).collect(),
         }
+    }
+}
+
+impl ComponentResult {
+    /// Says that nothing says for whom the evidence was made: a claim of that name, and no good word for its identity.
+    fn unbind(&mut self) {
+        self.claims.insert(UNBOUND.to_owned(), ClaimValue::Bool(true));
+        self.trustworthiness.doubt(
+            Aspect::InstanceIdentity,
+            "nothing says for whom the evidence was made: it may be a replay, or another machine's",
+        );
     }
 }
 

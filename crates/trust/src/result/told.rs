@@ -1,7 +1,7 @@
 //! From a verdict to what others are told of it.
 
 use casemate_cose::{Digest, UnixTime, encode};
-use casemate_evidence::Authenticated;
+use casemate_evidence::{Authenticated, Expectation};
 
 use super::{AspectFault, AttestationResult, ComponentResult, VerifierId};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
         Component, components,
         registry::{self, Draft},
     },
+    lapsed::DELEGATION,
     proof::State,
     statement::{Allowance, Kind},
 };
@@ -19,13 +20,18 @@ use crate::{
 pub struct Appraised {
     evidence: Digest,
     components: Vec<Component>,
+    is_unbound: bool,
 }
 
 impl Appraised {
     /// Of evidence that is about to be appraised.
     #[must_use]
-    pub fn of<B>(evidence: &Authenticated<B>) -> Self {
-        Self { evidence: evidence.evidence_digest(), components: components(evidence.claims()) }
+    pub fn of<B: Expectation>(evidence: &Authenticated<B>) -> Self {
+        Self {
+            evidence: evidence.evidence_digest(),
+            components: components(evidence.claims()),
+            is_unbound: evidence.binding().is_unbound(),
+        }
     }
 }
 
@@ -40,7 +46,7 @@ impl AttestationResult {
         nonce: Option<Vec<u8>>,
         at: UnixTime,
     ) -> Self {
-        let ([domain, evidence, verdict], expires, results) = match verdict {
+        let ([domain, evidence, verdict], expires, mut results) = match verdict {
             Verdict::Accepted(accepted) => {
                 let results = accepted.components().iter().zip(accepted.believed());
                 let results = results.map(|(component, believed)| {
@@ -55,6 +61,9 @@ impl AttestationResult {
                 (digests, at.plus_s(ACCEPTED_FOR_S), denied(&appraised.components, reasons))
             }
         };
+        if appraised.is_unbound {
+            results.iter_mut().for_each(|(_, result)| result.unbind());
+        }
         Self { verifier, domain, evidence, verdict, at, expires, nonce, components: by_name(results) }
     }
 }
@@ -117,6 +126,7 @@ fn fault(reason: &DenyReason) -> AspectFault {
             Allowance::MaskedChip => AspectFault::Identity,
             Allowance::Migratable | Allowance::ServiceDomain | Allowance::VmplAboveZero => AspectFault::Configuration,
         },
+        DenyReason::Beside { .. } => AspectFault::Platform,
         DenyReason::Debug => AspectFault::Memory,
         DenyReason::Identity { .. } => AspectFault::Identity,
         DenyReason::Isolation { .. } | DenyReason::Platform { .. } => AspectFault::Platform,
@@ -124,7 +134,7 @@ fn fault(reason: &DenyReason) -> AspectFault {
         DenyReason::Lapsed { what, state, .. } => match (*what, state) {
             ("runtime", State::BelowFloor { .. } | State::Revoked(_)) => AspectFault::Floor,
             ("runtime", _) => AspectFault::Measurement,
-            ("attester", _) => AspectFault::Attester,
+            ("attester" | DELEGATION, _) => AspectFault::Attester,
             _ => AspectFault::Platform,
         },
         DenyReason::NoRuntime { .. } | DenyReason::Register { .. } | DenyReason::Runtime { .. } => {

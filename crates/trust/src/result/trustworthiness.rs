@@ -184,6 +184,13 @@ impl Trustworthiness {
         vector
     }
 
+    /// Takes a good word back.
+    pub(super) fn doubt(&mut self, aspect: Aspect, reason: &str) {
+        if Tier::of(self.value(aspect)) <= Tier::Affirming {
+            self.say(aspect, 0, reason);
+        }
+    }
+
     /// The vector of a component of denied evidence, by what was found wrong with it; with nothing, if it was another's fault.
     #[must_use]
     pub fn denied<'a>(faults: impl IntoIterator<Item = (AspectFault, &'a Reason)>) -> Self {

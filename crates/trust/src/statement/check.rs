@@ -88,10 +88,10 @@ fn check_purpose(subject: &Subject, purpose: &Purpose) -> Result<(), StatementEr
     let fits = match subject {
         Subject::Environment(_) => return Err(StatementError::Environment),
         Subject::Hardware(..) => false,
-        Subject::Measurement(_) => matches!(purpose, Purpose::Attestation | Purpose::Execution(_)),
+        Subject::Measurement(_) => matches!(purpose, Purpose::Attestation(_) | Purpose::Execution(_)),
         Subject::Program(_) => matches!(purpose, Purpose::Execution(_)),
         Subject::Platform(_) => matches!(purpose, Purpose::Execution(None)),
-        Subject::Vendor(_) => matches!(purpose, Purpose::Attestation),
+        Subject::Vendor(_) => matches!(purpose, Purpose::Attestation(_)),
         Subject::Domain(_) | Subject::Key(_) => !matches!(purpose, Purpose::Execution(_)),
     };
     if !fits {

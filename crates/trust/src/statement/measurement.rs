@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::Kind;
+use super::{Kind, list};
 
 /// The most registers of one measurement.
 pub const REGISTERS_MAX: usize = 64;
@@ -17,6 +17,7 @@ pub struct Measurement {
     pub kind: Kind,
     /// The registers, ascending by name, each once. Never empty.
     #[n(1)]
+    #[cbor(decode_with = "list::read::<_, _, REGISTERS_MAX>")]
     pub registers: Vec<Register>,
 }
 

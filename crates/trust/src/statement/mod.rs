@@ -6,6 +6,7 @@
 
 mod check;
 mod error;
+pub(crate) mod list;
 mod measurement;
 mod nesting;
 mod platform;

@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use casemate_evidence::named;
 use minicbor::{Decode, Encode, bytes::ByteVec};
 
-use super::Test;
+use super::{Test, list};
 
 /// The most demands of one rule.
 pub const DEMANDS_MAX: usize = 256;
 /// The most hardware identities of one rule.
 pub const IDENTITIES_MAX: usize = 4096;
+
+/// More allowances than there are.
+const ALLOWANCES_MAX: usize = 16;
 
 /// The kind of a component of evidence.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -51,9 +54,11 @@ pub struct PlatformRule {
     pub identities: Identities,
     /// What their properties have to be, ascending by name; several of one property all have to be met.
     #[n(2)]
+    #[cbor(decode_with = "list::read::<_, _, DEMANDS_MAX>")]
     pub demands: Vec<Demand>,
     /// What is refused unless admitted here by name.
     #[n(3)]
+    #[cbor(decode_with = "list::set::<_, _, ALLOWANCES_MAX>")]
     pub allow: BTreeSet<Allowance>,
 }
 
@@ -65,7 +70,11 @@ pub enum Identities {
     AnyGenuineChip,
     /// These, by the identity that the evidence proves.
     #[n(1)]
-    Listed(#[n(0)] BTreeSet<ByteVec>),
+    Listed(
+        #[n(0)]
+        #[cbor(decode_with = "list::set::<_, _, IDENTITIES_MAX>")]
+        BTreeSet<ByteVec>,
+    ),
 }
 
 /// What one property has to be.

@@ -3,6 +3,8 @@
 use casemate_cose::UnixTime;
 use minicbor::{Decode, Encode};
 
+use super::list;
+
 /// The longest text or bytes of one value: 4 KiB.
 pub const VALUE_BYTES_MAX: usize = 4096;
 /// The most values of one test.
@@ -26,7 +28,11 @@ pub enum Value {
     Number(#[n(0)] u64),
     /// Names, such as advisories: sorted, each once.
     #[n(3)]
-    Set(#[n(0)] Vec<String>),
+    Set(
+        #[n(0)]
+        #[cbor(decode_with = "list::read::<_, _, VALUES_MAX>")]
+        Vec<String>,
+    ),
     /// A name. No order.
     #[n(4)]
     Text(#[n(0)] String),
@@ -52,10 +58,18 @@ pub enum Test {
     NotEquals(#[n(0)] Value),
     /// One of these; never empty.
     #[n(4)]
-    OneOf(#[n(0)] Vec<Value>),
+    OneOf(
+        #[n(0)]
+        #[cbor(decode_with = "list::read::<_, _, VALUES_MAX>")]
+        Vec<Value>,
+    ),
     /// A set, of which every member is among these.
     #[n(5)]
-    SubsetOf(#[n(0)] Vec<String>),
+    SubsetOf(
+        #[n(0)]
+        #[cbor(decode_with = "list::read::<_, _, VALUES_MAX>")]
+        Vec<String>,
+    ),
 }
 
 impl Test {

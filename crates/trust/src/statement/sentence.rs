@@ -4,7 +4,7 @@ use casemate_cose::Digest;
 use casemate_evidence::named;
 use minicbor::{Decode, Encode};
 
-use super::{Subject, Value};
+use super::{Kind, Subject, Value};
 
 /// The deepest delegation: how many keys may lie between who delegates and who publishes.
 pub const DEPTH_MAX: u16 = 1024;
@@ -82,9 +82,9 @@ pub enum Sentence {
 #[derive(Clone, Debug, Decode, Encode, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Purpose {
     /// Keys, vendors: that what they say of environments is so. Measurements: that the keys of environments that run them may
-    /// say so.
+    /// say so. Of environments of this kind; without one, of every kind but [`Kind::Software`], where a key's word is all there is.
     #[n(0)]
-    Attestation,
+    Attestation(#[n(0)] Option<Kind>),
     /// Keys: to act as a peer.
     #[n(1)]
     Authentication,
@@ -160,7 +160,7 @@ impl Sentence {
             Self::SpeaksFor { .. } => Some(Topic::Keys),
             Self::Trusted { purpose: Purpose::Publishing { topic, .. }, .. } => Some(*topic),
             // Whose word counts is a matter of keys, also where it is a program's.
-            Self::Trusted { purpose: Purpose::Attestation, subject: Subject::Measurement(_) } => Some(Topic::Keys),
+            Self::Trusted { purpose: Purpose::Attestation(_), subject: Subject::Measurement(_) } => Some(Topic::Keys),
             Self::Trusted { subject, .. } => match subject {
                 Subject::Domain(_) | Subject::Key(_) | Subject::Vendor(_) => Some(Topic::Keys),
                 Subject::Measurement(_) => Some(Topic::Measurements),
@@ -196,7 +196,7 @@ impl Purpose {
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Attestation => "attestation",
+            Self::Attestation(_) => "attestation",
             Self::Authentication => "authentication",
             Self::Contracts => "contracts",
             Self::Execution(_) => "execution",
@@ -205,14 +205,15 @@ impl Purpose {
         }
     }
 
-    /// Whether who is trusted for this is trusted for the other: a deeper right to publish holds a less deep one, and
-    /// execution as any release is execution.
+    /// Whether who is trusted for this is trusted for the other: a deeper right to publish holds a less deep one, execution as
+    /// any release is execution, and attestation of no kind in particular is that of every kind but a launcher's word.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Publishing { topic, depth }, Self::Publishing { topic: asked, depth: least }) => {
                 topic == asked && depth >= least
             }
+            (Self::Attestation(None), Self::Attestation(Some(kind))) => *kind != Kind::Software,
             (Self::Execution(_), Self::Execution(None)) => true,
             _ => self == other,
         }

@@ -1,21 +1,25 @@
 //! Statements in plain words: "`release team` may publish measurements".
 //!
-//! Keys, programs and statements are shown by the name that somebody gave them, or by the first digits of their digest.
-//! Text of other parties shows no control characters.
+//! Keys and programs are shown by the first digits of their digest and, where the owner gave them one, by their name: what others
+//! call them names nothing. Labels of others are quoted as theirs. Text of other parties shows no control characters.
 
 use std::{collections::BTreeMap, fmt};
 
 use casemate_cose::Digest;
 
 use super::{
-    Identities, Measurement, PlatformRule, Purpose, Release, Sentence, Statement, Subject, Test, Validity, Value,
+    Demand, Identities, Kind, Measurement, PlatformRule, Purpose, Release, Said, Sentence, Speaker, Statement, Subject,
+    Test, Validity, Value,
 };
-use crate::printable::printable;
+use crate::{
+    component::{beside, registry},
+    printable::{called, quoted},
+};
 
 /// The most parts of a list that are shown.
 const SHOWN_MAX: usize = 4;
 
-/// Names for digests: a domain's labels for keys, programs and statements.
+/// Names for digests: what a domain's owner calls keys, programs and domains.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Names(BTreeMap<Digest, String>);
 
@@ -26,13 +30,15 @@ impl Names {
         Self(BTreeMap::new())
     }
 
-    /// The labels of statements as names of the keys and programs that they are about. What several statements name
-    /// differently has the name of the first.
+    /// The labels of an owner's statements as names of the keys and programs that they are about. What several statements name
+    /// differently has the name of the first; a statement that something has a property names the property. Labels of others are no
+    /// names.
     #[must_use]
     pub fn of<'s>(statements: impl IntoIterator<Item = &'s Statement>) -> Self {
         let mut names = BTreeMap::new();
         for statement in statements {
-            if let Some(digest) = statement.sentence.about().filter(|_| !statement.label.is_empty()) {
+            let is_name = !statement.label.is_empty() && !matches!(statement.sentence, Sentence::HasProperty { .. });
+            if let Some(digest) = statement.sentence.about().filter(|_| is_name) {
                 names.entry(digest).or_insert_with(|| statement.label.clone());
             }
         }
@@ -84,9 +90,9 @@ impl Names {
         }
     }
 
-    /// The name, or the first digits.
+    /// The name and the first digits, or these alone.
     fn digest(&self, digest: &Digest) -> String {
-        self.0.get(digest).map_or_else(|| digest.short(), |name| quoted(name))
+        self.0.get(digest).map_or_else(|| digest.short(), |name| format!("{} ({})", quoted(name), digest.short()))
     }
 
     /// Nested sentences, without recursion over more than there can be.
@@ -97,6 +103,18 @@ impl Names {
             said = sentence;
         }
         text + &self.sentence(said)
+    }
+}
+
+impl Said {
+    /// What to call the statement: the owner's name for what it is about; what somebody else calls it, and who that is.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let label = &self.statement().label;
+        match self.speaker() {
+            Speaker::Root => quoted(label),
+            Speaker::Key(key) => format!("{} (so called by key {})", called(label), key.short()),
+        }
     }
 }
 
@@ -156,7 +174,10 @@ impl fmt::Display for PlatformRule {
             }
         }
         if !self.demands.is_empty() {
-            let demands = self.demands.iter().map(|demand| format!("{} {}", quoted(&demand.property), demand.test));
+            let demands = self.demands.iter().map(|demand| match beside::kind_of(&demand.property) {
+                Some(kind) => format!("{} `{kind}` beside it", demand.words(self.kind)),
+                None => format!("{} {}", quoted(&demand.property), demand.words(self.kind)),
+            });
             write!(f, " with {}", list(demands))?;
         }
         if !self.allow.is_empty() {
@@ -166,17 +187,33 @@ impl fmt::Display for PlatformRule {
     }
 }
 
+impl Demand {
+    /// What is demanded, numbers written as files about components of `kind` have them: `at least 0xe0`.
+    #[must_use]
+    pub fn words(&self, kind: Kind) -> String {
+        let property = registry::property(kind, &self.property);
+        tested(&self.test, |value| match (property, value) {
+            (Some(property), Value::Number(_)) => property.show(value),
+            _ => value.to_string(),
+        })
+    }
+}
+
 impl fmt::Display for Test {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AtLeast(value) => write!(f, "at least {value}"),
-            Self::AtMost(value) => write!(f, "at most {value}"),
-            Self::Equals(value) => fmt::Display::fmt(value, f),
-            Self::NotEquals(value) => write!(f, "anything but {value}"),
-            Self::OneOf(values) => write!(f, "one of {}", list(values.iter().map(Value::to_string))),
-            Self::SubsetOf(members) if members.is_empty() => f.write_str("none"),
-            Self::SubsetOf(members) => write!(f, "none but {}", list(members.iter().map(|member| quoted(member)))),
-        }
+        f.write_str(&tested(self, Value::to_string))
+    }
+}
+
+fn tested(test: &Test, show: impl Fn(&Value) -> String) -> String {
+    match test {
+        Test::AtLeast(value) => format!("at least {}", show(value)),
+        Test::AtMost(value) => format!("at most {}", show(value)),
+        Test::Equals(value) => show(value),
+        Test::NotEquals(value) => format!("anything but {}", show(value)),
+        Test::OneOf(values) => format!("one of {}", list(values.iter().map(show))),
+        Test::SubsetOf(members) if members.is_empty() => "none".to_owned(),
+        Test::SubsetOf(members) => format!("none but {}", list(members.iter().map(|member| quoted(member)))),
     }
 }
 
@@ -197,7 +234,9 @@ impl fmt::Display for Value {
 
 fn may(subject: &Subject, purpose: &Purpose) -> String {
     match purpose {
-        Purpose::Attestation => "may say what is genuine".into(),
+        Purpose::Attestation(None) => "may say what is genuine".into(),
+        Purpose::Attestation(Some(Kind::Software)) => "may say what its host runs".into(),
+        Purpose::Attestation(Some(kind)) => format!("may say what is genuine {kind}"),
         Purpose::Authentication => "may act as a peer".into(),
         Purpose::Contracts => "may sign contracts".into(),
         Purpose::Execution(None) if matches!(subject, Subject::Platform(_)) => "may carry what is secret".into(),
@@ -214,10 +253,6 @@ fn may(subject: &Subject, purpose: &Purpose) -> String {
 
 fn component(place: u16) -> String {
     format!("component {place}")
-}
-
-fn quoted(text: &str) -> String {
-    format!("`{}`", printable(text))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -247,9 +282,15 @@ mod tests {
         statement.validity.not_after = UnixTime(951_782_399);
         assert_eq!(statement.to_string(), "`release team` may publish measurements until 2000-02-28T23:59:59Z");
         let names = Names::of([&statement]);
-        assert_eq!(names.sentence(&statement.sentence), "key `release team` may publish measurements");
+        assert_eq!(
+            names.sentence(&statement.sentence),
+            format!("key `release team` ({}) may publish measurements", Digest::of(b"team").short())
+        );
         let said = Sentence::Says { key: Digest::of(b"team"), sentence: Box::new(Sentence::EvidenceTrusted) };
-        assert_eq!(names.sentence(&said), "key `release team` says: the evidence is trusted as a whole");
+        assert_eq!(
+            names.sentence(&said),
+            format!("key `release team` ({}) says: the evidence is trusted as a whole", Digest::of(b"team").short())
+        );
     }
 
     #[test]

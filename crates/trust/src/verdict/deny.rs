@@ -5,11 +5,13 @@ use std::fmt;
 use casemate_cose::{Digest, PublicKey, UnixTime};
 use casemate_evidence::{Isolation, Lack};
 
+use super::remedy::{is_for_better, relax};
 use crate::{
     Reason,
     component::registry::{self, Property},
     domain,
-    printable::printable,
+    lapsed::DELEGATION,
+    printable::{called, printable, quoted},
     proof::State,
     statement::{Allowance, Kind, Subject, Test, Value},
 };
@@ -17,22 +19,35 @@ use crate::{
 /// Where in a domain a condition comes from.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Place {
-    /// What its owner calls the entry.
+    /// What who says it calls the statement.
     pub label: String,
     /// The line of `domain.toml`, where the domain was read from text.
     pub line: Option<usize>,
+    /// Who says it, in plain words, where that is not the domain's owner.
+    pub speaker: Option<String>,
+    /// The statement.
+    pub statement: Digest,
 }
 
 impl Place {
     /// Where to look: the line or, without one, the entry.
     fn whereabouts(&self) -> String {
-        self.line.map_or_else(|| format!("of `{}`", self.label), |line| format!("in line {line}"))
+        match (self.line, &self.speaker) {
+            (Some(line), None) => format!("in line {line}"),
+            (_, Some(_)) => format!("in {self}"),
+            (None, None) => format!("of {self}"),
+        }
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", self.label)?;
+        match &self.speaker {
+            Some(speaker) => {
+                write!(f, "statement {} of {speaker}, called {}", self.statement.short(), called(&self.label))?;
+            }
+            None => f.write_str(&quoted(&self.label))?,
+        }
         self.line.map_or(Ok(()), |line| write!(f, " (line {line})"))
     }
 }
@@ -50,6 +65,21 @@ pub enum DenyReason {
         kind: Kind,
         /// Who vouches.
         actual: Subject,
+    },
+    /// Fewer components of a kind are presented beside this one than the rule asks for: a part was cut out of a whole, or the
+    /// machine has not what it should have.
+    /// Fault: whoever made the evidence. Remedy: evidence of all components, or another word in the domain.
+    Beside {
+        /// The component.
+        component: String,
+        /// The rule.
+        place: Place,
+        /// The kind of which there are too few.
+        kind: Kind,
+        /// How many there are.
+        actual: u64,
+        /// How many there have to be at least.
+        demanded: u64,
     },
     /// Something dangerous about a component that the rule does not admit by name.
     /// Fault: whoever launched it. Remedy: launch it otherwise, or a word in the domain.
@@ -99,7 +129,8 @@ pub enum DenyReason {
         component: String,
         /// The statement.
         place: Place,
-        /// What the statement is about: `attester`, `platform`, `runtime`.
+        /// What the statement is about: `attester`, `platform`, `runtime`; `delegation` where somebody else's statement would do and
+        /// may be published no more.
         what: &'static str,
         /// How the statement stands.
         state: State,
@@ -196,6 +227,7 @@ impl DenyReason {
     pub fn component(&self) -> Option<&str> {
         match self {
             Self::Attester { component, .. }
+            | Self::Beside { component, .. }
             | Self::Danger { component, .. }
             | Self::Identity { component, .. }
             | Self::Lapsed { component, .. }
@@ -213,11 +245,27 @@ impl DenyReason {
         }
     }
 
+    /// The line of `domain.toml` that the condition comes from, from 1, where the domain was read from text.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        self.place().and_then(|place| place.line)
+    }
+
+    /// The property or register that it is about.
+    #[must_use]
+    pub fn property(&self) -> Option<&str> {
+        match self {
+            Self::Property { property: name, .. } | Self::Register { register: name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
     /// Where in the domain the condition comes from.
     #[must_use]
     pub const fn place(&self) -> Option<&Place> {
         match self {
-            Self::Danger { place, .. }
+            Self::Beside { place, .. }
+            | Self::Danger { place, .. }
             | Self::Identity { place, .. }
             | Self::Lapsed { place, .. }
             | Self::Property { place, .. }
@@ -231,6 +279,7 @@ impl DenyReason {
     pub const fn rule(&self) -> &'static str {
         match self {
             Self::Attester { .. } => "domain-attester",
+            Self::Beside { .. } => "domain-beside",
             Self::Danger { actual, .. } => match actual {
                 Allowance::Debug => "domain-debug",
                 Allowance::HostOperatedTpm => "domain-host-operated-tpm",
@@ -266,7 +315,7 @@ impl DenyReason {
             Self::Lapsed { .. } => (3, 0),
             Self::Register { .. } | Self::Runtime { .. } => (4, 0),
             Self::NoRuntime { .. } => (4, 1),
-            Self::Identity { .. } => (5, 0),
+            Self::Beside { .. } | Self::Identity { .. } => (5, 0),
             Self::Attester { .. } | Self::Launcher { .. } => (6, 0),
             Self::Isolation { .. } | Self::Platform { .. } => (7, 0),
             Self::Danger { .. } => (8, 0),
@@ -279,15 +328,17 @@ impl DenyReason {
     #[must_use]
     pub fn expected(&self) -> String {
         match self {
+            Self::Beside { place, kind, demanded, .. } => format!("{demanded} `{kind}` beside it at least, by {place}"),
             Self::Attester { kind, .. } => format!("someone whom the domain believes about `{kind}`"),
             Self::Danger { actual, place, .. } => format!("{}, by {place}", safe(*actual)),
             Self::Debug => "a keep without debug mode".to_owned(),
             Self::Identity { kind, place, .. } => format!("one of the `{kind}` hardware that {place} lists"),
             Self::Isolation { accepted, .. } => one_of("isolation", accepted, |isolation| format!("`{isolation}`")),
             Self::Lack { accepted, .. } => one_of("lack", accepted, |lack| format!("`{lack}`")),
+            Self::Lapsed { what: DELEGATION, .. } => "a right to publish that counts now".to_owned(),
             Self::Lapsed { what, .. } => format!("a statement about its {what} that counts now"),
             Self::Launcher { accepted, .. } => {
-                one_of("launcher", accepted, |launcher| format!("`{}` {}", launcher.name, launcher.key))
+                one_of("launcher", accepted, |launcher| format!("{} {}", quoted(&launcher.name), launcher.key))
             }
             Self::NoRuntime { kind, .. } => format!("a runtime for `{kind}`: the domain names none"),
             Self::Platform { accepted, .. } => one_of("platform", accepted, |kind| format!("`{kind}`")),
@@ -297,7 +348,7 @@ impl DenyReason {
             }
             Self::Register { demanded, place, .. } => format!("{}, by {place}", registry::hex(demanded)),
             Self::Runtime { accepted, .. } => {
-                one_of("runtime", accepted, |runtime| format!("`{}` {}", runtime.name, runtime.digest))
+                one_of("runtime", accepted, |runtime| format!("{} {}", quoted(&runtime.name), runtime.digest))
             }
             Self::Time { at, .. } => format!("a time within {} s of {at}", crate::ACCEPTED_FOR_S),
         }
@@ -309,6 +360,7 @@ impl DenyReason {
         let of = |component: &str| if component == "cpu" { String::new() } else { format!("{component}: ") };
         match self {
             Self::Attester { component, actual, .. } => format!("{}the word of {}", of(component), who(actual)),
+            Self::Beside { component, kind, actual, .. } => format!("{}{actual} `{kind}` beside it", of(component)),
             Self::Danger { component, actual, .. } => format!("{}{}", of(component), dangerous(*actual)),
             Self::Debug => "a keep in debug mode".to_owned(),
             Self::Identity { component, kind, actual, .. } => {
@@ -349,6 +401,9 @@ impl DenyReason {
                 ),
                 _ => format!("add a `[[platform]]` of kind `{kind}` to domain.toml: it believes the kind's vendor"),
             },
+            Self::Beside { kind, place, .. } => {
+                format!("present the evidence whole, its `{kind}` with it, or shorten `with` {}", place.whereabouts())
+            }
             Self::Danger { actual, place, .. } => {
                 format!("{}; or add \"{actual}\" to `allow` of {place}", mend(*actual))
             }
@@ -366,7 +421,14 @@ impl DenyReason {
             Self::Lapsed { what, state, place, .. } => match state {
                 State::BelowFloor { floor } => format!("run version {floor} or a later one"),
                 State::NotYet => format!("wait until it begins, or let {place} begin earlier"),
+                State::Revoked(_) if *what == DELEGATION => {
+                    "do not let it in again unless you know why it was revoked: what it published counts no more"
+                        .to_owned()
+                }
                 State::Revoked(_) => format!("use another {what}: this one was revoked"),
+                State::Expired if *what == DELEGATION => {
+                    format!("renew {place}, if who it is about may still publish: what it published counts no more")
+                }
                 _ => format!("use another {what}, or renew {place}"),
             },
             Self::Launcher { .. } => {
@@ -379,9 +441,14 @@ impl DenyReason {
             Self::Proof { .. } => {
                 "remove statements that no longer matter; if this stays, report it as a bug".to_owned()
             }
-            Self::Property { kind, property, demanded, place, .. } => {
-                let remedy = registry::property(*kind, property)
-                    .map_or("have it said by someone whom the domain believes", |row| row.remedy);
+            Self::Property { kind, property, actual, demanded, place, .. } => {
+                let remedy = match registry::property(*kind, property) {
+                    Some(row) if row.is_mended_by_update() && !is_for_better(actual.as_ref(), demanded) => {
+                        format!("run where `{property}` is {}", demanded_words(Some(row), demanded))
+                    }
+                    Some(row) => row.remedy.to_owned(),
+                    None => "have it said by someone whom the domain believes".to_owned(),
+                };
                 format!("{remedy}, or {} {}", relax(demanded), place.whereabouts())
             }
             Self::Register { .. } => {
@@ -485,16 +552,6 @@ fn demanded_words(row: Option<&Property>, demanded: &Test) -> String {
         Test::SubsetOf(accepted) => {
             format!("none but {}", accepted.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
         }
-    }
-}
-
-const fn relax(demanded: &Test) -> &'static str {
-    match demanded {
-        Test::AtLeast(_) => "lower the floor",
-        Test::AtMost(_) => "raise the ceiling",
-        Test::Equals(_) => "change the value",
-        Test::NotEquals(_) => "drop the exclusion",
-        Test::OneOf(_) | Test::SubsetOf(_) => "add it to the list",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use casemate_trust::{Domain, DomainError};
 
-use crate::full;
+use crate::{full, long};
 
 /// What is replaced in the full domain, by what, what is marked, a part of the message, a part of the remedy.
 type Crime<'t> = (&'t str, &'t str, &'t str, &'t str, &'t str);
@@ -10,6 +10,7 @@ type Crime<'t> = (&'t str, &'t str, &'t str, &'t str, &'t str);
 #[track_caller]
 fn commit((good, bad, marked, message, remedy): Crime<'_>) -> DomainError {
     let text = full();
+    let (good, bad, marked) = (&long(good), &long(bad), &long(marked));
     assert_eq!(text.matches(good).count(), 1, "`{good}` is in the domain once");
     let text = text.replace(good, bad);
     let error = match Domain::parse(&text) {
@@ -17,7 +18,7 @@ fn commit((good, bad, marked, message, remedy): Crime<'_>) -> DomainError {
         Err(error) => error,
     };
     let span = error.span().unwrap_or_else(|| panic!("no place for `{bad}`: {error}"));
-    assert_eq!(&text[span], marked, "`{bad}`: {error}");
+    assert_eq!(text[span], **marked, "`{bad}`: {error}");
     assert!(error.to_string().contains(message), "`{bad}`: `{error}` does not contain `{message}`");
     assert!(error.help().contains(remedy), "`{bad}`: `{}` does not contain `{remedy}`", error.help());
     error
@@ -106,20 +107,6 @@ fn values_of_another_type() {
         ("at_least = 0xdb", "at_least = \"0xdb\"", "\"0xdb\"", "whole number", ""),
         ("platform-info.smt-en = false", "platform-info.smt-en = 0", "0", "true or false", ""),
         ("product = [\"Milan\", \"Genoa\"]", "product = [\"Milan\", 7]", "7", "a text in quotes", ""),
-        (
-            "product = [\"Milan\", \"Genoa\"]",
-            "product = { at_least = \"Milan\" }",
-            "\"Milan\"",
-            "for numbers and times, and `product` is a text",
-            "",
-        ),
-        (
-            "product = [\"Milan\", \"Genoa\"]",
-            "product = { only = [\"Milan\"] }",
-            "[\"Milan\"]",
-            "for sets, and `product` is a text",
-            "",
-        ),
         ("product = [\"Milan\", \"Genoa\"]", "product = {}", "{}", "a test", ""),
         ("tcb-advisories = { only = [] }", "tcb-advisories = []", "[]", "`{ only = [\"…\"] }`", ""),
         ("at_least = 2025-01-01", "at_least = 2025", "2025", "a date such as", ""),
@@ -140,6 +127,95 @@ fn values_of_another_type() {
     ] {
         assert!(matches!(commit(crime), DomainError::Value { .. }), "{crime:?}");
     }
+}
+
+#[test]
+fn values_that_no_evidence_has() {
+    let product = "product = [\"Milan\", \"Genoa\"]";
+    for crime in [
+        (product, "product = \"Milann\"", "\"Milann\"", "is no `product` that snp can have", "did you mean `Milan`?"),
+        (product, "product = [\"Milan\", \"Rome\"]", "\"Rome\"", "is no `product`", "`Genoa`, `Milan`, `Turin`"),
+        (product, "product = { not = \"milan\" }", "\"milan\"", "is no `product`", "did you mean `Milan`?"),
+        (product, "signed-by = \"VCEKK\"", "\"VCEKK\"", "is no `signed-by`", "`VCEK`, `VLEK`"),
+        ("\"UpToDate\"", "\"UptoDate\"", "\"UptoDate\"", "is no `tcb-status`", "did you mean `UpToDate`?"),
+        // It would admit what it was to keep out.
+        ("\"UpToDate\"", "{ not = \"outofdate\" }", "\"outofdate\"", "is no `tcb-status`", "did you mean `OutOfDate`?"),
+        ("\"UpToDate\"", "\"fine\"", "\"fine\"", "is no `tcb-status`", "known are: "),
+    ] {
+        assert!(matches!(commit(crime), DomainError::Unknown { .. }), "{crime:?}");
+    }
+    let chip = "chips = [\"c0ffee\"]";
+    for crime in [
+        (product, "vmpl = 9", "9", "`vmpl` is a number of at most 3", ""),
+        ("0xdb", "0x1ff", "0x1ff", "a number of at most 255, 0xff, and this is the number", ""),
+        ("at_least = 0xdb", "not = 256", "256", "`reported-tcb.microcode` is a number of at most 255", ""),
+        ("at_least = 0xdb", "one_of = [1, 256]", "256", "at most 255", ""),
+        (
+            product,
+            "id-key-digest = \"aa\"",
+            "\"aa\"",
+            "`id-key-digest` is 48 bytes, 96 hex digits, and this is 1 bytes",
+            "",
+        ),
+        (
+            chip,
+            "chips = [\"c0ffeec0ffeec0ff\"]",
+            "\"c0ffeec0ffeec0ff\"",
+            "`chips` is 64 bytes, 128 hex digits, and this is 8",
+            "",
+        ),
+        ("mr-td = \"91eb\"", "mr-td = \"91eb91eb\"", "\"91eb91eb\"", "`mr-td` is 48 bytes", ""),
+        ("pcr.sha256.7 = \"b5\"", "pcr.sha384.7 = \"b5\"", "\"b5\"", "48 bytes, 96 hex digits, and this is 32", ""),
+        ("pcr0 = \"00\"", "pcr0 = \"aa\"", "\"aa\"", "32, 48 or 64 bytes, 64, 96 or 128 hex digits", ""),
+        ("chips = { snp = [\"c0ffee\"]", "chips = { snp = [\"c0\"]", "\"c0\"", "`snp` is 64 bytes", ""),
+    ] {
+        assert!(matches!(commit(crime), DomainError::Value { .. }), "{crime:?}");
+    }
+}
+
+#[test]
+fn what_only_refused_evidence_has_can_never_match() {
+    let smt = "platform-info.smt-en = false";
+    for (bad, marked, danger) in [
+        ("policy.debug = true", "true", "debug"),
+        ("policy.debug = { not = false }", "{ not = false }", "debug"),
+        ("vmpl = 2", "2", "vmpl-above-zero"),
+        ("vmpl = { at_least = 1 }", "{ at_least = 1 }", "vmpl-above-zero"),
+        ("vmpl = [1, 2]", "[1, 2]", "vmpl-above-zero"),
+        ("policy = 0xb0000", "0xb0000", "debug"),
+    ] {
+        let remedy = format!("allow = [\"{danger}\"]");
+        let error = commit((smt, bad, marked, "can never match", &remedy));
+        assert!(matches!(error, DomainError::Never { .. }), "{bad}");
+        let allowed = full().replace("allow = [\"migratable\"]", &remedy).replace(smt, bad);
+        assert!(Domain::parse(&allowed).is_ok(), "{bad} is for those who allow it");
+    }
+    // Here `migratable` is allowed.
+    let migrated = full().replace(smt, "policy.migrate-ma = true");
+    assert!(Domain::parse(&migrated).is_ok());
+    let stays = migrated.replace("allow = [\"migratable\"]", "allow = [\"debug\"]");
+    assert!(Domain::parse(&stays).unwrap_err().to_string().contains("refused as `migratable`"));
+    for good in ["vmpl = 0", "vmpl = { at_most = 3 }", "vmpl = { not = 3 }", "policy.debug = false"] {
+        assert!(Domain::parse(&full().replace(smt, good)).is_ok(), "{good}");
+    }
+    for (bad, marked) in [
+        (
+            "vmpl = { at_least = 1, at_most = 2, not = 1 }\n\"policy.smt\" = { equals = true, not = true }",
+            "{ equals = true, not = true }",
+        ),
+        ("\"policy.smt\" = { one_of = [true], not = true }", "{ one_of = [true], not = true }"),
+    ] {
+        let text = full().replace("allow = [\"migratable\"]", "allow = [\"vmpl-above-zero\"]").replace(smt, bad);
+        let error = Domain::parse(&text).unwrap_err();
+        assert!(matches!(error, DomainError::Contradiction { .. }), "{bad}: {error}");
+        assert_eq!(&text[error.span().unwrap()], marked);
+    }
+}
+
+#[test]
+fn a_region_that_nobody_says_is_marked_where_it_is_demanded() {
+    let error = commit(("region = \"EU\"", "region = \"US\"", "region", "nobody says", "add a `[[region]]`"));
+    assert!(matches!(error, DomainError::Never { .. }), "{error}");
 }
 
 #[test]
@@ -199,6 +275,35 @@ fn words_that_are_missing() {
         ("for = \"sha256:", "# \"sha256:", "[[speaks]]", "[[speaks]] has no `for`", ""),
     ] {
         assert!(matches!(commit(crime), DomainError::Missing { .. }), "{crime:?}");
+    }
+}
+
+#[test]
+fn tests_that_a_type_does_not_have() {
+    for crime in [
+        (
+            "product = [\"Milan\", \"Genoa\"]",
+            "product = { at_least = \"Milan\" }",
+            "\"Milan\"",
+            "`at_least` asks what no text has an order: only numbers and times do, and `product` is a text",
+            "write `product = \"Genoa\"`, or a list",
+        ),
+        (
+            "product = [\"Milan\", \"Genoa\"]",
+            "product = { only = [\"Milan\"] }",
+            "[\"Milan\"]",
+            "only sets do, and `product` is a text",
+            "write `product = \"Genoa\"`",
+        ),
+        (
+            "product = [\"Milan\", \"Genoa\"]",
+            "\"policy.smt\" = { at_most = true }",
+            "true",
+            "and `policy.smt` is a bool",
+            "write `\"policy.smt\" = true`",
+        ),
+    ] {
+        assert!(matches!(commit(crime), DomainError::Contradiction { .. }), "{crime:?}");
     }
 }
 
@@ -341,7 +446,7 @@ fn what_can_never_count() {
         ("version = 3\n", "version = 1\n"),
     ] {
         let remaining = if crime.starts_with("chips = {") { ("hosts = ", "# ") } else { ("", "") };
-        let mut text = full().replace(crime, error);
+        let mut text = full().replace(&long(crime), error);
         if !remaining.0.is_empty() {
             text = text.replace(remaining.0, remaining.1);
         }
@@ -363,7 +468,7 @@ fn what_can_never_count() {
             "no runtime or program is of the release `casement`",
         ),
     ] {
-        let text = full();
+        let (text, good) = (full(), &long(good));
         assert_eq!(text.matches(good).count(), 1, "{good}");
         let text = no_runtime_delegate(text.replace(good, bad));
         // Who may publish programs may publish floors.
@@ -377,7 +482,7 @@ fn what_can_never_count() {
 
 #[test]
 fn what_a_delegate_may_publish_may_make_an_entry_count() {
-    let text = full().replace("nitro = { pcr0 = \"00\" }\n", "");
+    let text = full().replace(&long("nitro = { pcr0 = \"00\" }\n"), "");
     assert!(Domain::parse(&text).is_ok(), "the release team may publish measurements of nitro enclaves");
     let text = full()
         .replace("region = \"EU\"", "region = \"US\"")

@@ -127,6 +127,53 @@ fn numbers_are_hex_or_decimal_and_names_nested_or_quoted() {
     assert_ne!(written("220", "platform-info.smt-en = "), digest);
 }
 
+/// What an entry's words can't say, compiled and signed statements can: it is kept, written as it is, and told.
+#[test]
+fn what_can_never_match_is_told_of_compiled_statements() {
+    let rule = |kind, identities, demands: &[(&str, Test)]| {
+        let demands = demands.iter().map(|(name, test)| Demand { property: (*name).to_owned(), test: test.clone() });
+        let rule = PlatformRule { kind, identities, demands: demands.collect(), allow: BTreeSet::new() };
+        Sentence::Trusted { subject: Subject::Platform(rule), purpose: Purpose::Execution(None) }
+    };
+    let any = Identities::AnyGenuineChip;
+    let text = |text: &str| Value::Text(text.to_owned());
+    let short = Register { name: "measurement".to_owned(), value: vec![7; 4] };
+    let short = Subject::Measurement(Measurement { kind: Kind::Snp, registers: vec![short] });
+    for (sentence, why) in [
+        (
+            rule(Kind::Snp, Identities::Listed([vec![7_u8; 8].into()].into()), &[]),
+            "it has 8 bytes, and 64 are what there can be",
+        ),
+        (
+            rule(Kind::Snp, any.clone(), &[("product", Test::Equals(text("Milann")))]),
+            "`Milann` is none of `Genoa`, `Milan`, `Turin`",
+        ),
+        (rule(Kind::Tdx, any.clone(), &[("tcb-status", Test::NotEquals(text("uptodate")))]), "`uptodate` is none of"),
+        (rule(Kind::Snp, any.clone(), &[("vmpl", Test::AtLeast(Value::Number(9)))]), "9 is above 3"),
+        (rule(Kind::Snp, any.clone(), &[("vmpl", Test::AtLeast(Value::Number(1)))]), "refused as `vmpl-above-zero`"),
+        (rule(Kind::Snp, any.clone(), &[("product", Test::Equals(Value::Number(1)))]), "it is a text, not a number"),
+        (rule(Kind::Software, any, &[("lacks", Test::SubsetOf(vec!["nothing".to_owned()]))]), "`nothing` is none of"),
+        (Sentence::Trusted { subject: short, purpose: Purpose::Execution(None) }, "it has 4 bytes"),
+    ] {
+        let mut statements = delegates();
+        statements.push(Statement::always("odd", sentence));
+        let domain = Domain::of("clinic", 0, statements, vec![], vec![]).unwrap();
+        let compiled = Domain::from_bytes(&domain.to_bytes()).unwrap();
+        let told = |domain: &Domain| {
+            domain
+                .warnings()
+                .iter()
+                .any(|warning| warning.what.contains("`odd` can never match") && warning.what.contains(why))
+        };
+        assert!(told(&compiled), "{why}: {:#?}", compiled.warnings());
+        let written = domain.to_toml();
+        assert!(written.contains("[[statement]]"), "{written}");
+        let read = Domain::parse(&written).unwrap_or_else(|error| panic!("{error}\n{written}"));
+        assert_eq!(read, domain);
+        assert!(told(&read), "{why}");
+    }
+}
+
 #[test]
 fn bytes_of_version_1_are_refused_by_version() {
     let old = hex::decode("a500010166636c696e69630281a2007172657365617263686572277320686f7374015820fd1724385aa0c75b64fb78cd602fa1d991fdebf76b13c58ed702eac835e9f6180381a2006e636173656d61746520302e312e30015820060606060606060606060606060606060606060606060606060606060606060604a10081707365637265742d706c61696e74657874").unwrap();
@@ -232,11 +279,11 @@ fn text_nested_too_deep_is_refused() {
 /// What grows with the square of the input does not end in minutes here.
 #[test]
 fn wide_tables_and_long_lists_are_read_in_one_go() {
-    let products: Vec<String> = (0..1024).map(|name| format!("\"P{name}\"")).collect();
+    let clouds: Vec<String> = (0..1024).map(|name| format!("\"C{name}\"")).collect();
     let platform = |place: usize| {
         format!(
-            "[[platform]]\nname = \"{place}\"\nkind = \"snp\"\nany_genuine_chip = true\n[platform.require]\nproduct = {{ one_of = [{}], not = \"Q\" }}\n",
-            products.join(", ")
+            "[[platform]]\nname = \"{place}\"\nkind = \"snp\"\nany_genuine_chip = true\n[platform.require]\ncsp-id = {{ one_of = [{}], not = \"Q\" }}\n",
+            clouds.join(", ")
         )
     };
     let text = full() + &(0..500).map(platform).collect::<String>();
@@ -364,7 +411,7 @@ fn subject() -> BoxedStrategy<Subject> {
 
 fn purpose() -> BoxedStrategy<Purpose> {
     prop_oneof![
-        Just(Purpose::Attestation),
+        Just(Purpose::Attestation(None)),
         Just(Purpose::Authentication),
         Just(Purpose::Contracts),
         Just(Purpose::KeyProvision),

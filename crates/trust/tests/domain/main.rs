@@ -6,17 +6,19 @@
     reason = "signing takes a source of randomness, from which Ed25519 draws nothing"
 )]
 
+mod attacked;
 mod crimes;
 mod forms;
 mod judged;
 mod sealed;
+mod signers;
 
 use aws_lc_rs::rand::SystemRandom;
 use casemate_cose::{Digest, Signer, SigningKey};
 use casemate_evidence::Lack;
 use casemate_trust::{
     Domain, DomainError,
-    domain::{DOMAIN_BYTES_MAX, ENTRIES_MAX, Launcher, NAME_BYTES_MAX, Process, Runtime},
+    domain::{DOMAIN_BYTES_MAX, ENTRIES_MAX, Launcher, NAME_BYTES_MAX, Process, Runtime, VALUES_MAX},
     statement::{Kind, Measurement, Purpose, Register, Release, Sentence, Signed, Statement, Subject},
 };
 use proptest::prelude::*;
@@ -38,10 +40,10 @@ accept_lacks = ["secret-plaintext"]
 "#;
 
 /// Its compiled form, computed by another implementation, in Python.
-const EXAMPLE_COMPILED: &str = "a600020166636c696e696302000381582c302a300506032b6570032100fd1724385aa0c75b64fb78cd602fa1d991fdebf76b13c58ed702eac835e9f6180483a3006770726f6365737301820682820581a40068736f667477617265018200800281a200656c61636b730182058181707365637265742d706c61696e74657874038082038002a20000011bffffffffffffffffa3007172657365617263686572277320686f73740182068282038158203dba97edb866520d36063a0d9f79576893f3b13014ae7061d7c3dba608b9ec6a82008002a20000011bffffffffffffffffa3006e636173656d61746520302e312e3001820682820481a20068736f6674776172650181a2006772756e74696d65015820060606060606060606060606060606060606060606060606060606060606060682038002a20000011bffffffffffffffff0580";
-const EXAMPLE_DIGEST: &str = "sha256:58ffeb011bde47bf4997b7d52177558b812f265a464f8e29bd9f870755ba5475";
+const EXAMPLE_COMPILED: &str = "a600020166636c696e696302000381582c302a300506032b6570032100fd1724385aa0c75b64fb78cd602fa1d991fdebf76b13c58ed702eac835e9f6180483a3006770726f6365737301820682820581a40068736f667477617265018200800281a200656c61636b730182058181707365637265742d706c61696e74657874038082038002a20000011bffffffffffffffffa3007172657365617263686572277320686f73740182068282038158203dba97edb866520d36063a0d9f79576893f3b13014ae7061d7c3dba608b9ec6a82008168736f66747761726502a20000011bffffffffffffffffa3006e636173656d61746520302e312e3001820682820481a20068736f6674776172650181a2006772756e74696d65015820060606060606060606060606060606060606060606060606060606060606060682038002a20000011bffffffffffffffff0580";
+const EXAMPLE_DIGEST: &str = "sha256:1149fa449c09dc4de47a0f124481fb58fb8d8ebb6cf0a8d459693f38334656cf";
 
-/// The second example of docs/formats/domain.md: a domain of all words.
+/// The second example of docs/formats/domain.md: a domain of all words, its chips and registers cut short.
 const ALL_WORDS: &str = r#"[domain]
 owner = "clinic"
 
@@ -142,7 +144,16 @@ statement = "sha256:010101010101010101010101010101010101010101010101010101010101
 "#;
 
 pub(crate) fn full() -> String {
-    ALL_WORDS.to_owned()
+    long(ALL_WORDS)
+}
+
+/// The same text with chips and registers at their full length.
+pub(crate) fn long(text: &str) -> String {
+    let cut =
+        [("c0ffee", 64), ("aa01", 48), ("91eb", 48), ("0084", 48), ("00", 48), ("b5", 32), ("7b1d", 32), ("7b1e", 32)];
+    cut.into_iter().fold(text.to_owned(), |text, (start, length)| {
+        text.replace(&format!("\"{start}\""), &format!("\"{start}{}\"", "11".repeat(length - start.len() / 2)))
+    })
 }
 
 /// Somebody publishes a measurement.
@@ -200,6 +211,7 @@ fn the_example_is_read_compiled_and_written_back() {
     assert_eq!(domain.digest().to_string(), EXAMPLE_DIGEST);
     let published = include_str!("../../../../docs/formats/domain.md");
     assert!(published.contains(EXAMPLE) && published.contains(EXAMPLE_DIGEST), "the document says so too");
+    assert!(published.contains(&full()), "the document says so too");
     assert!(published.replace('\n', "").contains(EXAMPLE_COMPILED), "the document says so too");
     assert_eq!(Domain::parse(&domain.to_toml()), Ok(domain.clone()));
     assert_eq!(Domain::from_bytes(&domain.to_bytes()), Ok(domain));
@@ -311,6 +323,41 @@ fn what_is_too_long_is_refused_before_it_is_read() {
         .map(|index| Runtime { name: index.to_string(), digest: Digest::of(index.to_string().as_bytes()) });
     let error = Domain::new("clinic", vec![], runtimes.collect(), None).unwrap_err();
     assert_eq!(error, DomainError::TooMany { actual: ENTRIES_MAX + 1, max: ENTRIES_MAX });
+}
+
+/// A list's members, and a domain's statements, are counted before they are read.
+#[test]
+fn what_is_too_many_is_refused_before_it_is_read() {
+    let held = |read: &dyn Fn() -> bool| {
+        let info = allocation_counter::measure(|| assert!(!read()));
+        info.bytes_max
+    };
+    let list = format!("[domain]\nowner = \"clinic\"\n[process]\naccept_lacks = [{}]\n", "\"\",".repeat(3 << 20));
+    assert!(list.len() < DOMAIN_BYTES_MAX);
+    assert!(held(&|| Domain::parse(&list).is_ok()) < 1 << 12);
+    let dotted = format!("[domain]\n{}", "a.".repeat(5 << 20));
+    assert!(held(&|| Domain::parse(&dotted).is_ok()) < 1 << 12);
+    let honest = Domain::new("clinic", vec![], vec![runtime(1)], accepting(&[])).unwrap().to_bytes();
+    let place = honest.windows(2).position(|two| two == [4, 0x82]).unwrap();
+    let tiny = [0xa3, 0, 0x60, 1, 0x82, 0, 0x81, 0xa2, 0, 0x60, 1, 0, 2, 0xa2, 0, 0, 1, 0];
+    let count = u32::try_from((DOMAIN_BYTES_MAX - 200) / tiny.len()).unwrap();
+    let many = [&honest[..=place], &[0x9a], &count.to_be_bytes(), &tiny.repeat(count as usize), &[5, 0x80]].concat();
+    assert!(held(&|| Domain::from_bytes(&many).is_ok()) < 1 << 12);
+}
+
+/// Ten thousand statements of others are a text that is read, also if they are signed with the longest keys.
+#[test]
+fn ten_thousand_signed_statements_fit() {
+    let key = Signer::from(SigningKey::from_seed(&[7; 32]));
+    let label = "l".repeat(NAME_BYTES_MAX);
+    let one = Statement::always(label, Sentence::Revokes(Digest::of(b"")));
+    let one = Signed::sign(&one, &key, &SystemRandom::new()).unwrap();
+    let domain = Domain::of("clinic", 0, vec![], vec![], vec![one]).unwrap().to_toml();
+    let entry = domain.len() - Domain::of("clinic", 0, vec![], vec![], vec![]).unwrap().to_toml().len();
+    let values = domain.bytes().filter(|byte| b",.=[{".contains(byte)).count();
+    // Key and signature of P-384 are 108 bytes longer, in base64 144.
+    let entry = entry + 144;
+    assert!(entry * 10_000 < DOMAIN_BYTES_MAX && values * 10_000 < VALUES_MAX, "{entry} {values}");
 }
 
 #[test]

@@ -8,6 +8,8 @@
     reason = "helpers of tests are as free as tests"
 )]
 
+mod any_order;
+mod attacked;
 mod composite;
 mod cost;
 mod dangers;

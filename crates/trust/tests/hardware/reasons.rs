@@ -4,9 +4,13 @@ use casemate_cose::{Digest, UnixTime};
 use casemate_evidence::{Binding, Bound, Isolation, Role};
 use casemate_testkit::{NOW, vendor::amd::at};
 use casemate_trust::{
-    ACCEPTED_FOR_S, DenyReason, Domain, Hardware, Verdict, appraise, draft,
+    ACCEPTED_FOR_S, DenyReason, Domain, Hardware, Verdict, appraise,
+    component::{self, registry},
+    draft, machine_name,
     proof::{Facts, check},
-    statement::{Demand, Measurement, Purpose, Register, Release, Sentence, Statement, Subject, Test, Validity, Value},
+    statement::{
+        Demand, Kind, Measurement, Purpose, Register, Release, Sentence, Statement, Subject, Test, Validity, Value,
+    },
 };
 
 use super::{
@@ -172,4 +176,83 @@ fn a_bound_keep_of_hardware_is_accepted_with_what_contracts_need() {
     assert_eq!(check(verdict.proof(), effective.standing(), facts, NOW), Ok(&goal));
     let stranger = Facts { key: Some(Digest::from_bytes([9; 32])), ..facts };
     assert!(check(verdict.proof(), effective.standing(), stranger, NOW).is_err());
+}
+
+#[test]
+fn drafts_are_in_order_under_a_comment_and_named_after_the_machine() {
+    assert_eq!(machine_name(&snp(&[])), "Milan");
+    let evidence = tdx(2, &[]);
+    let name = machine_name(&evidence);
+    assert!(name.starts_with("TDX ") && name.len() == 16, "{name}");
+    let text = domain(draft(&evidence, &name).statements).to_toml();
+    let lines: Vec<&str> = text.lines().collect();
+    for (place, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with('[')) {
+        assert!(lines[place - 1].starts_with("# "), "{line} has no comment above:\n{text}");
+    }
+    // As the registry has them, numbers by their value.
+    let demands = text.lines().skip_while(|line| !line.starts_with("[platform.require]")).skip(1);
+    let names: Vec<String> = demands.map_while(|line| Some(line.split_once(" = ")?.0.replace('"', ""))).collect();
+    let place = |name: &String| registry::place(Kind::Tdx, name);
+    assert!(names.len() > 10 && names.is_sorted_by_key(place), "{names:?}");
+    assert!(registry::place(Kind::Tdx, "pck-components.2") < registry::place(Kind::Tdx, "pck-components.10"));
+    for useless in ["quote-version", "revocation-checked = false", "at_least = 0 ", "pce-id"] {
+        assert!(!text.contains(useless), "`{useless}` says nothing:\n{text}");
+    }
+    let guest = domain(draft(&snp(&[]), "Milan").statements).to_toml();
+    assert!(!guest.contains("cpuid") && !guest.contains("report-version"), "{guest}");
+    assert!(guest.contains("name = \"Milan\""), "{guest}");
+}
+
+#[test]
+fn remedies_fit_what_is_asked() {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let microcode = "reported-tcb.microcode";
+    for (property, test, remedy) in [
+        (microcode, Test::AtLeast(Value::Number(0xff)), "update the host's firmware, or lower the floor"),
+        (microcode, Test::Equals(Value::Number(0xff)), "update the host's firmware, or change the value"),
+        (microcode, Test::Equals(Value::Number(1)), "run where `reported-tcb.microcode` is 0x1, or change the value"),
+        (microcode, Test::AtMost(Value::Number(1)), "run where `reported-tcb.microcode` is at most 0x1, or raise"),
+        (microcode, Test::NotEquals(Value::Number(0xdb)), "run where `reported-tcb.microcode` is anything but 0xdb"),
+        ("product", Test::Equals(text("Genoa")), "run on another host, or change the value"),
+    ] {
+        let own = snp(&[]);
+        let value = component::components(own.claims())[0].property(property).unwrap().clone();
+        let test = if matches!(test, Test::NotEquals(_)) { Test::NotEquals(value.clone()) } else { test };
+        let statements = rules(hasty(&own), |rule| {
+            rule.demands = vec![Demand { property: property.to_owned(), test: test.clone() }];
+        });
+        let reasons = denied(snp(&[]), &domain(statements), NOW);
+        let told = reasons[0].remedy();
+        let remedy = remedy.replace("0xdb", &registry::property(Kind::Snp, property).unwrap().show(&value));
+        assert!(told.starts_with(&remedy), "{property} {test:?}: {told}");
+    }
+    for (test, remedy) in [
+        (Test::Equals(text("OutOfDate")), "run where `tcb-status` is `OutOfDate`"),
+        (Test::NotEquals(text("UpToDate")), "run where `tcb-status` is anything but `UpToDate`"),
+    ] {
+        let statements = rules(hasty(&tdx(2, &[])), |rule| {
+            rule.demands = vec![Demand { property: "tcb-status".to_owned(), test: test.clone() }];
+        });
+        let reasons = denied(tdx(2, &[]), &domain(statements), NOW);
+        assert!(reasons[0].remedy().starts_with(remedy), "{}", reasons[0].remedy());
+    }
+}
+
+#[test]
+fn the_readmes_domain_accepts_its_machine() {
+    let readme = include_str!("../../../../README.md");
+    let text = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let after = |word: &str| text.split(word).nth(1).unwrap().split('"').nth(1).unwrap();
+    let (chip, measurement) = (after("chips = ["), after("measurement = "));
+    assert_eq!((chip.len(), measurement.len()), (128, 96));
+    // The same machine, but for the names that the test kit gives its chip and guest.
+    let own = |text: &str| text.replace(chip, &"c1".repeat(64)).replace(measurement, &"3e".repeat(48));
+    let guest = || snp(&[(at::REPORTED_TCB, &[4, 0, 0, 0, 0, 0, 24, 0xdb])]);
+    let domain = Domain::parse(&own(text)).unwrap();
+    if let Verdict::Denied(reasons) = appraise(guest(), &domain, NOW) {
+        panic!("{}", reasons[0]);
+    }
+    let reasons = denied(guest(), &Domain::parse(text).unwrap(), NOW);
+    let told: Vec<_> = reasons.iter().map(DenyReason::rule).collect();
+    assert_eq!(told, ["domain-property", "domain-register", "domain-identity"], "another machine");
 }

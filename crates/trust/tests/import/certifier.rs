@@ -13,12 +13,12 @@ use casemate_testkit::pki::{Algorithm, Key};
 use casemate_trust::{
     import::{
         ImportError, Signed,
-        certifier::{policy, signed_claims},
+        certifier::{self, policy, signed_claims},
     },
     statement::{Kind, Purpose, Sentence, Subject, Test, Value},
 };
 
-use crate::{demand, measurements, number, one_refusal, refusals, rules};
+use crate::{demand, measurements, number, one_refusal, refusals, rules, stands};
 
 pub(super) fn bytes(field: u8, value: &[u8]) -> Vec<u8> {
     let mut length = value.len();
@@ -140,18 +140,25 @@ fn every_algorithm_is_verified_over_the_received_bytes() {
     for signer in [rsa(), rsa_4096(), p384(), ecc(Key::new(Algorithm::P256), 256, "ecc-256-sha256-pkcs-sign")] {
         let said = clause(&key_entity(&attested), "is-trusted-for-attestation");
         let object = signed(&claim(&says(&signer, &said)), &signer);
-        let imported = signed_claims(&object, None).unwrap();
+        let imported = signed_claims(&object, Some(signer.digest)).unwrap();
+        stands(&imported);
         assert_eq!(imported.signed, Signed::By(signer.digest));
         let [statement] = imported.statements.as_slice() else { panic!() };
-        let inner = Sentence::Trusted { subject: Subject::Key(attested.digest), purpose: Purpose::Attestation };
-        assert_eq!(statement.sentence, Sentence::Says { key: signer.digest, sentence: Box::new(inner) });
+        let inner = Sentence::Trusted { subject: Subject::Key(attested.digest), purpose: Purpose::Attestation(None) };
+        assert_eq!(statement.sentence, inner);
+        // Nobody's word is taken but that of the key that is named.
+        for stranger in [None, Some(attested.digest)] {
+            let refused = refusals(signed_claims(&object, stranger));
+            let [refused] = refused.as_slice() else { panic!("{refused:?}") };
+            assert!(refused.contains(&signer.digest.to_string()) && refused.contains("name this key as the signer"));
+        }
         assert_eq!(statement.validity.not_before, rfc3339("2026-01-01T00:00:00Z").unwrap());
         assert_eq!(statement.validity.not_after, rfc3339("2027-01-01T00:00:00Z").unwrap());
         // Every byte that was signed counts, and the signature is this key's alone.
         for place in (2..claim(&says(&signer, &said)).len()).step_by(7) {
             let mut changed = object.clone();
             changed[place + 3] ^= 1;
-            assert!(signed_claims(&changed, None).is_err(), "byte {place}");
+            assert!(signed_claims(&changed, Some(signer.digest)).is_err(), "byte {place}");
         }
         let other = p384();
         let forged = [
@@ -199,7 +206,9 @@ fn what_the_policy_key_signs_is_the_roots() {
         assert_eq!(Digest::of(&der), policy_key.digest);
         format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der))
     };
-    let imported = signed_claims(&sequence, Some(pem.as_bytes())).unwrap();
+    assert_eq!(certifier::key(pem.as_bytes()), Ok(policy_key.digest));
+    let imported = signed_claims(&sequence, Some(policy_key.digest)).unwrap();
+    stands(&imported);
     assert!(imported.statements.iter().all(|statement| !matches!(statement.sentence, Sentence::Says { .. })));
     assert_eq!(imported.statements.len(), 4);
     assert_eq!(measurements(&imported)[0].kind, Kind::Snp);
@@ -211,14 +220,19 @@ fn what_the_policy_key_signs_is_the_roots() {
             demand("policy.smt", Test::Equals(Value::Bool(true)))
         ]
     );
-    // The same, when another key is the policy key: what others say stays what they say.
-    let others = signed_claims(&sequence, Some(&casemate_testkit::key(9).public().spki())).unwrap();
-    assert!(others.statements.iter().all(|statement| matches!(statement.sentence, Sentence::Says { .. })));
-    assert!(others.notes.iter().any(|note| note.contains("is not the policy key")));
+    // The same, when another key is named: each is refused by the key that signed it.
+    let others = refusals(signed_claims(&sequence, Some(attested.digest)));
+    assert_eq!(others.len(), 4, "{others:#?}");
+    assert!(others.iter().all(|line| line.contains(&policy_key.digest.to_string())), "{others:#?}");
     let two =
         [bytes(1, &signed(&claim(&clause(&key_entity(&attested), "is-trusted-for-attestation")), &attested)), sequence]
             .concat();
-    assert_eq!(signed_claims(&two, Some(pem.as_bytes())).unwrap().signed, Signed::BySeveral);
+    one_refusal(
+        "two signers",
+        signed_claims(&two, Some(policy_key.digest)),
+        "claims[0]",
+        "name this key as the signer",
+    );
 }
 
 fn public_of(key: &Signer) -> Vec<u8> {
@@ -235,7 +249,7 @@ fn public_of(key: &Signer) -> Vec<u8> {
 fn claims_crimes() {
     let (signer, other) = (rsa(), rsa());
     let trusted = |key: &Signer, verb: &str| clause(&key_entity(key), verb);
-    let import = |clause: &[u8]| signed_claims(&signed(&claim(&says(&signer, clause)), &signer), None);
+    let import = |clause: &[u8]| signed_claims(&signed(&claim(&says(&signer, clause)), &signer), Some(signer.digest));
     for (crime, clause, start, why) in [
         (
             "trusted in everything",
@@ -273,22 +287,22 @@ fn claims_crimes() {
             "signed claim/claim/clause/clause/subject/platform_ent/props[0]",
             "not imported",
         ),
-        ("says under another's signature", says(&other, &trusted(&other, "is-trusted-for-attestation")), "", ""),
+        (
+            "what another says",
+            says(&other, &trusted(&other, "is-trusted-for-attestation")),
+            "signed claim/claim/clause/clause/subject",
+            "is another's word",
+        ),
     ] {
-        if start.is_empty() {
-            // Nested: the signer says that another says it; both are kept apart.
-            let nested = import(&clause).unwrap();
-            let Sentence::Says { key, sentence } = &nested.statements[0].sentence else { panic!() };
-            assert!(
-                *key == signer.digest && matches!(&**sentence, Sentence::Says { key, .. } if *key == other.digest),
-                "{crime}"
-            );
-            continue;
-        }
         one_refusal(crime, import(&clause), start, why);
     }
     let stolen = signed(&claim(&says(&other, &trusted(&other, "is-trusted-for-attestation"))), &signer);
-    one_refusal("another's word", signed_claims(&stolen, None), "signed claim", "under the signature of another");
+    one_refusal(
+        "another's word",
+        signed_claims(&stolen, Some(signer.digest)),
+        "signed claim",
+        "under the signature of another",
+    );
 }
 
 #[test]
@@ -358,7 +372,7 @@ fn claims_that_are_none() {
         ("nothing", Vec::new(), "there is none"),
         ("a certificate", vec![0x30, 0x82, 0x03, 0x0f], "given as policy key"),
     ] {
-        let error = signed_claims(&object, None).unwrap_err().to_string();
+        let error = signed_claims(&object, Some(signer.digest)).unwrap_err().to_string();
         assert!(error.contains(why), "{crime}: {error}");
     }
 }
@@ -369,18 +383,14 @@ fn claims_that_are_cut_and_times_between_seconds() {
     let honest = clause(&key_entity(&other), "is-trusted-for-attestation");
     let seal = |claim: &[u8]| signed(claim, &signer);
     let object = seal(&claim(&honest));
-    assert!(
-        signed_claims(&object, Some(b"no key"))
-            .unwrap_err()
-            .to_string()
-            .contains("neither a certificate nor a public key")
-    );
+    let no_key = certifier::key(b"no key").unwrap_err().to_string();
+    assert!(no_key.contains("neither a certificate nor a public key"), "{no_key}");
     for length in (0..object.len()).step_by(11) {
-        assert!(signed_claims(&object[..length], None).is_err());
+        assert!(signed_claims(&object[..length], Some(signer.digest)).is_err());
     }
     // A fraction of a second is inside, never outside.
-    let within =
-        signed_claims(&seal(&claim_within(&honest, "2026-01-01T00:00:00.5Z", "2026-01-01T00:00:09.5Z")), None).unwrap();
+    let within = seal(&claim_within(&honest, "2026-01-01T00:00:00.5Z", "2026-01-01T00:00:09.5Z"));
+    let within = signed_claims(&within, Some(signer.digest)).unwrap();
     let validity = within.statements[0].validity;
     assert_eq!(validity.not_after.0 - validity.not_before.0, 8);
 }
@@ -463,14 +473,18 @@ fn keys_and_nested_claims_of_policies() {
             "unaryClause":{"keySubject":"b","verb":"is-trusted-for-attestation"}}},
         {"keySubject":"a","verb":"says","unaryClause":{"measurementSubject":"LAUNCH","verb":"is-trusted"}}"#;
     let text = json("", &launch, &claims.replace("LAUNCH", &"02".repeat(48)));
-    let imported = policy(text.as_bytes(), &files).unwrap();
-    let [speaks, nested, other, ..] = imported.statements.as_slice() else { panic!() };
     let [a, b] = [first.digest, second.digest];
-    assert_eq!(speaks.sentence, Sentence::SpeaksFor { speaker: Subject::Key(a), principal: Subject::Key(b) });
-    let trusted = Sentence::Trusted { subject: Subject::Key(b), purpose: Purpose::Attestation };
-    assert_eq!(nested.sentence, Sentence::Says { key: a, sentence: Box::new(trusted) });
-    assert!(matches!(&other.sentence, Sentence::Says { key, sentence } if *key == a
-        && matches!(&**sentence, Sentence::Trusted { subject: Subject::Measurement(_), .. })));
+    let refused = refusals(policy(text.as_bytes(), &files));
+    let [nested, other] = refused.as_slice() else { panic!("{refused:#?}") };
+    assert!(nested.starts_with("/claims/2/indirectClause/keySubject") || nested.contains("indirectClause"), "{nested}");
+    for line in [nested, other] {
+        assert!(line.contains(&a.to_string()) && line.contains("is another's word"), "{line}");
+    }
+    let own = claims.split("},").next().unwrap().to_owned() + "}";
+    let imported = policy(json("", &launch, &own).as_bytes(), &files).unwrap();
+    stands(&imported);
+    let speaks = Sentence::SpeaksFor { speaker: Subject::Key(a), principal: Subject::Key(b) };
+    assert!(imported.statements.iter().any(|statement| statement.sentence == speaks));
 }
 
 #[test]

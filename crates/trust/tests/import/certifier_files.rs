@@ -8,12 +8,15 @@ use casemate_testkit::vectors;
 use casemate_trust::{
     import::{
         ImportError, Signed,
-        certifier::{policy, signed_claims},
+        certifier::{key, policy, signed_claims},
     },
     statement::{Kind, Purpose, Sentence, Subject, Test, Value},
 };
 
-use crate::{any_genuine, attesters, demand, measurements, number, refusals, rules};
+use crate::{any_genuine, attesters, demand, measurements, number, refusals, rules, stands};
+
+/// The key that signed the framework's claim: a platform's.
+const SIGNER: &str = "eb932a86b4fc9971fc8362b3fb62de1b0d53dbe9bf0e9520c4292a117daa7662";
 
 #[test]
 fn every_file_has_its_answer() {
@@ -28,6 +31,7 @@ fn every_file_has_its_answer() {
         let refused = refusals(policy(&read(file), &BTreeMap::new()));
         assert_eq!(refused, ["/claims/0/unaryClause/certSubject: `ark_cert.der`: names a file that was not given"]);
         let imported = policy(&read(file), &given).unwrap();
+        stands(&imported);
         assert_eq!(attesters(&imported), [&Subject::Vendor(Vendor::Amd)]);
         let [measurement] = measurements(&imported)[..] else { panic!() };
         assert_eq!((measurement.kind, measurement.registers[0].value[..3].to_vec()), (Kind::Snp, vec![1, 2, 3]));
@@ -60,30 +64,43 @@ fn every_file_has_its_answer() {
     let error = policy(&read("utilities-policy_schema.json"), &given).unwrap_err().to_string();
     assert!(error.contains("the field `oneOf` appears twice"), "{error}");
 
-    // One signed claim: a platform's key says that an attestation key is trusted, for a year.
-    let claim = read("data-platform_attest_endorsement.bin");
     let certificate = read("data-policy_cert_file.bin");
-    for policy_key in [None, Some(certificate.as_slice())] {
-        let imported = signed_claims(&claim, policy_key).unwrap();
-        let [statement] = imported.statements.as_slice() else { panic!() };
-        let Sentence::Says { key, sentence } = &statement.sentence else { panic!("another key than the policy's") };
-        assert_eq!(imported.signed, Signed::By(*key));
-        assert!(matches!(&**sentence, Sentence::Trusted { subject: Subject::Key(_), purpose: Purpose::Attestation }));
-        assert_eq!(statement.validity.not_before, rfc3339("2025-05-28T23:29:16Z").unwrap());
-        assert_eq!(statement.validity.not_after, rfc3339("2026-06-07T23:29:16Z").unwrap());
-        assert_ne!(*key, policy_digest(&certificate));
-    }
-    for place in [40, 200, 700] {
-        let mut changed = claim.clone();
-        changed[place] ^= 1;
-        assert!(matches!(signed_claims(&changed, None), Err(ImportError::Signature { .. })), "byte {place}");
-    }
-
     // The certificate is a policy key, the attestation is an SGX quote: neither says anything.
     let error = signed_claims(&certificate, None).unwrap_err().to_string();
     assert!(error.contains("a certificate is given as policy key"), "{error}");
     let error = signed_claims(&read("certifier_service-attestation.bin"), None).unwrap_err().to_string();
     assert_eq!(error, "at signed claim, byte 0: evidence (an SGX or TDX quote), not a signed claim");
+}
+
+#[test]
+fn a_platforms_claim_is_taken_from_whom_the_importer_names() {
+    let Some(vectors) = vectors("the Certifier Framework's signed claim") else { return };
+    let read = |file: &str| fs::read(vectors.join("policies/certifier").join(file)).unwrap();
+    // One signed claim: a platform's key says that an attestation key is trusted, for a year.
+    let claim = read("data-platform_attest_endorsement.bin");
+    let certificate = read("data-policy_cert_file.bin");
+    let signer = Digest::from_bytes(hex::decode(SIGNER).unwrap().try_into().unwrap());
+    for other in [None, Some(key(&certificate).unwrap())] {
+        let refused = refusals(signed_claims(&claim, other));
+        let [refused] = refused.as_slice() else { panic!("{refused:?}") };
+        assert!(refused.contains(&signer.to_string()) && refused.contains("to take its word for yours"), "{refused}");
+    }
+    let imported = signed_claims(&claim, Some(signer)).unwrap();
+    stands(&imported);
+    let [statement] = imported.statements.as_slice() else { panic!() };
+    assert_eq!(imported.signed, Signed::By(signer));
+    assert!(matches!(
+        statement.sentence,
+        Sentence::Trusted { subject: Subject::Key(_), purpose: Purpose::Attestation(None) }
+    ));
+    assert_eq!(statement.validity.not_before, rfc3339("2025-05-28T23:29:16Z").unwrap());
+    assert_eq!(statement.validity.not_after, rfc3339("2026-06-07T23:29:16Z").unwrap());
+    assert_eq!(key(&certificate), Ok(policy_digest(&certificate)));
+    for place in [40, 200, 700] {
+        let mut changed = claim.clone();
+        changed[place] ^= 1;
+        assert!(matches!(signed_claims(&changed, Some(signer)), Err(ImportError::Signature { .. })), "byte {place}");
+    }
 }
 
 /// The key of a certificate in DER.

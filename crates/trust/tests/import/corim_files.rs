@@ -22,7 +22,13 @@ fn read(vectors: &Path, file: &str) -> Vec<u8> {
 #[test]
 fn a_whole_psa_document_is_imported() {
     let Some(vectors) = vectors("Veraison's PSA CoRIM") else { return };
-    let imported = import(&read(&vectors, "psa/corim-corim-psa-valid.cbor"), None).unwrap();
+    let document = read(&vectors, "psa/corim-corim-psa-valid.cbor");
+    let imported = import(&document, None).unwrap();
+    crate::stands(&imported);
+    // Whoever names a signer relies on one, and this document has none.
+    let key: VerifyingKey = casemate_testkit::key(7).public().into();
+    let unsigned = import(&document, Some(&Signer::Key(key)));
+    assert_eq!(unsigned, Err(ImportError::Unsigned { key: key.spki_digest() }));
     let [measurement] = measurements(&imported)[..] else { panic!() };
     assert_eq!(measurement.kind, Kind::Psa);
     let names: Vec<&str> = measurement.registers.iter().map(|register| register.name.as_str()).collect();

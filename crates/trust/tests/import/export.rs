@@ -3,6 +3,7 @@
 use casemate_cose::UnixTime;
 use casemate_evidence::Vendor;
 use casemate_trust::{
+    component::registry,
     export::corim::export,
     import::corim::{PROFILE, import},
     statement::{Kind, Measurement, Purpose, Register, Release, Sentence, Statement, Subject, Validity},
@@ -27,7 +28,7 @@ fn release(version: u64) -> Option<Release> {
 #[test]
 fn what_is_exported_is_read_back() {
     let until = Validity { not_before: UnixTime(5), not_after: UnixTime(1_900_000_000) };
-    let vendor = Sentence::Trusted { subject: Subject::Vendor(Vendor::Amd), purpose: Purpose::Attestation };
+    let vendor = Sentence::Trusted { subject: Subject::Vendor(Vendor::Amd), purpose: Purpose::Attestation(None) };
     let statements = [
         Statement::always("casemate 0.1.0", measurement(Kind::Snp, &[("measurement", 1)], release(1))),
         Statement::always("AMD", vendor),
@@ -81,8 +82,10 @@ proptest! {
     ) {
         let validity = Validity { not_before: UnixTime(0), not_after: UnixTime(ends.unwrap_or(u64::MAX)) };
         let mut statements: Vec<Statement> = Vec::new();
-        for (number, value, label, release) in values {
+        for (number, mut value, label, release) in values {
             let (kind, name) = [(Kind::Snp, "measurement"), (Kind::Nitro, "pcr0"), (Kind::Tpm, "pcr.sha256.7"), (Kind::Sgx, "mr-enclave")][usize::try_from(number).unwrap()];
+            // Of a length that there is: others are not read back.
+            value.resize(registry::register(kind, name).unwrap().bytes_of(name)[0], 7);
             let measurement = Measurement { kind, registers: vec![Register { name: name.to_owned(), value }] };
             let release = release.map(|(line, version)| Release { line, version });
             let sentence = Sentence::Trusted { subject: Subject::Measurement(measurement), purpose: Purpose::Execution(release) };

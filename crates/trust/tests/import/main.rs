@@ -20,6 +20,7 @@ mod properties;
 mod rvps;
 
 use casemate_trust::{
+    Domain,
     import::{ImportError, Imported},
     statement::{Demand, Identities, Kind, Measurement, PlatformRule, Purpose, Sentence, Subject, Test, Value},
 };
@@ -43,6 +44,17 @@ fn one_refusal(what: &str, result: Result<Imported, ImportError>, start: &str, w
     let refusals = refusals(result);
     let [one] = refusals.as_slice() else { panic!("{what}: {refusals:#?}") };
     assert!(one.starts_with(start) && one.contains(why), "{what}: {one}");
+}
+
+/// What was imported stands in a domain, in each of its forms.
+#[track_caller]
+fn stands(imported: &Imported) {
+    let domain = Domain::of("clinic", 0, imported.statements.clone(), Vec::new(), Vec::new());
+    let domain = domain.unwrap_or_else(|error| panic!("{error}: {:#?}", imported.statements));
+    assert_eq!(Domain::from_bytes(&domain.to_bytes()), Ok(domain.clone()));
+    let never: Vec<_> =
+        domain.warnings().into_iter().filter(|warning| warning.what.contains("can never match")).collect();
+    assert_eq!(never, []);
 }
 
 /// The rules for platforms, in order.
@@ -70,7 +82,7 @@ fn measurements(imported: &Imported) -> Vec<&Measurement> {
 /// Whom to believe about evidence, in order.
 fn attesters(imported: &Imported) -> Vec<&Subject> {
     let attesters = imported.statements.iter().filter_map(|statement| match &statement.sentence {
-        Sentence::Trusted { subject, purpose: Purpose::Attestation } => Some(subject),
+        Sentence::Trusted { subject, purpose: Purpose::Attestation(_) } => Some(subject),
         _ => None,
     });
     attesters.collect()

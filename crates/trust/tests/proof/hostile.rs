@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use casemate_cose::{Digest, SigningKey, UnixTime};
 use casemate_trust::{
-    proof::{Effective, FACTS_MAX, Facts, Proof, ProofError, Rule, STEPS_MAX, Step, check},
+    proof::{Effective, FACTS_MAX, Facts, PROOF_BYTES_MAX, Proof, ProofError, Rule, STEPS_MAX, Step, check},
     statement::{
         Purpose, Release, STATEMENTS_MAX, Sentence, Signed, Statement, StatementError, Statements, Subject, Topic,
-        Validity,
+        VALUES_MAX, Validity, Value,
     },
 };
 
@@ -95,11 +95,14 @@ fn ten_thousand_speak_for_one_another_in_a_chain() {
 fn cycles_of_speaking_end() {
     let ring = (0..5_000).map(|key| speaks(key, (key + 1) % 5_000));
     let chords = (0..5_000).map(|key| speaks(key, (key * 7 + 3) % 5_000));
-    let statements = of(ring.chain(chords).chain([trusted(0, Purpose::Attestation)]).collect(), &[]);
+    let statements = of(ring.chain(chords).chain([trusted(0, Purpose::Attestation(None))]).collect(), &[]);
     let effective = effective(&statements);
     assert_eq!(effective.len(), statements.said().len() + 4_999);
     for key in [1, 2_500, 4_999] {
-        assert!(proof(&effective, &trusted(key, Purpose::Attestation)).steps.len() < 100, "the shortest way round");
+        assert!(
+            proof(&effective, &trusted(key, Purpose::Attestation(None))).steps.len() < 100,
+            "the shortest way round"
+        );
     }
     assert!(proof(&effective, &speaks(17, 17)).steps.len() < 100);
 }
@@ -154,7 +157,7 @@ fn ten_thousand_statements_of_everything() {
         vec![publishes(signing_id(0), Topic::Measurements, 1), publishes(signing_id(1), Topic::Revocations, 0)];
     root.extend((0..5_000).map(|number| match number % 3 {
         0 => speaks(number, number / 2),
-        1 => trusted(number, Purpose::Attestation),
+        1 => trusted(number, Purpose::Attestation(None)),
         _ => Sentence::Revokes(id(number)),
     }));
     let floor = |number| Sentence::Floor(Release { line: format!("line {number}"), version: 1 });
@@ -169,8 +172,8 @@ fn ten_thousand_statements_of_everything() {
     assert_eq!(statements.said().len(), 10_000);
     let effective = effective(&statements);
     // Two thirds of what others say is believed: floors and revocations of who may; nobody speaks for the first key.
-    assert_eq!(effective.standing().floor("line 0"), Some(1));
-    assert_eq!(effective.standing().floor("line 2"), None);
+    assert!(effective.prove(&floor(0), NOW).unwrap().is_some());
+    assert!(effective.prove(&floor(2), NOW).unwrap().is_none());
     assert!(effective.len() < 2 * 10_000);
 }
 
@@ -201,6 +204,29 @@ fn walks_for_nested_statements_are_bounded() {
         assert!(matches!(Effective::of(&many, NOW), Err(ProofError::Entangled { .. })));
     });
     assert!(info.bytes_max <= BYTES_PER_STATEMENT * many.said().len() as u64);
+}
+
+/// Walks cost what they reach: a stranger's sixteen thousand statements, nested over keys of which each is there once, reach nothing.
+#[test]
+fn a_strangers_nested_statements_cost_what_they_reach() {
+    let nested = |number: usize| {
+        (0..8).fold(Sentence::Revokes(id(number)), |inner, level| Sentence::Says {
+            key: id(1_000_000 + number * 8 + level),
+            sentence: Box::new(inner),
+        })
+    };
+    let signed: Vec<Signed> = (0..STATEMENTS_MAX - 1).map(|number| signs(1, nested(number))).collect();
+    let statements = of(vec![trusted(0, Purpose::Contracts)], &signed);
+    let (mut made, mut visits) = (None, 0);
+    let info = allocation_counter::measure(|| {
+        let effective = Effective::of(&statements, NOW).unwrap();
+        visits = effective.visits();
+        made = Some(effective.len());
+    });
+    assert_eq!(made, Some(1));
+    assert_eq!(visits, 1 + 7 * signed.len() as u64, "one for each key that says something of another's");
+    // A vector of all nodes for each key would be 130,000 times 130,000 entries long.
+    assert!(info.bytes_total < 4 * BYTES_PER_STATEMENT * STATEMENTS_MAX as u64, "{}", info.bytes_total);
 }
 
 #[test]
@@ -264,4 +290,29 @@ fn long_lists_of_a_proof_are_refused_unread() {
     let hostile = [&bytes[..head], &[0x9a], &many.to_be_bytes(), &step.repeat(many as usize)].concat();
     let info = allocation_counter::measure(|| assert!(Proof::from_bytes(&hostile).is_err()));
     assert!(info.bytes_max < 1 << 16, "{}", info.bytes_max);
+}
+
+/// One set of a million empty names is a megabyte of proof, and would be 24 in memory.
+#[test]
+fn long_sets_of_a_proof_are_refused_unread() {
+    let said = |members: Vec<String>| Proof {
+        at: NOW,
+        steps: vec![Step {
+            rule: Rule::Policy,
+            premises: vec![],
+            conclusion: Sentence::HasProperty { subject: subject(1), name: "n".into(), value: Value::Set(members) },
+        }],
+    };
+    let read = |count: usize| {
+        let bytes = said(vec![String::new(); count]).to_bytes();
+        let mut read = None;
+        let info = allocation_counter::measure(|| read = Some(Proof::from_bytes(&bytes).is_ok()));
+        (read, info.bytes_max)
+    };
+    assert_eq!(read(VALUES_MAX).0, Some(true));
+    for count in [VALUES_MAX + 1, PROOF_BYTES_MAX - 200, PROOF_BYTES_MAX] {
+        let (read, held) = read(count);
+        assert_eq!(read, Some(false));
+        assert!(held < 1 << 12, "{held}");
+    }
 }

@@ -88,7 +88,7 @@ fn trust_covers_what_is_less() {
     assert!(!holds(&subject(1), Purpose::Publishing { topic: Topic::Programs, depth: 0 }));
     assert!(holds(&program, Purpose::Execution(None)) && holds(&program, release(3)));
     assert!(!holds(&program, release(2)));
-    assert!(holds(&subject(2), Purpose::Contracts) && !holds(&subject(2), Purpose::Attestation));
+    assert!(holds(&subject(2), Purpose::Contracts) && !holds(&subject(2), Purpose::Attestation(None)));
     assert_eq!(effective.properties(&subject(2)).count(), 1);
     assert_eq!(effective.properties(&subject(1)).count(), 0);
 }

@@ -9,11 +9,14 @@
 )]
 
 mod evidence;
+mod floors;
 mod hostile;
 mod lookup;
 mod mutation;
 mod random;
+mod random_evidence;
 mod reference;
 mod rig;
 mod rules;
+mod seen;
 mod standing;

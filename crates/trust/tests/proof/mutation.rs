@@ -216,7 +216,7 @@ fn an_expired_statement_that_says_the_same_does_not_do() {
 #[test]
 fn a_proof_counts_under_its_own_domain_only() {
     let (_, proof) = statements();
-    let other = Rig::new().root(trusted(1, Purpose::Attestation));
+    let other = Rig::new().root(trusted(1, Purpose::Attestation(None)));
     assert!(matches!(other.check(&proof), Err(ProofError::Statement { state: State::Unknown, .. })));
 }
 

@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 use casemate_trust::{
     proof::{Facts, Proof, Rule, check},
-    statement::{Purpose, Sentence, Subject, Topic, Validity},
+    statement::{Kind, Purpose, Sentence, Subject, Topic, Validity},
 };
 use proptest::{
     prelude::*,
@@ -78,8 +78,9 @@ fn lines() -> impl Strategy<Value = Vec<Line>> {
     prop::collection::vec(line, 2..14)
 }
 
-fn purposes() -> [Purpose; 4] {
-    [Purpose::Attestation, Purpose::Authentication, Purpose::Contracts, Purpose::KeyProvision]
+fn purposes() -> [Purpose; 6] {
+    let [any, chips, launchers] = [None, Some(Kind::Snp), Some(Kind::Software)].map(Purpose::Attestation);
+    [any, chips, launchers, Purpose::Authentication, Purpose::Contracts, Purpose::KeyProvision]
 }
 
 /// The lines' statements; each after those that it may revoke.

@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 use casemate_cose::{Digest, UnixTime};
 use casemate_trust::{
     proof::{Proof, Rule},
-    statement::{Purpose, Said, Sentence, Speaker, Statements, Subject, Topic},
+    statement::{Purpose, Said, Sentence, Speaker, Statements, Subject, Topic, Value},
 };
 
-use crate::rig::id;
+use crate::{
+    rig::id,
+    seen::{Seen, is_of_evidence},
+};
 
 /// A check that is switched off.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -86,19 +89,111 @@ impl Reference<'_> {
         let known = self.close(|said| begun(said) && !first(said) && !second(said));
         let below = |said: &Said| match innermost(&said.statement().sentence) {
             Sentence::Trusted { purpose: Purpose::Execution(Some(release)), .. } if self.off != Off::Floors => {
-                known.keys().any(|other| match other {
-                    Sentence::Floor(floor) => floor.line == release.line && floor.version > release.version,
+                self.statements.said().iter().any(|by| match innermost(&by.statement().sentence) {
+                    Sentence::Floor(floor) if floor.line == release.line && floor.version > release.version => {
+                        let left = |said: &Said| begun(said) && !first(said) && !second(said);
+                        left(by) && (by.speaker() == Speaker::Root || self.floors(by, said, &known, &left))
+                    }
                     _ => false,
                 })
             }
             _ => false,
         };
-        self.statements
+        let left: Vec<&Said> = self
+            .statements
             .said()
             .iter()
             .filter(|said| begun(said) && !ended(said) && !first(said) && !second(said) && !below(said))
-            .map(Said::digest)
-            .collect()
+            .collect();
+        // What the owner says of a property, nobody else says otherwise.
+        let of_owner = |said: &Said, is_same: &dyn Fn(&Value, &Value) -> bool| {
+            let Sentence::HasProperty { subject, name, value } = innermost(&said.statement().sentence) else {
+                return false;
+            };
+            left.iter().filter(|by| by.speaker() == Speaker::Root).any(|by| match &by.statement().sentence {
+                Sentence::HasProperty { subject: of, name: called, value: own } => {
+                    of == subject && called == name && is_same(own, value)
+                }
+                _ => false,
+            })
+        };
+        let overruled = |said: &Said| {
+            said.speaker() != Speaker::Root && of_owner(said, &|_, _| true) && !of_owner(said, &|own, said| own == said)
+        };
+        left.iter().filter(|said| !overruled(said)).map(|said| said.digest()).collect()
+    }
+
+    /// Whether a key's floor is for another key's release: it begins while the key may publish, and the release is its own, or of one
+    /// that has its right of it, and not of the root.
+    fn floors(&self, by: &Said, release: &Said, known: &Known, left: &dyn Fn(&Said) -> bool) -> bool {
+        let begins = by.statement().validity.not_before;
+        let may = |known: &Known, key: Digest, least: u16| {
+            known.keys().any(|sentence| match sentence {
+                Sentence::Trusted { subject, purpose: Purpose::Publishing { topic: Topic::Measurements, depth } } => {
+                    *subject == Subject::Key(key) && *depth >= least
+                }
+                _ => false,
+            })
+        };
+        let says = |known: &Known, said: &Said| {
+            let (key, sentence) = (last(said)?, innermost(&said.statement().sentence).clone());
+            known.contains_key(&Sentence::Says { key, sentence: Box::new(sentence) }).then_some(key)
+        };
+        let (Some(key), Some(publisher)) = (says(known, by), says(known, release)) else { return false };
+        let speaks = |from: &Subject, to: &Subject| {
+            let sentence = Sentence::SpeaksFor { speaker: from.clone(), principal: to.clone() };
+            known.get(&sentence) == Some(&true)
+        };
+        let (mut handed, mut of_root) = (vec![Subject::Key(key)], Vec::new());
+        let grants: Vec<(Option<Digest>, u16, Subject)> = self
+            .statements
+            .said()
+            .iter()
+            .filter(|said| left(said))
+            .filter_map(|said| match innermost(&said.statement().sentence) {
+                Sentence::Trusted { subject, purpose: Purpose::Publishing { topic: Topic::Measurements, depth } } => {
+                    let key = if said.speaker() == Speaker::Root { None } else { Some(says(known, said)?) };
+                    Some((key, *depth, subject.clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        let subjects: Vec<Subject> = known
+            .keys()
+            .filter_map(|sentence| match sentence {
+                Sentence::SpeaksFor { speaker, .. } => Some(speaker.clone()),
+                _ => None,
+            })
+            .chain(grants.iter().map(|(.., subject)| subject.clone()))
+            .collect();
+        for (_, _, subject) in grants.iter().filter(|(key, ..)| key.is_none()) {
+            of_root.push(subject.clone());
+            of_root.extend(subjects.iter().filter(|from| speaks(from, subject)).cloned());
+        }
+        loop {
+            let before = handed.len();
+            for (key, depth, subject) in &grants {
+                let believed = key.is_some_and(|key| handed.contains(&Subject::Key(key)) && may(known, key, depth + 1));
+                if believed && !of_root.contains(subject) && !handed.contains(subject) {
+                    handed.push(subject.clone());
+                }
+            }
+            for from in &subjects {
+                let is_handed = handed.iter().any(|to| !of_root.contains(to) && speaks(from, to));
+                if is_handed && !of_root.contains(from) && !handed.contains(from) {
+                    handed.push(from.clone());
+                }
+            }
+            if handed.len() == before {
+                break;
+            }
+        }
+        if !handed.contains(&Subject::Key(publisher)) {
+            return false;
+        }
+        let then =
+            self.close(|said| left(said) && (said.digest() == by.digest() || said.statement().validity.holds(begins)));
+        says(&then, by).is_some() && may(&then, key, 0)
     }
 
     /// Applies every rule to every pair until nothing new comes.
@@ -198,7 +293,11 @@ impl Reference<'_> {
 
     /// A checker for proofs about statements, with the same check switched off.
     pub(crate) fn accepts(&self, proof: &Proof, asked: UnixTime) -> bool {
-        let standing = self.standing();
+        self.accepts_of(&Seen::NOTHING, &self.standing(), proof, asked)
+    }
+
+    /// The same for proofs about evidence, too; `standing` are the statements that stand.
+    pub(crate) fn accepts_of(&self, seen: &Seen<'_>, standing: &[Digest], proof: &Proof, asked: UnixTime) -> bool {
         let (mut proved, mut used) = (Vec::new(), vec![false; proof.steps.len()]);
         if proof.at != asked && self.off != Off::Time {
             return false;
@@ -230,6 +329,10 @@ impl Reference<'_> {
                     _ => return false,
                 },
                 (Rule::Policy, []) => vec![(step.conclusion.clone(), true)],
+                (rule, all) if is_of_evidence(rule) => {
+                    let sentences: Vec<&Sentence> = all.iter().map(|(sentence, _)| sentence).collect();
+                    seen.makes(rule, &sentences).into_iter().map(|sentence| (sentence, false)).collect()
+                }
                 (rule, [left, right]) => self.apply(rule, left, right),
                 _ => return false,
             };
@@ -242,6 +345,16 @@ impl Reference<'_> {
         let last = proof.steps.len().saturating_sub(1);
         !proof.steps.is_empty() && (self.off == Off::Unused || used[..last].iter().all(|used| *used))
     }
+}
+
+/// The key that says it in the end.
+fn last(said: &Said) -> Option<Digest> {
+    let Speaker::Key(mut key) = said.speaker() else { return None };
+    let mut sentence = &said.statement().sentence;
+    while let Sentence::Says { key: next, sentence: inner } = sentence {
+        (key, sentence) = (*next, inner);
+    }
+    Some(key)
 }
 
 /// What is said in the end.

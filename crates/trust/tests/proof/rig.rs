@@ -83,6 +83,10 @@ pub(crate) fn covers(proved: &Sentence, goal: &Sentence) -> bool {
             Sentence::Trusted { subject, purpose: Purpose::Execution(_) },
             Sentence::Trusted { subject: what, purpose: Purpose::Execution(None) },
         ) => subject == what,
+        (
+            Sentence::Trusted { subject, purpose: Purpose::Attestation(None) },
+            Sentence::Trusted { subject: what, purpose: Purpose::Attestation(Some(kind)) },
+        ) => subject == what && *kind != Kind::Software,
         _ => proved == goal,
     }
 }

@@ -55,13 +55,13 @@ fn what_the_root_says_holds() {
 #[test]
 fn a_delegate_is_believed_about_its_topic_and_nothing_else() {
     assert_eq!(team().prove(&measurement(7)).unwrap().steps.len(), 3);
-    let rig = Rig::new().root(publishes(1, Topic::Measurements, 0)).says(1, trusted(2, Purpose::Attestation));
-    stopped_by(Off::Topic, &rig, &trusted(2, Purpose::Attestation));
+    let rig = Rig::new().root(publishes(1, Topic::Measurements, 0)).says(1, trusted(2, Purpose::Attestation(None)));
+    stopped_by(Off::Topic, &rig, &trusted(2, Purpose::Attestation(None)));
     let (may, says) = (rig.root[0].digest(), rig.signed[0].digest());
     let forged = proof(vec![
         (Rule::Domain(may), vec![], publishes(1, Topic::Measurements, 0)),
-        (Rule::Signed(says), vec![], said(1, trusted(2, Purpose::Attestation))),
-        (Rule::Believe, vec![0, 1], trusted(2, Purpose::Attestation)),
+        (Rule::Signed(says), vec![], said(1, trusted(2, Purpose::Attestation(None)))),
+        (Rule::Believe, vec![0, 1], trusted(2, Purpose::Attestation(None))),
     ]);
     refused(Off::Topic, &rig, &forged, "the key may not publish about this");
 }
@@ -139,7 +139,7 @@ fn speaking_for_is_transitive() {
 fn who_speaks_inherits_but_not_the_other_way() {
     let rig = Rig::new().root(speaks(1, 2)).root(trusted(2, Purpose::Contracts));
     assert_eq!(rig.prove(&trusted(1, Purpose::Contracts)).unwrap().steps.len(), 3);
-    assert!(!rig.proves(&trusted(1, Purpose::Attestation)));
+    assert!(!rig.proves(&trusted(1, Purpose::Attestation(None))));
     let other_way = Rig::new().root(speaks(1, 2)).root(trusted(1, Purpose::Contracts));
     assert!(!other_way.proves(&trusted(2, Purpose::Contracts)));
     let forged = proof(vec![
@@ -159,10 +159,10 @@ fn rights_to_publish_pass_by_the_roots_word_only() {
         .says(1, speaks(3, 2))
         .says(1, speaks(4, 1))
         .says(3, measurement(7))
-        .says(4, trusted(5, Purpose::Attestation));
+        .says(4, trusted(5, Purpose::Attestation(None)));
     stopped_by(Off::ByRoot, &rig, &measurement(7));
     stopped_by(Off::ByRoot, &rig, &publishes(3, Topic::Measurements, 0));
-    stopped_by(Off::ByRoot, &rig, &trusted(5, Purpose::Attestation));
+    stopped_by(Off::ByRoot, &rig, &trusted(5, Purpose::Attestation(None)));
     let forged = proof(vec![
         (Rule::Domain(rig.root[0].digest()), vec![], publishes(1, Topic::Keys, 0)),
         (Rule::Signed(rig.signed[0].digest()), vec![], said(1, speaks(3, 2))),
@@ -172,8 +172,8 @@ fn rights_to_publish_pass_by_the_roots_word_only() {
     ]);
     refused(Off::ByRoot, &rig, &forged, "a right to publish passes by the root's word only");
     // What the key could have said outright, it may say so, too.
-    let rig = rig.root(trusted(2, Purpose::Attestation));
-    assert!(rig.proves(&trusted(3, Purpose::Attestation)));
+    let rig = rig.root(trusted(2, Purpose::Attestation(None)));
+    assert!(rig.proves(&trusted(3, Purpose::Attestation(None))));
     let by_root = Rig::new().root(publishes(2, Topic::Measurements, 0)).root(speaks(3, 2)).says(3, measurement(7));
     assert!(by_root.proves(&measurement(7)));
 }

@@ -99,10 +99,11 @@ fn a_floor_only_rises_and_does_not_expire() {
 
 #[test]
 fn only_publishers_of_measurements_raise_floors() {
-    let rig = Rig::new().root(released(1, 1)).root(publishes(1, Topic::Programs, 0)).says(1, floor(9));
+    let rig = Rig::new().root(publishes(1, Topic::Measurements, 1)).says(1, publishes(2, Topic::Programs, 0));
+    let rig = rig.says(1, released(1, 1)).says(2, floor(9));
     assert!(rig.proves(&released(1, 1)));
-    let rig = rig.root_in(publishes(1, Topic::Measurements, 0), until(10));
-    assert!(!rig.proves(&released(1, 1)), "its time is up, its floor stays");
+    assert!(rig.clone().says(3, floor(9)).proves(&released(1, 1)));
+    assert!(!rig.says_in(1, floor(9), until(10)).proves(&released(1, 1)));
 }
 
 #[test]

@@ -2,7 +2,13 @@
 
 use std::fmt::Write as _;
 
-use casemate_trust::{component::registry, statement::Kind};
+use casemate_trust::{
+    component::{
+        fit,
+        registry::{self, Bound, Property},
+    },
+    statement::Kind,
+};
 
 /// Where the page begins; the rest is the registry's.
 const HEAD: &str = "# Properties
@@ -12,11 +18,13 @@ prints; a row of several values is split into parts (`reported-tcb` into `report
 number, `HASH` for the name of a hash, `NAME` for any name. This page is written from the program's own list; a test compares the two.
 
 Types: `bool`; `bytes`, written as hexadecimal text; `number`; `set`, a list of names; `text`; `time`. Numbers and times have an order
-(`at_least`, `at_most`); sets can be bounded (`only`). What a kind's evidence can say, it alone says: no delegate's word stands in for it.
-Other names (`region`) are said of hardware or of keys by statements.
+(`at_least`, `at_most`); sets can be bounded (`only`). Where a type has a bound, evidence has no other values, and a domain that asks for one is
+refused: `bytes` of these lengths, a `number` up to this one, a `text` or members of a `set` among these names. What a kind's evidence can say, it alone says: no delegate's word stands in for it.
+Other names (`region`) are said of hardware or of keys by statements. How many other components of a kind are presented with one
+(`beside.gpu`), `with` asks in a domain.
 
-*Drafted* is what `casemate domain init --from` asks of the present value: at least it, exactly it, only its members, or nothing, where it
-differs from one time to the next or something else judges it.
+*Drafted* is what `casemate domain init --from` asks of the present value: at least it (nothing, where it is zero), exactly it, that it is so if
+it is so, only its members, or nothing, where it differs from one time to the next or something else judges it.
 ";
 
 #[test]
@@ -39,6 +47,19 @@ fn page() -> String {
     page
 }
 
+/// A type with its bound.
+fn of(row: &Property) -> String {
+    match row.bound {
+        Bound::Any => row.of.to_string(),
+        Bound::Bytes(lengths) => format!("{} {}", fit::lengths(lengths), row.of),
+        Bound::Most(most) => format!("{} to {most}", row.of),
+        Bound::Names(names) => {
+            let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+            format!("{}: {}", row.of, names.join(", "))
+        }
+    }
+}
+
 fn section(page: &mut String, kind: Kind) -> std::fmt::Result {
     writeln!(page, "\n## `{kind}`\n")?;
     let vouches = registry::vendor(kind).map_or_else(
@@ -49,8 +70,9 @@ fn section(page: &mut String, kind: Kind) -> std::fmt::Result {
     match registry::identity(kind) {
         Some(identity) => writeln!(
             page,
-            "Identity: {} ({}; {}).",
+            "Identity: {}, {} bytes ({}; {}).",
             identity.names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or "),
+            fit::lengths(identity.bytes),
             identity.means,
             identity.source
         )?,
@@ -61,9 +83,14 @@ fn section(page: &mut String, kind: Kind) -> std::fmt::Result {
         let names: Vec<_> = dangers.iter().map(|danger| format!("`{danger}`")).collect();
         writeln!(page, "Refused unless named in `allow`: {}.", names.join(", "))?;
     }
-    writeln!(page, "\n| register | what it measures | defined by |\n| --- | --- | --- |")?;
+    writeln!(page, "\n| register | bytes | what it measures | defined by |\n| --- | --- | --- | --- |")?;
     for row in registry::registers(kind) {
-        writeln!(page, "| `{}` | {} | {} |", row.name, row.means, row.source)?;
+        let bytes = if row.name.split('.').any(|part| part == "HASH") {
+            "as the hash has".to_owned()
+        } else {
+            fit::lengths(row.bytes)
+        };
+        writeln!(page, "| `{}` | {bytes} | {} | {} |", row.name, row.means, row.source)?;
     }
     if registry::properties(kind).is_empty() {
         return Ok(());
@@ -74,7 +101,12 @@ fn section(page: &mut String, kind: Kind) -> std::fmt::Result {
         writeln!(
             page,
             "| `{}` | {} | {} | {} | {} | {} |",
-            row.name, row.of, row.draft, row.means, row.source, row.remedy
+            row.name,
+            of(row),
+            row.draft,
+            row.means,
+            row.source,
+            row.remedy
         )?;
     }
     Ok(())

@@ -16,7 +16,7 @@ use casemate_evidence::{
 };
 use casemate_testkit::vectors;
 use casemate_trust::{
-    component::{Component, components, registry},
+    component::{Component, components, fit, registry},
     statement::Kind,
 };
 
@@ -53,8 +53,9 @@ fn look(component: &Component, facts: &BTreeSet<&str>, seen: &mut BTreeSet<(Kind
         match registry::property(kind, name) {
             Some(row) => {
                 seen.insert((kind, row.name));
-                if row.of != registry::Type::of(value) {
-                    wrong.push(format!("{kind}: {name} is a {}, not a {}", registry::Type::of(value), row.of));
+                // Lists of names and widths are those of the evidence.
+                if let Some(misfit) = row.misfit(value) {
+                    wrong.push(format!("{kind}: {name}: {misfit}"));
                 }
             }
             None => wrong.push(format!("{kind}: {name} is in no row")),
@@ -63,9 +64,14 @@ fn look(component: &Component, facts: &BTreeSet<&str>, seen: &mut BTreeSet<(Kind
             wrong.push(format!("{kind}: property {name} is no fact's"));
         }
     }
-    for (name, _) in &component.registers {
+    for (name, value) in &component.registers {
         match registry::register(kind, name) {
-            Some(row) => drop(seen.insert((kind, row.name))),
+            Some(row) => {
+                seen.insert((kind, row.name));
+                if let Some(misfit) = fit::misfit_of_length(value, row.bytes_of(name)) {
+                    wrong.push(format!("{kind}: register {name}: {misfit}"));
+                }
+            }
             None => wrong.push(format!("{kind}: register {name} is in no row")),
         }
         if !is_fact(name, facts) {
@@ -75,6 +81,8 @@ fn look(component: &Component, facts: &BTreeSet<&str>, seen: &mut BTreeSet<(Kind
     assert!(component.properties.is_sorted_by(|(one, _), (next, _)| one < next));
     assert!(component.registers.is_sorted_by(|(one, _), (next, _)| one < next));
     if let Some(identity) = registry::identity(kind) {
+        let misfit = component.identity.as_ref().and_then(|own| fit::misfit_of_length(own, identity.bytes));
+        assert_eq!(misfit, None, "{kind}");
         let is_named = identity.names.iter().any(|name| name.contains('N') || is_fact(name, facts));
         assert!(is_named, "{kind}: identity {:?}", identity.names);
     }
@@ -84,6 +92,10 @@ fn look(component: &Component, facts: &BTreeSet<&str>, seen: &mut BTreeSet<(Kind
 
 /// Whether a name is a fact's, of the whole or of a component, or a part of one.
 fn is_fact(name: &str, facts: &BTreeSet<&str>) -> bool {
+    // What else is presented is no row of any one component.
+    if name.starts_with("beside.") {
+        return true;
+    }
     // Told where there are any; counted, of rows that follow.
     if ["unsigned-trailing-bytes", "software-count", "platform.software-count", "layer-count", "layer-0.tcb-count"]
         .contains(&name)

@@ -11,6 +11,7 @@
 )]
 
 mod files;
+mod tested;
 mod words;
 
 use casemate_evidence::{AllowDebug, Authenticated, DangerouslyUnbound};

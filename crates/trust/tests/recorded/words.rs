@@ -6,6 +6,10 @@ use casemate_cose::{Digest, UnixTime};
 use casemate_evidence::Vendor;
 use casemate_trust::{
     DenyReason,
+    component::{
+        fit,
+        registry::{self, Bound, Property},
+    },
     statement::{Demand, Identities, PlatformRule, Purpose, Sentence, Statement, Subject, Test, Value},
 };
 
@@ -62,7 +66,7 @@ pub(super) fn changes(statements: &[Statement]) -> Vec<Change> {
                 // An Azure vTPM's attester is its CPU's: both entries name it.
                 let mut all = statements.to_vec();
                 let same = all.iter_mut().filter(|other| {
-                    matches!(&other.sentence, Sentence::Trusted { subject, purpose: Purpose::Attestation } if subject == attester)
+                    matches!(&other.sentence, Sentence::Trusted { subject, purpose: Purpose::Attestation(_) } if subject == attester)
                 });
                 same.for_each(|other| other.sentence = trusted(changed.clone()));
                 let attester = attester.clone();
@@ -84,20 +88,27 @@ pub(super) fn changes(statements: &[Statement]) -> Vec<Change> {
 
 fn of_rule(label: &str, rule: &PlatformRule, with: impl Fn(PlatformRule) -> Vec<Statement>, changes: &mut Vec<Change>) {
     for (place, Demand { property, test }) in rule.demands.iter().enumerate() {
-        let is_structural = matches!(test, Test::SubsetOf(_));
-        let Some(test) = harder(test) else { continue };
+        let is_subset = matches!(test, Test::SubsetOf(_));
+        let Some(test) = harder(registry::property(rule.kind, property), test) else { continue };
         let mut changed = rule.clone();
         changed.demands[place].test = test.clone();
+        // What no accepted evidence can have, no word of the text can ask for: a statement can.
+        let sentence =
+            Sentence::Trusted { subject: Subject::Platform(changed.clone()), purpose: Purpose::Execution(None) };
+        // `with` names one more.
+        let is_structural = is_subset || property.starts_with("beside.") || fit::misfit(&sentence).is_some();
         let (name, demand) = (property.clone(), test);
         changes.push(Change {
             what: format!("{label}: {property} {demand:?}"),
             statements: with(changed),
-            is_it: Box::new(move |reasons| {
-                matches!(
-                    reasons,
-                    [DenyReason::Property { property, demanded, actual: Some(_), .. }]
-                        if *property == name && *demanded == demand
-                )
+            is_it: Box::new(move |reasons| match reasons {
+                [DenyReason::Property { property, demanded, actual: Some(_), .. }] => {
+                    *property == name && *demanded == demand
+                }
+                [DenyReason::Beside { kind, demanded, .. }] => {
+                    name == format!("beside.{kind}") && demand == Test::AtLeast(Value::Number(*demanded))
+                }
+                _ => false,
             }),
             is_structural,
         });
@@ -130,7 +141,8 @@ fn of_rule(label: &str, rule: &PlatformRule, with: impl Fn(PlatformRule) -> Vec<
 }
 
 /// The test that the present value just fails; `None` where there is no such word: no set is smaller than an empty one.
-fn harder(test: &Test) -> Option<Test> {
+fn harder(row: Option<&Property>, test: &Test) -> Option<Test> {
+    let bound = row.map(|row| row.bound);
     let other = |value: &Value| match value {
         Value::Bool(value) => Value::Bool(!value),
         Value::Bytes(bytes) => {
@@ -140,7 +152,10 @@ fn harder(test: &Test) -> Option<Test> {
         }
         Value::Number(number) => Value::Number(number + 1),
         Value::Set(names) => Value::Set(names.iter().cloned().chain(["zzz".to_owned()]).collect()),
-        Value::Text(text) => Value::Text(format!("{text}x")),
+        Value::Text(text) => Value::Text(match bound {
+            Some(Bound::Names(names)) => (*names.iter().find(|name| *name != text).unwrap()).to_owned(),
+            _ => format!("{text}x"),
+        }),
         Value::Time(time) => Value::Time(UnixTime(time.0 + 1)),
     };
     match test {

@@ -29,7 +29,7 @@ const ROWS: [Row; 6] = [
         evidence: "snp/ms-genoa/report.bin",
         endorsements: &["snp/ms-genoa"],
         at: "2026-06-01T00:00:00Z",
-        change: ("vmpl = 0", "vmpl = 1"),
+        change: ("product = \"Genoa\"", "product = \"Turin\""),
         rule: "domain-property",
     },
     Row {

@@ -1,8 +1,11 @@
 //! What quotes say, row by row.
 
 use super::{
-    AtLeast, Bool, Bytes, Exactly, IdentityName, Nothing, Number, Only, Property, RegisterName, Set, Text, Time,
+    AtLeast, Bool, Bytes, Exactly, IdentityName, Nothing, Number, Only, Property, RegisterName, Set, SgxType,
+    TcbStatus, Text, Time, U8, U16, U32, names,
 };
+
+const STATUSES: &[&str] = names!(TcbStatus::ALL, TcbStatus::as_str);
 
 const REPORT: &str = "Intel SDM vol. 3D, table 38-21, REPORT";
 const TD: &str = "Intel TDX module ABI, TDINFO_STRUCT";
@@ -25,7 +28,7 @@ const QE: &str = "update the host's quoting enclave (DCAP)";
 
 /// What quotes of enclaves say.
 pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
-    Property::new("isv-prod-id", Number, Exactly, "the signer's number for the product", REPORT, ENCLAVE),
+    Property::new("isv-prod-id", Number, Exactly, "the signer's number for the product", REPORT, ENCLAVE).most(U16),
     Property::new(
         "isv-svn",
         Number,
@@ -33,9 +36,11 @@ pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
         "the signer's security version of the product",
         REPORT,
         "run a later version of the enclave",
-    ),
-    Property::new("isv-ext-prod-id", Bytes, Exactly, "the product's longer number", REPORT, ENCLAVE),
-    Property::new("isv-family-id", Bytes, Exactly, "the signer's number for the family of products", REPORT, ENCLAVE),
+    )
+    .most(U16),
+    Property::new("isv-ext-prod-id", Bytes, Exactly, "the product's longer number", REPORT, ENCLAVE).bytes(&[16]),
+    Property::new("isv-family-id", Bytes, Exactly, "the signer's number for the family of products", REPORT, ENCLAVE)
+        .bytes(&[16]),
     Property::new(
         "config-id",
         Bytes,
@@ -43,9 +48,10 @@ pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
         "chosen at launch: the manifest's digest, which brokers compare",
         REPORT,
         LAUNCH,
-    ),
-    Property::new("config-svn", Number, AtLeast, "the security version of the configuration", REPORT, LAUNCH),
-    Property::new("attributes", Bytes, Exactly, "flags and XFRM, 16 bytes", REPORT, ENCLAVE),
+    )
+    .bytes(&[64]),
+    Property::new("config-svn", Number, AtLeast, "the security version of the configuration", REPORT, LAUNCH).most(U16),
+    Property::new("attributes", Bytes, Exactly, "flags and XFRM, 16 bytes", REPORT, ENCLAVE).bytes(&[16]),
     Property::new("provisioning-key", Bool, Exactly, "it can get keys that identify the processor", REPORT, ENCLAVE),
     Property::new(
         "key-separation",
@@ -55,7 +61,8 @@ pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
         REPORT,
         ENCLAVE,
     ),
-    Property::new("misc-select", Bytes, Exactly, "which fields of the state save area are used", REPORT, ENCLAVE),
+    Property::new("misc-select", Bytes, Exactly, "which fields of the state save area are used", REPORT, ENCLAVE)
+        .bytes(&[4]),
     Property::new(
         "cpu-svn",
         Bytes,
@@ -63,8 +70,9 @@ pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
         "the processor's security version as the enclave saw it; `tcb-status` judges it",
         REPORT,
         FIRMWARE,
-    ),
-    Property::new("quote-version", Number, AtLeast, "the version of the quote's layout", QUOTE, QE),
+    )
+    .bytes(&[16]),
+    Property::new("quote-version", Number, Nothing, "the version of the quote's layout", QUOTE, QE).most(5),
     Property::new(
         "qe-user-data",
         Bytes,
@@ -72,9 +80,11 @@ pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
         "Intel's quoting enclaves put the platform's id into its first 16 bytes",
         QUOTE,
         HOST,
-    ),
-    Property::new("qe-mr-enclave", Bytes, Nothing, "the quoting enclave; Intel's identity judges it", QUOTE, QE),
-    Property::new("qe-isv-svn", Number, AtLeast, "the security version of the quoting enclave", QUOTE, QE),
+    )
+    .bytes(&[20]),
+    Property::new("qe-mr-enclave", Bytes, Nothing, "the quoting enclave; Intel's identity judges it", QUOTE, QE)
+        .bytes(&[32]),
+    Property::new("qe-isv-svn", Number, AtLeast, "the security version of the quoting enclave", QUOTE, QE).most(U16),
     Property::new(
         "unsigned-trailing-bytes",
         Number,
@@ -83,24 +93,25 @@ pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
         QUOTE,
         "cut what follows the quote",
     ),
-    Property::new("fmspc", Bytes, Exactly, "family, model, stepping, platform type and custom SKU", PCK, HOST),
-    Property::new("pce-id", Bytes, Exactly, "the provisioning certification enclave", PCK, HOST),
-    Property::new("pck-components.1", Number, AtLeast, "security version of TCB component 1", PCK, FIRMWARE),
-    Property::new("pck-components.2", Number, AtLeast, "security version of TCB component 2", PCK, FIRMWARE),
-    Property::new("pck-components.3", Number, AtLeast, "security version of TCB component 3", PCK, FIRMWARE),
-    Property::new("pck-components.4", Number, AtLeast, "security version of TCB component 4", PCK, FIRMWARE),
-    Property::new("pck-components.5", Number, AtLeast, "security version of TCB component 5", PCK, FIRMWARE),
-    Property::new("pck-components.6", Number, AtLeast, "security version of TCB component 6", PCK, FIRMWARE),
-    Property::new("pck-components.7", Number, AtLeast, "security version of TCB component 7", PCK, FIRMWARE),
-    Property::new("pck-components.8", Number, AtLeast, "security version of TCB component 8", PCK, FIRMWARE),
-    Property::new("pck-components.9", Number, AtLeast, "security version of TCB component 9", PCK, FIRMWARE),
-    Property::new("pck-components.10", Number, AtLeast, "security version of TCB component 10", PCK, FIRMWARE),
-    Property::new("pck-components.11", Number, AtLeast, "security version of TCB component 11", PCK, FIRMWARE),
-    Property::new("pck-components.12", Number, AtLeast, "security version of TCB component 12", PCK, FIRMWARE),
-    Property::new("pck-components.13", Number, AtLeast, "security version of TCB component 13", PCK, FIRMWARE),
-    Property::new("pck-components.14", Number, AtLeast, "security version of TCB component 14", PCK, FIRMWARE),
-    Property::new("pck-components.15", Number, AtLeast, "security version of TCB component 15", PCK, FIRMWARE),
-    Property::new("pck-components.16", Number, AtLeast, "security version of TCB component 16", PCK, FIRMWARE),
+    Property::new("fmspc", Bytes, Exactly, "family, model, stepping, platform type and custom SKU", PCK, HOST)
+        .bytes(&[6]),
+    Property::new("pce-id", Bytes, Nothing, "the provisioning certification enclave", PCK, HOST).bytes(&[2]),
+    Property::new("pck-components.1", Number, AtLeast, "security version of TCB component 1", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.2", Number, AtLeast, "security version of TCB component 2", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.3", Number, AtLeast, "security version of TCB component 3", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.4", Number, AtLeast, "security version of TCB component 4", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.5", Number, AtLeast, "security version of TCB component 5", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.6", Number, AtLeast, "security version of TCB component 6", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.7", Number, AtLeast, "security version of TCB component 7", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.8", Number, AtLeast, "security version of TCB component 8", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.9", Number, AtLeast, "security version of TCB component 9", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.10", Number, AtLeast, "security version of TCB component 10", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.11", Number, AtLeast, "security version of TCB component 11", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.12", Number, AtLeast, "security version of TCB component 12", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.13", Number, AtLeast, "security version of TCB component 13", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.14", Number, AtLeast, "security version of TCB component 14", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.15", Number, AtLeast, "security version of TCB component 15", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.16", Number, AtLeast, "security version of TCB component 16", PCK, FIRMWARE).most(U8),
     Property::new(
         "pck-pce-svn",
         Number,
@@ -108,7 +119,8 @@ pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
         "the security version of the provisioning certification enclave",
         PCK,
         FIRMWARE,
-    ),
+    )
+    .most(U16),
     Property::new(
         "pck-cpu-svn",
         Bytes,
@@ -116,7 +128,8 @@ pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
         "the processor's security version, whole; `pck-components` has its parts",
         PCK,
         FIRMWARE,
-    ),
+    )
+    .bytes(&[16]),
     Property::new(
         "sgx-type",
         Text,
@@ -124,7 +137,8 @@ pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
         "how memory is protected: `standard`, `scalable`, `scalable-with-integrity`",
         PCK,
         HOST,
-    ),
+    )
+    .names(names!(SgxType::ALL, SgxType::as_str)),
     Property::new("dynamic-platform", Bool, Exactly, "processors can be added", PCK, HOST),
     Property::new("cached-keys", Bool, Exactly, "Intel's registration service has the platform's keys", PCK, HOST),
     Property::new("smt-enabled", Bool, Exactly, "threads of one core may belong to others", PCK, BIOS),
@@ -135,12 +149,14 @@ pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
         "how the whole stands: `UpToDate`, `SWHardeningNeeded`, …",
         STATUS,
         FIRMWARE,
-    ),
+    )
+    .names(STATUSES),
     Property::new("tcb-date", Time, AtLeast, "when the oldest part's level was the newest", STATUS, FIRMWARE),
     Property::new("tcb-advisories", Set, Only, "Intel's advisories that the platform is open to", STATUS, FIRMWARE),
-    Property::new("tcb-platform.status", Text, Exactly, "how the platform's firmware stands", STATUS, FIRMWARE),
+    Property::new("tcb-platform.status", Text, Exactly, "how the platform's firmware stands", STATUS, FIRMWARE)
+        .names(STATUSES),
     Property::new("tcb-platform.date", Time, AtLeast, "when its level was the newest", STATUS, FIRMWARE),
-    Property::new("tcb-qe.status", Text, Exactly, "how the quoting enclave stands", STATUS, QE),
+    Property::new("tcb-qe.status", Text, Exactly, "how the quoting enclave stands", STATUS, QE).names(STATUSES),
     Property::new("tcb-qe.date", Time, AtLeast, "when its level was the newest", STATUS, QE),
     Property::new(
         "tcb-info-evaluation-data-number",
@@ -149,7 +165,8 @@ pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
         "by which edition of Intel's TCB info it was judged",
         COLLATERAL,
         COLLATERAL_NEW,
-    ),
+    )
+    .most(U32),
     Property::new(
         "qe-identity-evaluation-data-number",
         Number,
@@ -157,7 +174,8 @@ pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
         "by which edition of Intel's enclave identity it was judged",
         COLLATERAL,
         COLLATERAL_NEW,
-    ),
+    )
+    .most(U32),
 ];
 
 /// What quotes of trust domains say.
@@ -169,10 +187,13 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "chosen at launch: the manifest's digest, which brokers compare",
         TD,
         LAUNCH,
-    ),
-    Property::new("mr-owner", Bytes, Exactly, "chosen at launch: the owner", TD, LAUNCH),
-    Property::new("mr-owner-config", Bytes, Exactly, "chosen at launch: the owner's configuration", TD, LAUNCH),
-    Property::new("td-attributes", Bytes, Exactly, "the domain's attributes, 8 bytes", TD_ATTRIBUTES, LAUNCH),
+    )
+    .bytes(&[48]),
+    Property::new("mr-owner", Bytes, Exactly, "chosen at launch: the owner", TD, LAUNCH).bytes(&[48]),
+    Property::new("mr-owner-config", Bytes, Exactly, "chosen at launch: the owner's configuration", TD, LAUNCH)
+        .bytes(&[48]),
+    Property::new("td-attributes", Bytes, Exactly, "the domain's attributes, 8 bytes", TD_ATTRIBUTES, LAUNCH)
+        .bytes(&[8]),
     Property::new(
         "sept-ve-disabled",
         Bool,
@@ -185,13 +206,15 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
     Property::new("pks", Bool, Exactly, "supervisor protection keys are on", TD_ATTRIBUTES, LAUNCH),
     Property::new("key-locker", Bool, Exactly, "key locker is on", TD_ATTRIBUTES, LAUNCH),
     Property::new("perfmon", Bool, Exactly, "performance monitoring is on", TD_ATTRIBUTES, LAUNCH),
-    Property::new("xfam", Bytes, Exactly, "the extended features that it may use, 8 bytes", TD, LAUNCH),
-    Property::new("tee-tcb-svn.minor", Number, AtLeast, "minor version of the TDX module at launch", SEAM, RELAUNCH),
-    Property::new("tee-tcb-svn.major", Number, AtLeast, "major version of the TDX module at launch", SEAM, RELAUNCH),
-    Property::new("tee-tcb-svn.microcode", Number, AtLeast, "late microcode at launch", SEAM, RELAUNCH),
-    Property::new("mr-seam", Bytes, Exactly, "measurement of the TDX module", SEAM, MODULE),
-    Property::new("mr-signer-seam", Bytes, Exactly, "who signed it: zeros for Intel", SEAM, MODULE),
-    Property::new("seam-attributes", Bytes, Exactly, "its attributes: zeros for Intel's", SEAM, MODULE),
+    Property::new("xfam", Bytes, Exactly, "the extended features that it may use, 8 bytes", TD, LAUNCH).bytes(&[8]),
+    Property::new("tee-tcb-svn.minor", Number, AtLeast, "minor version of the TDX module at launch", SEAM, RELAUNCH)
+        .most(U8),
+    Property::new("tee-tcb-svn.major", Number, AtLeast, "major version of the TDX module at launch", SEAM, RELAUNCH)
+        .most(U8),
+    Property::new("tee-tcb-svn.microcode", Number, AtLeast, "late microcode at launch", SEAM, RELAUNCH).most(U8),
+    Property::new("mr-seam", Bytes, Exactly, "measurement of the TDX module", SEAM, MODULE).bytes(&[48]),
+    Property::new("mr-signer-seam", Bytes, Exactly, "who signed it: zeros for Intel", SEAM, MODULE).bytes(&[48]),
+    Property::new("seam-attributes", Bytes, Exactly, "its attributes: zeros for Intel's", SEAM, MODULE).bytes(&[8]),
     Property::new(
         "tee-tcb-svn-2.minor",
         Number,
@@ -199,7 +222,8 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "minor version of the TDX module now; from TDX 1.5 on",
         SEAM,
         MODULE,
-    ),
+    )
+    .most(U8),
     Property::new(
         "tee-tcb-svn-2.major",
         Number,
@@ -207,8 +231,10 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "major version of the TDX module now; from TDX 1.5 on",
         SEAM,
         MODULE,
-    ),
-    Property::new("tee-tcb-svn-2.microcode", Number, AtLeast, "late microcode now; from TDX 1.5 on", SEAM, MODULE),
+    )
+    .most(U8),
+    Property::new("tee-tcb-svn-2.microcode", Number, AtLeast, "late microcode now; from TDX 1.5 on", SEAM, MODULE)
+        .most(U8),
     Property::new(
         "mr-service-td",
         Bytes,
@@ -216,13 +242,18 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "measurement of the service domains bound to it; zeros if there are none",
         TD,
         LAUNCH,
-    ),
-    Property::new("vm-id", Number, Exactly, "which partition of the domain asked: 0 for the domain itself", TD, LAUNCH),
-    Property::new("td-id", Bytes, Nothing, "another in each domain", TD, LAUNCH),
-    Property::new("device-info", Bytes, Exactly, "hash of what devices it trusts", TD, LAUNCH),
-    Property::new("init-service-td-hash", Bytes, Exactly, "hash of the service domains at launch", TD, LAUNCH),
-    Property::new("init-service-td-attributes", Bytes, Exactly, "attributes of that binding, 8 bytes", TD, LAUNCH),
-    Property::new("init-cpu-svn", Bytes, Nothing, "the processor's security version at launch, opaque", TD, RELAUNCH),
+    )
+    .bytes(&[48]),
+    Property::new("vm-id", Number, Exactly, "which partition of the domain asked: 0 for the domain itself", TD, LAUNCH)
+        .most(U8),
+    Property::new("td-id", Bytes, Nothing, "another in each domain", TD, LAUNCH).bytes(&[32]),
+    Property::new("device-info", Bytes, Exactly, "hash of what devices it trusts", TD, LAUNCH).bytes(&[48]),
+    Property::new("init-service-td-hash", Bytes, Exactly, "hash of the service domains at launch", TD, LAUNCH)
+        .bytes(&[48]),
+    Property::new("init-service-td-attributes", Bytes, Exactly, "attributes of that binding, 8 bytes", TD, LAUNCH)
+        .bytes(&[8]),
+    Property::new("init-cpu-svn", Bytes, Nothing, "the processor's security version at launch, opaque", TD, RELAUNCH)
+        .bytes(&[16]),
     Property::new(
         "init-tee-tcb-svn.minor",
         Number,
@@ -230,7 +261,8 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "minor version of the TDX module where it was first launched",
         TD,
         RELAUNCH,
-    ),
+    )
+    .most(U8),
     Property::new(
         "init-tee-tcb-svn.major",
         Number,
@@ -238,7 +270,8 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "major version of the TDX module where it was first launched",
         TD,
         RELAUNCH,
-    ),
+    )
+    .most(U8),
     Property::new(
         "init-tee-tcb-svn.microcode",
         Number,
@@ -246,10 +279,14 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "late microcode where it was first launched",
         TD,
         RELAUNCH,
-    ),
-    Property::new("init-tee-model", Bytes, Exactly, "the processor's model where it was first launched", TD, HOST),
-    Property::new("current-service-td-hash", Bytes, Exactly, "hash of the service domains now", TD, LAUNCH),
-    Property::new("current-service-td-attributes", Bytes, Exactly, "attributes of that binding, 8 bytes", TD, LAUNCH),
+    )
+    .most(U8),
+    Property::new("init-tee-model", Bytes, Exactly, "the processor's model where it was first launched", TD, HOST)
+        .bytes(&[12]),
+    Property::new("current-service-td-hash", Bytes, Exactly, "hash of the service domains now", TD, LAUNCH)
+        .bytes(&[48]),
+    Property::new("current-service-td-attributes", Bytes, Exactly, "attributes of that binding, 8 bytes", TD, LAUNCH)
+        .bytes(&[8]),
     Property::new(
         "tcb-module.status",
         Text,
@@ -257,7 +294,8 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "how the TDX module stood at launch; from TDX 1.5 on",
         STATUS,
         RELAUNCH,
-    ),
+    )
+    .names(STATUSES),
     Property::new("tcb-module.date", Time, AtLeast, "when its level was the newest", STATUS, RELAUNCH),
     Property::new(
         "tcb-current-platform.status",
@@ -266,11 +304,13 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "how the platform stands with the TDX module of now",
         STATUS,
         MODULE,
-    ),
+    )
+    .names(STATUSES),
     Property::new("tcb-current-platform.date", Time, AtLeast, "when its level was the newest", STATUS, MODULE),
-    Property::new("tcb-current-module.status", Text, Exactly, "how the TDX module of now stands", STATUS, MODULE),
+    Property::new("tcb-current-module.status", Text, Exactly, "how the TDX module of now stands", STATUS, MODULE)
+        .names(STATUSES),
     Property::new("tcb-current-module.date", Time, AtLeast, "when its level was the newest", STATUS, MODULE),
-    Property::new("quote-version", Number, AtLeast, "the version of the quote's layout", QUOTE, QE),
+    Property::new("quote-version", Number, Nothing, "the version of the quote's layout", QUOTE, QE).most(5),
     Property::new(
         "qe-user-data",
         Bytes,
@@ -278,9 +318,11 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "Intel's quoting enclaves put the platform's id into its first 16 bytes",
         QUOTE,
         HOST,
-    ),
-    Property::new("qe-mr-enclave", Bytes, Nothing, "the quoting enclave; Intel's identity judges it", QUOTE, QE),
-    Property::new("qe-isv-svn", Number, AtLeast, "the security version of the quoting enclave", QUOTE, QE),
+    )
+    .bytes(&[20]),
+    Property::new("qe-mr-enclave", Bytes, Nothing, "the quoting enclave; Intel's identity judges it", QUOTE, QE)
+        .bytes(&[32]),
+    Property::new("qe-isv-svn", Number, AtLeast, "the security version of the quoting enclave", QUOTE, QE).most(U16),
     Property::new(
         "unsigned-trailing-bytes",
         Number,
@@ -289,24 +331,25 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         QUOTE,
         "cut what follows the quote",
     ),
-    Property::new("fmspc", Bytes, Exactly, "family, model, stepping, platform type and custom SKU", PCK, HOST),
-    Property::new("pce-id", Bytes, Exactly, "the provisioning certification enclave", PCK, HOST),
-    Property::new("pck-components.1", Number, AtLeast, "security version of TCB component 1", PCK, FIRMWARE),
-    Property::new("pck-components.2", Number, AtLeast, "security version of TCB component 2", PCK, FIRMWARE),
-    Property::new("pck-components.3", Number, AtLeast, "security version of TCB component 3", PCK, FIRMWARE),
-    Property::new("pck-components.4", Number, AtLeast, "security version of TCB component 4", PCK, FIRMWARE),
-    Property::new("pck-components.5", Number, AtLeast, "security version of TCB component 5", PCK, FIRMWARE),
-    Property::new("pck-components.6", Number, AtLeast, "security version of TCB component 6", PCK, FIRMWARE),
-    Property::new("pck-components.7", Number, AtLeast, "security version of TCB component 7", PCK, FIRMWARE),
-    Property::new("pck-components.8", Number, AtLeast, "security version of TCB component 8", PCK, FIRMWARE),
-    Property::new("pck-components.9", Number, AtLeast, "security version of TCB component 9", PCK, FIRMWARE),
-    Property::new("pck-components.10", Number, AtLeast, "security version of TCB component 10", PCK, FIRMWARE),
-    Property::new("pck-components.11", Number, AtLeast, "security version of TCB component 11", PCK, FIRMWARE),
-    Property::new("pck-components.12", Number, AtLeast, "security version of TCB component 12", PCK, FIRMWARE),
-    Property::new("pck-components.13", Number, AtLeast, "security version of TCB component 13", PCK, FIRMWARE),
-    Property::new("pck-components.14", Number, AtLeast, "security version of TCB component 14", PCK, FIRMWARE),
-    Property::new("pck-components.15", Number, AtLeast, "security version of TCB component 15", PCK, FIRMWARE),
-    Property::new("pck-components.16", Number, AtLeast, "security version of TCB component 16", PCK, FIRMWARE),
+    Property::new("fmspc", Bytes, Exactly, "family, model, stepping, platform type and custom SKU", PCK, HOST)
+        .bytes(&[6]),
+    Property::new("pce-id", Bytes, Nothing, "the provisioning certification enclave", PCK, HOST).bytes(&[2]),
+    Property::new("pck-components.1", Number, AtLeast, "security version of TCB component 1", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.2", Number, AtLeast, "security version of TCB component 2", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.3", Number, AtLeast, "security version of TCB component 3", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.4", Number, AtLeast, "security version of TCB component 4", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.5", Number, AtLeast, "security version of TCB component 5", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.6", Number, AtLeast, "security version of TCB component 6", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.7", Number, AtLeast, "security version of TCB component 7", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.8", Number, AtLeast, "security version of TCB component 8", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.9", Number, AtLeast, "security version of TCB component 9", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.10", Number, AtLeast, "security version of TCB component 10", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.11", Number, AtLeast, "security version of TCB component 11", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.12", Number, AtLeast, "security version of TCB component 12", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.13", Number, AtLeast, "security version of TCB component 13", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.14", Number, AtLeast, "security version of TCB component 14", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.15", Number, AtLeast, "security version of TCB component 15", PCK, FIRMWARE).most(U8),
+    Property::new("pck-components.16", Number, AtLeast, "security version of TCB component 16", PCK, FIRMWARE).most(U8),
     Property::new(
         "pck-pce-svn",
         Number,
@@ -314,7 +357,8 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "the security version of the provisioning certification enclave",
         PCK,
         FIRMWARE,
-    ),
+    )
+    .most(U16),
     Property::new(
         "pck-cpu-svn",
         Bytes,
@@ -322,7 +366,8 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "the processor's security version, whole; `pck-components` has its parts",
         PCK,
         FIRMWARE,
-    ),
+    )
+    .bytes(&[16]),
     Property::new(
         "sgx-type",
         Text,
@@ -330,7 +375,8 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "how memory is protected: `standard`, `scalable`, `scalable-with-integrity`",
         PCK,
         HOST,
-    ),
+    )
+    .names(names!(SgxType::ALL, SgxType::as_str)),
     Property::new("dynamic-platform", Bool, Exactly, "processors can be added", PCK, HOST),
     Property::new("cached-keys", Bool, Exactly, "Intel's registration service has the platform's keys", PCK, HOST),
     Property::new("smt-enabled", Bool, Exactly, "threads of one core may belong to others", PCK, BIOS),
@@ -341,12 +387,14 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "how the whole stands: `UpToDate`, `SWHardeningNeeded`, …",
         STATUS,
         FIRMWARE,
-    ),
+    )
+    .names(STATUSES),
     Property::new("tcb-date", Time, AtLeast, "when the oldest part's level was the newest", STATUS, FIRMWARE),
     Property::new("tcb-advisories", Set, Only, "Intel's advisories that the platform is open to", STATUS, FIRMWARE),
-    Property::new("tcb-platform.status", Text, Exactly, "how the platform's firmware stands", STATUS, FIRMWARE),
+    Property::new("tcb-platform.status", Text, Exactly, "how the platform's firmware stands", STATUS, FIRMWARE)
+        .names(STATUSES),
     Property::new("tcb-platform.date", Time, AtLeast, "when its level was the newest", STATUS, FIRMWARE),
-    Property::new("tcb-qe.status", Text, Exactly, "how the quoting enclave stands", STATUS, QE),
+    Property::new("tcb-qe.status", Text, Exactly, "how the quoting enclave stands", STATUS, QE).names(STATUSES),
     Property::new("tcb-qe.date", Time, AtLeast, "when its level was the newest", STATUS, QE),
     Property::new(
         "tcb-info-evaluation-data-number",
@@ -355,7 +403,8 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "by which edition of Intel's TCB info it was judged",
         COLLATERAL,
         COLLATERAL_NEW,
-    ),
+    )
+    .most(U32),
     Property::new(
         "qe-identity-evaluation-data-number",
         Number,
@@ -363,27 +412,29 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
         "by which edition of Intel's enclave identity it was judged",
         COLLATERAL,
         COLLATERAL_NEW,
-    ),
+    )
+    .most(U32),
 ];
 
 /// What an enclave is.
 pub(in super::super) const SGX_REGISTERS: &[RegisterName] = &[
-    RegisterName::new("mr-enclave", "measurement of code and data", REPORT),
-    RegisterName::new("mr-signer", "SHA-256 of the signer's key", REPORT),
+    RegisterName::new("mr-enclave", "measurement of code and data", REPORT).bytes(&[32]),
+    RegisterName::new("mr-signer", "SHA-256 of the signer's key", REPORT).bytes(&[32]),
 ];
 
 /// What a trust domain runs.
 pub(in super::super) const TDX_REGISTERS: &[RegisterName] = &[
-    RegisterName::new("mr-td", "measurement of what it began with: the virtual firmware", TD),
-    RegisterName::new("rtmr-0", "the virtual firmware's configuration", TD),
-    RegisterName::new("rtmr-1", "boot loader and kernel", TD),
-    RegisterName::new("rtmr-2", "kernel command line, initial RAM disk, application", TD),
-    RegisterName::new("rtmr-3", "what the domain extends itself", TD),
+    RegisterName::new("mr-td", "measurement of what it began with: the virtual firmware", TD).bytes(&[48]),
+    RegisterName::new("rtmr-0", "the virtual firmware's configuration", TD).bytes(&[48]),
+    RegisterName::new("rtmr-1", "boot loader and kernel", TD).bytes(&[48]),
+    RegisterName::new("rtmr-2", "kernel command line, initial RAM disk, application", TD).bytes(&[48]),
+    RegisterName::new("rtmr-3", "what the domain extends itself", TD).bytes(&[48]),
 ];
 
 /// The platform.
 pub(in super::super) const IDENTITY: IdentityName = IdentityName {
     names: &["platform-instance-id", "ppid"],
+    bytes: &[16],
     means: "the platform of one or more processors, 16 bytes; the processor where its certificate names no platform",
     source: PCK,
 };

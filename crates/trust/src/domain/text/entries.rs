@@ -44,11 +44,16 @@ pub(super) const REVOKED: &str = "revoked";
 
 /// What keys can be trusted for, beside publishing.
 pub(super) const PURPOSES: &[(&str, Purpose)] = &[
-    ("attestation", Purpose::Attestation),
+    ("attestation", Purpose::Attestation(None)),
     ("authentication", Purpose::Authentication),
     ("contracts", Purpose::Contracts),
     ("key-provision", Purpose::KeyProvision),
 ];
+
+/// The word for being trusted for attestation of one kind.
+pub(super) fn attestation_of(kind: Kind) -> String {
+    format!("attestation:{kind}")
+}
 
 /// The table `[domain]`: owner and sequence number.
 pub(super) fn head(file: &Table<'_>) -> Result<(String, u64), DomainError> {
@@ -87,9 +92,10 @@ pub(super) fn read(file: &Table<'_>, draft: &mut Draft) -> Result<(), DomainErro
         }
         trusted(&entry, name, "key", &purposes, draft)
     })?;
-    each(file, "vendor", &["name", "vendor"], |entry, name| {
+    each(file, "vendor", &["name", "vendor", "kind"], |entry, name| {
         let vendor = entry.need("vendor")?.named("vendor", Vendor::ALL)?;
-        let sentence = Sentence::Trusted { subject: Subject::Vendor(vendor), purpose: Purpose::Attestation };
+        let kind = entry.word("kind").map(|word| word.named("kind of platform", Kind::ALL)).transpose()?;
+        let sentence = Sentence::Trusted { subject: Subject::Vendor(vendor), purpose: Purpose::Attestation(kind) };
         draft.say("vendor", &entry, name, sentence)
     })?;
     each(file, "speaks", &["name", "key", "for"], |entry, name| speaks(&entry, name, draft))?;
@@ -212,11 +218,17 @@ fn never(what: &str, remedy: &str, word: &Word<'_>) -> DomainError {
 
 fn purpose(word: &Word<'_>) -> Result<Purpose, DomainError> {
     let text = word.text()?;
+    let of_kind = |kind: &&Kind| attestation_of(**kind) == text;
+    if let Some(kind) = Kind::ALL.iter().find(of_kind) {
+        return Ok(Purpose::Attestation(Some(*kind)));
+    }
     let found = PURPOSES.iter().find(|(name, _)| *name == text);
+    let known = PURPOSES.iter().map(|(name, _)| (*name).to_owned());
+    let known = known.chain(Kind::ALL.iter().map(|kind| attestation_of(*kind)));
     found.map(|(_, purpose)| purpose.clone()).ok_or_else(|| DomainError::Unknown {
         what: "purpose of keys".to_owned(),
         actual: text.to_owned(),
-        known: PURPOSES.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        known: known.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
         span: Some(word.span()),
     })
 }
@@ -227,7 +239,8 @@ fn launcher(entry: &Table<'_>, name: Option<Name>, draft: &mut Draft, once: &mut
     if !once.0.insert(key.spki_digest()) {
         return Err(word.twice());
     }
-    let sentence = Sentence::Trusted { subject: Subject::Key(key.spki_digest()), purpose: Purpose::Attestation };
+    let purpose = Purpose::Attestation(Some(Kind::Software));
+    let sentence = Sentence::Trusted { subject: Subject::Key(key.spki_digest()), purpose };
     draft.keys.push(key);
     draft.say("launcher", entry, name, sentence)
 }
@@ -275,7 +288,7 @@ fn registers(kind: Kind, word: &Word<'_>) -> Result<Vec<Register>, DomainError> 
     let mut registers: Vec<Register> = Vec::new();
     let expected = "a table of registers and their values, such as { measurement = \"91eb…\" }";
     for (name, span, word) in require::flat(word, expected, |name| registry::register(kind, name).is_some())? {
-        if registry::register(kind, &name).is_none() {
+        let Some(row) = registry::register(kind, &name) else {
             let known: Vec<_> = registry::registers(kind).iter().map(|register| register.name).collect();
             let known = super::table::alike_first(&name, &known);
             return Err(DomainError::Unknown {
@@ -284,8 +297,9 @@ fn registers(kind: Kind, word: &Word<'_>) -> Result<Vec<Register>, DomainError> 
                 known,
                 span: Some(span),
             });
-        }
-        registers.push(Register { name, value: word.hex()? });
+        };
+        let value = word.hex_of(row.bytes_of(&name))?;
+        registers.push(Register { name, value });
     }
     registers.sort();
     if registers.is_empty() {
@@ -375,7 +389,9 @@ fn has(
             Kind::ALL.iter().filter(|kind| registry::identity(**kind).is_some()).map(|kind| kind.as_str()).collect();
         for (_, chips) in Table::new("`chips`", word.value(), &known)?.words() {
             let kind: Kind = chips.name().parse().map_err(|_| chips.refuse("a kind of platform"))?;
-            subjects.extend(chips.set(|word| word.hex())?.into_iter().map(|chip| Subject::Hardware(kind, chip)));
+            let known = registry::identity(kind).map_or(&[][..], |identity| identity.bytes);
+            subjects
+                .extend(chips.set(|word| word.hex_of(known))?.into_iter().map(|chip| Subject::Hardware(kind, chip)));
         }
     }
     if let Some(word) = entry.word("hosts") {

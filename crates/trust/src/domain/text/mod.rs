@@ -1,6 +1,6 @@
 //! `domain.toml`: what a person writes.
 //!
-//! 1. The text is TOML, of a length that is read.
+//! 1. The text is TOML, of a length and of as many values as are read.
 //! 2. Each entry has known words, each of its type, and says one or more statements. (`entries`, `platform`, `require`)
 //! 3. No name is given twice, nothing contradicts itself.
 //! 4. No entry is there that can never count. (`useful`)
@@ -11,6 +11,7 @@ mod platform;
 mod require;
 mod table;
 mod useful;
+mod words;
 mod write;
 
 use std::{collections::BTreeMap, ops::Range};
@@ -18,9 +19,10 @@ use std::{collections::BTreeMap, ops::Range};
 use casemate_cose::{Digest, VerifyingKey};
 use toml::de::DeTable;
 
-use super::{DOMAIN_BYTES_MAX, Domain, DomainError, check};
+use super::{DOMAIN_BYTES_MAX, Domain, DomainError, VALUES_MAX, check};
 use crate::statement::{Signed, Statement};
 
+pub(super) use table::meant;
 pub(super) use write::write;
 
 /// What was read so far.
@@ -52,9 +54,7 @@ struct Placed {
 
 pub(super) fn parse(text: &str) -> Result<Domain, DomainError> {
     // 1
-    if text.len() > DOMAIN_BYTES_MAX {
-        return Err(DomainError::TooLong { actual: text.len() });
-    }
+    check_size(text)?;
     let file = DeTable::parse(text)
         .map_err(|error| DomainError::Syntax { message: error.message().to_owned(), span: error.span() })?;
     // 2, 3
@@ -68,6 +68,33 @@ pub(super) fn parse(text: &str) -> Result<Domain, DomainError> {
     // 4
     useful::check(&draft, sequence)?;
     draft.domain(owner, sequence, text)
+}
+
+/// The statements of a text that is no domain: entries alone. Whether they can count, whoever believes their speaker has to see.
+pub(super) fn statements(text: &str) -> Result<Vec<Statement>, DomainError> {
+    // 1
+    check_size(text)?;
+    let file = DeTable::parse(text)
+        .map_err(|error| DomainError::Syntax { message: error.message().to_owned(), span: error.span() })?;
+    // 2, 3
+    let words: Vec<&str> = entries::WORDS.iter().copied().filter(|word| !["domain", "signed"].contains(word)).collect();
+    let file = table::Table::of_file(&file, &words)?;
+    let mut draft = Draft::default();
+    entries::read(&file, &mut draft)?;
+    for placed in &draft.said {
+        check::statement(&placed.statement).map_err(|error| error.at(Some(placed.mark.clone())))?;
+    }
+    Ok(draft.said.into_iter().map(|placed| placed.statement).collect())
+}
+
+/// A value in memory is many times as long as its shortest text: they are counted first, by what stands before or between them, also
+/// where a text or comment has it.
+fn check_size(text: &str) -> Result<(), DomainError> {
+    if text.len() > DOMAIN_BYTES_MAX {
+        return Err(DomainError::TooLong { actual: text.len() });
+    }
+    let actual = text.bytes().filter(|byte| b",.=[{".contains(byte)).count();
+    if actual > VALUES_MAX { Err(DomainError::TooMany { actual, max: VALUES_MAX }) } else { Ok(()) }
 }
 
 impl Draft {

@@ -1,6 +1,6 @@
 //! `[process]` and `[[platform]]`: which platforms are good enough, and on whose word.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_evidence::{Lack, Vendor};
 use minicbor::bytes::ByteVec;
@@ -9,10 +9,13 @@ use super::{
     Demanded, Draft,
     entries::{Name, named, with},
     require::{Said, demands},
-    table::{Table, alike_first},
+    table::{Table, Word, alike_first},
 };
 use crate::{
-    component::registry,
+    component::{
+        beside::{self, BESIDE_MAX},
+        registry,
+    },
     domain::{
         DomainError, Process,
         views::{LACKS, PROCESS},
@@ -20,10 +23,10 @@ use crate::{
     statement::{Allowance, Demand, Identities, Kind, PlatformRule, Purpose, Sentence, Subject},
 };
 
-const WORDS: &[&str] = &["name", "kind", "chips", "any_genuine_chip", "allow", "attesters", "require"];
+const WORDS: &[&str] = &["name", "kind", "chips", "any_genuine_chip", "allow", "attesters", "require", "with"];
 
 pub(super) fn read(file: &Table<'_>, draft: &mut Draft, said: &Said) -> Result<(), DomainError> {
-    if let Some(table) = file.table("process", &with(&["accept_lacks", "require"]))? {
+    if let Some(table) = file.table("process", &with(&["accept_lacks", "require", "with"]))? {
         process(&table, draft, said)?;
     }
     let mut names = BTreeSet::new();
@@ -41,7 +44,7 @@ fn process(table: &Table<'_>, draft: &mut Draft, said: &Said) -> Result<(), Doma
     let lacks =
         table.word("accept_lacks").map(|word| word.set(|word| word.named("lack known here", Lack::ALL))).transpose()?;
     let mut rule = Process { accept_lacks: lacks.unwrap_or_default() }.rule();
-    rule.demands.extend(required(table, Kind::Software, draft, said)?);
+    rule.demands.extend(required(table, Kind::Software, &rule.allow, draft, said)?);
     let places = draft.demanded.entry(table.span().start).or_default();
     if let Some(demanded) = places.iter().find(|demanded| demanded.property == LACKS) {
         let what = "what may lack is said by `accept_lacks`".to_owned();
@@ -63,14 +66,15 @@ fn platform(entry: &Table<'_>, name: &Name, draft: &mut Draft, said: &Said) -> R
         let remedy = "write `[process]`, and a `[[launcher]]` for each host".to_owned();
         return Err(DomainError::Contradiction { what, remedy, span: Some(word.span()) });
     }
+    let allow = allowed(entry, kind)?;
     let rule = PlatformRule {
         kind,
         identities: identities(entry, kind)?,
-        demands: required(entry, kind, draft, said)?,
-        allow: allowed(entry, kind)?,
+        demands: required(entry, kind, &allow, draft, said)?,
+        allow,
     };
     for attester in attesters(entry, kind, draft)? {
-        let sentence = Sentence::Trusted { subject: attester, purpose: Purpose::Attestation };
+        let sentence = Sentence::Trusted { subject: attester, purpose: Purpose::Attestation(Some(kind)) };
         draft.say("attester", entry, Some(name.clone()), sentence)?;
     }
     draft.say("platform", entry, Some(name.clone()), trusted(rule))
@@ -80,20 +84,61 @@ fn trusted(rule: PlatformRule) -> Sentence {
     Sentence::Trusted { subject: Subject::Platform(rule), purpose: Purpose::Execution(None) }
 }
 
-fn required(entry: &Table<'_>, kind: Kind, draft: &mut Draft, said: &Said) -> Result<Vec<Demand>, DomainError> {
-    let Some(word) = entry.word("require") else { return Ok(Vec::new()) };
-    demands(kind, &word, said, draft.demanded.entry(entry.span().start).or_default())
+fn required(
+    entry: &Table<'_>,
+    kind: Kind,
+    allow: &BTreeSet<Allowance>,
+    draft: &mut Draft,
+    said: &Said,
+) -> Result<Vec<Demand>, DomainError> {
+    let places = draft.demanded.entry(entry.span().start).or_default();
+    let mut required = match entry.word("require") {
+        Some(word) => demands(kind, &word, said, allow, places)?,
+        None => Vec::new(),
+    };
+    if let Some(demanded) = places.iter().find(|demanded| beside::kind_of(&demanded.property).is_some()) {
+        let what = "what stands beside a component is said by `with`".to_owned();
+        let remedy = "write it there: `with = [\"gpu\", \"gpu\"]` for two GPUs".to_owned();
+        return Err(DomainError::Contradiction { what, remedy, span: Some(demanded.place.clone()) });
+    }
+    if let Some(word) = entry.word("with") {
+        required.extend(beside(&word, places)?);
+        required.sort();
+    }
+    Ok(required)
+}
+
+/// The components that have to be presented as well: kinds, each as often as there have to be some.
+fn beside(word: &Word<'_>, places: &mut Vec<Demanded>) -> Result<Vec<Demand>, DomainError> {
+    let kinds = word.list()?;
+    if kinds.is_empty() {
+        return Err(word.refuse("a list of kinds, such as [\"tpm\"]; nothing needs no list"));
+    }
+    let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
+    for kind in &kinds {
+        let count = counts.entry(kind.named("kind of platform", Kind::ALL)?).or_default();
+        *count = count.saturating_add(1);
+    }
+    if u64::try_from(kinds.len()).is_ok_and(|actual| actual > BESIDE_MAX) {
+        return Err(word.refuse(format!("at most {BESIDE_MAX} components: evidence presents no more")));
+    }
+    let demands = counts.into_iter().map(|(kind, least)| {
+        let demand = beside::demand(kind, least);
+        places.push(Demanded { property: demand.property.clone(), place: word.span() });
+        demand
+    });
+    Ok(demands.collect())
 }
 
 /// Which chips: one of the two words, where the kind's evidence says which chip it is.
 fn identities(entry: &Table<'_>, kind: Kind) -> Result<Identities, DomainError> {
     let (chips, any) = (entry.word("chips"), entry.word("any_genuine_chip"));
-    if registry::identity(kind).is_none() {
+    let Some(identity) = registry::identity(kind) else {
         let Some(word) = chips.or(any) else { return Ok(Identities::AnyGenuineChip) };
         let what = format!("evidence of {kind} does not say which chip it is of");
         let remedy = format!("remove `{}`", word.name());
         return Err(DomainError::Contradiction { what, remedy, span: Some(word.span()) });
-    }
+    };
     let any = any.map(|word| Ok::<_, DomainError>((word.flag()?, word))).transpose()?;
     match (chips, any) {
         (Some(_), Some((true, word))) => {
@@ -102,7 +147,7 @@ fn identities(entry: &Table<'_>, kind: Kind) -> Result<Identities, DomainError> 
             Err(DomainError::Contradiction { what, remedy, span: Some(word.span()) })
         }
         (Some(chips), _) => {
-            let listed = chips.set(|word| word.hex().map(ByteVec::from))?;
+            let listed = chips.set(|word| word.hex_of(identity.bytes).map(ByteVec::from))?;
             if listed.is_empty() {
                 let what = "an empty list of chips accepts none".to_owned();
                 let remedy = "list them as `casemate verify` prints them, or remove the platform".to_owned();

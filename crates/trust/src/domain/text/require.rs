@@ -8,7 +8,10 @@
 //! name = { only = [TEXT, …] }                      a set, with no other members than these
 //! ```
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use toml::de::DeValue;
 
@@ -19,9 +22,12 @@ use super::{
     write::{quoted, value_at},
 };
 use crate::{
-    component::registry::{self, Type},
+    component::{
+        fit::{self, Misfit, Never},
+        registry::{self, Property, Type},
+    },
     domain::DomainError,
-    statement::{Demand, Kind, Test, Value},
+    statement::{Allowance, Demand, Kind, Test, Value},
 };
 
 /// The property that `[[region]]` gives.
@@ -90,11 +96,23 @@ pub(super) fn flat<'a>(
     }
 }
 
-/// What the table `require` of a rule for platforms of `kind` demands, ascending; `places` is told where.
+/// A property of which something is asked.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    kind: Kind,
+    name: &'a str,
+    of: Type,
+    /// Where evidence says it.
+    row: Option<&'static Property>,
+}
+
+/// What the table `require` of a rule for platforms of `kind` demands, ascending, where no more than `allow` is admitted; `places` is
+/// told where.
 pub(super) fn demands(
     kind: Kind,
     word: &Word<'_>,
     said: &Said,
+    allow: &BTreeSet<Allowance>,
     places: &mut Vec<Demanded>,
 ) -> Result<Vec<Demand>, DomainError> {
     let mut demands = Vec::new();
@@ -107,69 +125,148 @@ pub(super) fn demands(
             return Err(DomainError::Unknown { what, actual: property, known, span: Some(span) });
         };
         places.push(Demanded { property: property.clone(), place: span });
-        let tests = tests(&property, of, &word)?;
+        let asked = Asked { kind, name: &property, of, row: registry::property(kind, &property) };
+        let tests = tests(asked, &word)?;
         contradiction(&property, &tests, &word)?;
+        can_match(asked, &tests, allow, &word)?;
         demands.extend(tests.into_iter().map(|test| Demand { property: property.clone(), test }));
     }
     demands.sort();
     Ok(demands)
 }
 
-fn tests(property: &str, of: Type, word: &Word<'_>) -> Result<Vec<Test>, DomainError> {
+fn tests(asked: Asked<'_>, word: &Word<'_>) -> Result<Vec<Test>, DomainError> {
+    let Asked { name, of, .. } = asked;
     match word.value().get_ref() {
         DeValue::Table(_) => {}
         DeValue::Array(_) if of == Type::Set => {
             return Err(word.refuse("a set: `{ only = [\"…\"] }` for no others than these, or `{ equals = [\"…\"] }`"));
         }
-        DeValue::Array(_) => return Ok(vec![one_of(property, of, word)?]),
-        _ => return Ok(vec![Test::Equals(value(of, word, Edge::First)?)]),
+        DeValue::Array(_) => return Ok(vec![one_of(asked, word)?]),
+        _ => return Ok(vec![Test::Equals(value(asked, word, Edge::First)?)]),
     }
-    let table = Table::new(format!("`{property}`"), word.value(), TESTS)?;
+    let table = Table::new(format!("`{name}`"), word.value(), TESTS)?;
     let mut tests = Vec::new();
     for (_, word) in table.words() {
-        let ordered = || {
-            if of.is_ordered() {
-                Ok(())
-            } else {
-                Err(word.refuse(format!("for numbers and times, and `{property}` is a {of}")))
-            }
-        };
         tests.push(match word.name() {
-            "at_least" => ordered().and_then(|()| value(of, &word, Edge::First)).map(Test::AtLeast)?,
-            "at_most" => ordered().and_then(|()| value(of, &word, Edge::Last)).map(Test::AtMost)?,
-            "equals" => Test::Equals(value(of, &word, Edge::First)?),
-            "not" => Test::NotEquals(value(of, &word, Edge::First)?),
-            "one_of" => one_of(property, of, &word)?,
-            _ if of == Type::Set => Test::SubsetOf(names(&word)?),
-            _ => return Err(word.refuse(format!("for sets, and `{property}` is a {of}"))),
+            "at_least" | "at_most" if !of.is_ordered() => {
+                return Err(wrong_test(asked, &word, "has an order: only numbers and times do"));
+            }
+            "at_least" => Test::AtLeast(value(asked, &word, Edge::First)?),
+            "at_most" => Test::AtMost(value(asked, &word, Edge::Last)?),
+            "equals" => Test::Equals(value(asked, &word, Edge::First)?),
+            "not" if asked.row.is_none() => {
+                return Err(DomainError::Contradiction {
+                    what: format!("`{name}` is what others say, and no proof shows what nobody says"),
+                    remedy: format!("list the values that will do: {name} = [\"…\"]"),
+                    span: Some(word.span()),
+                });
+            }
+            "not" => Test::NotEquals(value(asked, &word, Edge::First)?),
+            "one_of" => one_of(asked, &word)?,
+            _ if of == Type::Set => Test::SubsetOf(names(asked.row.map(|row| (asked, row)), &word)?),
+            _ => return Err(wrong_test(asked, &word, "has members: only sets do")),
         });
     }
     if tests.is_empty() { Err(word.refuse("a test, such as `{ at_least = 3 }`")) } else { Ok(tests) }
 }
 
-fn one_of(property: &str, of: Type, word: &Word<'_>) -> Result<Test, DomainError> {
-    let values = word.set(|word| value(of, word, Edge::First))?;
+/// A test that the property's type doesn't have, and one that it has.
+fn wrong_test(asked: Asked<'_>, word: &Word<'_>, what: &str) -> DomainError {
+    let Asked { name, of, .. } = asked;
+    let example = match (of, asked.row.map(|row| row.bound)) {
+        (Type::Bool, _) => "true".to_owned(),
+        (Type::Text, Some(registry::Bound::Names([one, ..]))) => format!("\"{one}\""),
+        (Type::Number, _) => "{ at_least = 3 }".to_owned(),
+        (Type::Time, _) => "{ at_least = 2027-03-31 }".to_owned(),
+        (Type::Set, _) => "{ only = [\"…\"] }".to_owned(),
+        (Type::Bytes | Type::Text, _) => "\"…\"".to_owned(),
+    };
+    let list = if of == Type::Text { ", or a list in brackets of all that will do" } else { "" };
+    DomainError::Contradiction {
+        what: format!("`{}` asks what no {of} {what}, and `{name}` is a {of}", word.name()),
+        remedy: format!("write `{} = {example}`{list}", super::write::key(name)),
+        span: Some(word.span()),
+    }
+}
+
+fn one_of(asked: Asked<'_>, word: &Word<'_>) -> Result<Test, DomainError> {
+    let values = word.set(|word| value(asked, word, Edge::First))?;
     if values.is_empty() {
-        let what = format!("no `{property}` is one of none");
+        let what = format!("no `{}` is one of none", asked.name);
         let remedy = "name the values that will do, or remove the line".to_owned();
         return Err(DomainError::Never { what, remedy, span: Some(word.span()) });
     }
     Ok(Test::OneOf(values.into_iter().collect()))
 }
 
-fn names(word: &Word<'_>) -> Result<Vec<String>, DomainError> {
-    Ok(word.set(|word| word.text().map(ToOwned::to_owned))?.into_iter().collect())
+/// The members of a set; where evidence says it, only those that there can be.
+fn names(known: Option<(Asked<'_>, &Property)>, word: &Word<'_>) -> Result<Vec<String>, DomainError> {
+    let name = |word: &Word<'_>| {
+        let text = word.text()?;
+        match known.and_then(|(asked, row)| Some((asked, row.misfit_of_name(text)?))) {
+            Some((asked, misfit)) => Err(misfits(asked, misfit, word)),
+            None => Ok(text.to_owned()),
+        }
+    };
+    Ok(word.set(name)?.into_iter().collect())
 }
 
-fn value(of: Type, word: &Word<'_>, edge: Edge) -> Result<Value, DomainError> {
+/// A value that evidence can have, where evidence says it.
+fn value(asked: Asked<'_>, word: &Word<'_>, edge: Edge) -> Result<Value, DomainError> {
+    let value = match asked.of {
+        Type::Set => Value::Set(names(asked.row.map(|row| (asked, row)), word)?),
+        of => typed(of, word, edge)?,
+    };
+    match asked.row.and_then(|row| row.misfit(&value)) {
+        Some(misfit) => Err(misfits(asked, misfit, word)),
+        None => Ok(value),
+    }
+}
+
+/// No evidence says this.
+fn misfits(asked: Asked<'_>, misfit: Misfit, word: &Word<'_>) -> DomainError {
+    let Asked { kind, name, .. } = asked;
+    let span = Some(word.span());
+    match misfit {
+        Misfit::Length { actual, known } => super::table::wrong_length(name, actual, known, word),
+        Misfit::Most { most, .. } => word.named_after(name).refuse(format!("a number of at most {most}, 0x{most:x}")),
+        Misfit::Name { actual, known } => {
+            let known = alike_first(&actual, known);
+            DomainError::Unknown { what: format!("`{name}` that {kind} can have"), actual, known, span }
+        }
+        Misfit::Type { known, .. } => word.refuse(format!("a {known}")),
+    }
+}
+
+fn typed(of: Type, word: &Word<'_>, edge: Edge) -> Result<Value, DomainError> {
     match of {
         Type::Bool => word.flag().map(Value::Bool),
         Type::Bytes => word.hex().map(Value::Bytes),
         Type::Number => word.number().map(Value::Number),
-        Type::Set => names(word).map(Value::Set),
+        Type::Set => names(None, word).map(Value::Set),
         Type::Text => word.text().map(|text| Value::Text(text.to_owned())),
         Type::Time => word.time(edge).map(Value::Time),
     }
+}
+
+/// Refuses tests that only evidence meets which the rule refuses, or none.
+fn can_match(
+    asked: Asked<'_>,
+    tests: &[Test],
+    allow: &BTreeSet<Allowance>,
+    word: &Word<'_>,
+) -> Result<(), DomainError> {
+    let tests: Vec<&Test> = tests.iter().collect();
+    let Some(never) = fit::never(asked.kind, asked.name, &tests, allow) else { return Ok(()) };
+    let (what, span) = (never.words(asked.name), Some(word.span()));
+    Err(match never {
+        Never::NoValue => DomainError::Contradiction { what, remedy: "remove one of the tests".to_owned(), span },
+        Never::Refused(danger) => {
+            let remedy = format!("add `allow = [\"{danger}\"]` if that is meant, or remove the line");
+            DomainError::Never { what, remedy, span }
+        }
+    })
 }
 
 /// A value whose type is that of the text.
@@ -182,7 +279,7 @@ pub(super) fn plain(word: &Word<'_>) -> Result<Value, DomainError> {
         DeValue::Array(_) => Type::Set,
         _ => return Err(word.refuse("true, false, a number, a text, a time, or a list of texts")),
     };
-    value(of, word, Edge::First)
+    typed(of, word, Edge::First)
 }
 
 /// A test as a word and its value; `of` is the property's type. `None` where there are no words for it.

@@ -10,6 +10,7 @@ use toml::{
 
 use super::date;
 use crate::{
+    component::fit,
     domain::{DomainError, NAME_BYTES_MAX, check_name},
     statement::Validity,
 };
@@ -204,6 +205,20 @@ impl<'a> Word<'a> {
         bytes.ok_or_else(|| self.refuse("bytes in lower-case hex, two digits each"))
     }
 
+    /// Bytes as hex digits, of one of these lengths; of any where none are listed.
+    pub(super) fn hex_of(&self, known: &'static [usize]) -> Result<Vec<u8>, DomainError> {
+        let bytes = self.hex()?;
+        match fit::misfit_of_length(&bytes, known) {
+            Some(_) => Err(wrong_length(&self.name, bytes.len(), known, self)),
+            None => Ok(bytes),
+        }
+    }
+
+    /// The same value, under another word.
+    pub(super) fn named_after(&self, name: &str) -> Word<'a> {
+        Word { name: name.to_owned().into(), value: self.value }
+    }
+
     pub(super) fn base64(&self) -> Result<Vec<u8>, DomainError> {
         use base64::Engine as _;
         let text = self.text()?;
@@ -281,6 +296,17 @@ impl<'a> Word<'a> {
     }
 }
 
+/// Bytes of a length that there isn't.
+pub(super) fn wrong_length(name: &str, actual: usize, known: &[usize], word: &Word<'_>) -> DomainError {
+    let digits: Vec<usize> = known.iter().map(|length| length.saturating_mul(2)).collect();
+    DomainError::Value {
+        word: name.to_owned(),
+        expected: format!("{} bytes, {} hex digits", fit::lengths(known), fit::lengths(&digits)),
+        actual: format!("{actual} bytes"),
+        span: Some(word.span()),
+    }
+}
+
 fn hex_bytes(text: &str) -> Option<Vec<u8>> {
     let digits = text.bytes().map(|byte| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()));
     let digits = digits.collect::<Option<Vec<u8>>>()?;
@@ -293,13 +319,22 @@ fn hex_bytes(text: &str) -> Option<Vec<u8>> {
 
 /// The names that are known, the most alike first; of many, the first.
 pub(super) fn alike_first(actual: &str, known: &[&str]) -> String {
-    let mut names: Vec<_> = known.iter().map(|name| (distance(actual, name), *name)).collect();
+    let lower = actual.to_lowercase();
+    let far = |name: &str| (distance(&lower, &name.to_lowercase()), distance(actual, name));
+    let mut names: Vec<_> = known.iter().map(|name| (far(name), *name)).collect();
     names.sort_unstable();
     let shown: Vec<_> = names.iter().take(SHOWN_MAX).map(|(_, name)| format!("`{name}`")).collect();
     match names.len().saturating_sub(SHOWN_MAX) {
         0 => shown.join(", "),
         more => format!("{}, and {more} more", shown.join(", ")),
     }
+}
+
+/// The first of these names, each in backquotes, if it is so alike that it may have been meant.
+pub(in crate::domain) fn meant<'k>(actual: &str, known: &'k str) -> Option<&'k str> {
+    let first = known.strip_prefix('`')?.split('`').next()?;
+    let letters = actual.chars().count().max(first.chars().count());
+    (distance(&actual.to_lowercase(), &first.to_lowercase()).saturating_mul(3) <= letters).then_some(first)
 }
 
 /// How many letters have to be added, removed or replaced to make one name of the other [Levenshtein 1966]; names that are

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_cose::{Digest, UnixTime};
 
-use super::{Draft, Placed, require::REGION};
+use super::{Demanded, Draft, Placed, require::REGION};
 use crate::{
-    component::registry,
+    component::{beside, registry},
     domain::{DomainError, check::launcher_without_process},
+    printable::quoted,
     statement::{Demand, Identities, Kind, PlatformRule, Purpose, Release, Sentence, Subject, Topic, Value},
 };
 
@@ -17,7 +18,7 @@ pub(super) fn check(draft: &Draft, sequence: u64) -> Result<(), DomainError> {
     let useful = Useful::of(draft);
     for placed in &draft.said {
         match &placed.statement.sentence {
-            Sentence::Trusted { subject: Subject::Key(_), purpose: Purpose::Attestation }
+            Sentence::Trusted { subject: Subject::Key(_), purpose: Purpose::Attestation(_) }
                 if placed.word == "launcher" =>
             {
                 useful.launcher(placed)?;
@@ -29,7 +30,11 @@ pub(super) fn check(draft: &Draft, sequence: u64) -> Result<(), DomainError> {
             Sentence::Trusted { subject: Subject::Program(_), purpose: Purpose::Execution(release) } => {
                 useful.above_floor(placed, release.as_ref())?;
             }
-            Sentence::Trusted { subject: Subject::Platform(rule), .. } => useful.platform(placed, rule)?,
+            Sentence::Trusted { subject: Subject::Platform(rule), .. } => {
+                let demanded = draft.demanded.get(&placed.head.start).filter(|_| placed.word != "statement");
+                useful.platform(placed, rule, demanded.map_or(&[], Vec::as_slice))?;
+            }
+            Sentence::HasProperty { subject, name, value } => useful.property(placed, subject, name, value)?,
             // Floors of a domain that replaced others stay, also where nothing of their line is left.
             Sentence::Floor(release) if sequence == 0 => useful.floor(placed, release)?,
             Sentence::Revokes(digest) => useful.revocation(placed, *digest)?,
@@ -52,6 +57,8 @@ struct Useful<'d> {
     /// By line: when floors begin, and the highest of those that have begun by then.
     floors: BTreeMap<&'d str, BTreeMap<UnixTime, u64>>,
     has_attesters: bool,
+    /// By what has a property, and the property's name: the first value that is said.
+    said: BTreeMap<(&'d Subject, &'d str), (&'d Value, &'d Placed)>,
     /// By digest: the owner's statements.
     digests: BTreeMap<Digest, &'d Placed>,
 }
@@ -66,6 +73,7 @@ impl<'d> Useful<'d> {
             properties: BTreeMap::new(),
             floors: BTreeMap::new(),
             has_attesters: false,
+            said: BTreeMap::new(),
             digests: BTreeMap::new(),
         };
         for placed in &draft.said {
@@ -74,6 +82,7 @@ impl<'d> Useful<'d> {
                 Sentence::Trusted { subject, purpose } => useful.trusted(subject, purpose),
                 Sentence::HasProperty { subject, name, value } => {
                     useful.properties.entry(name).or_default().add(subject, value);
+                    useful.said.entry((subject, name)).or_insert((value, placed));
                 }
                 Sentence::Floor(release) => {
                     let floors = useful.floors.entry(&release.line).or_default();
@@ -102,7 +111,7 @@ impl<'d> Useful<'d> {
         match purpose {
             Purpose::Publishing { topic, .. } => _ = self.topics.insert(*topic),
             Purpose::Execution(Some(release)) => _ = self.lines.insert(&release.line),
-            Purpose::Attestation => self.has_attesters = true,
+            Purpose::Attestation(_) => self.has_attesters = true,
             _ => {}
         }
     }
@@ -132,10 +141,24 @@ impl<'d> Useful<'d> {
         Err(never(what, remedy, placed))
     }
 
-    fn platform(&self, placed: &Placed, rule: &PlatformRule) -> Result<(), DomainError> {
+    fn platform(&self, placed: &Placed, rule: &PlatformRule, demanded: &[Demanded]) -> Result<(), DomainError> {
         let kind = rule.kind;
         for demand in &rule.demands {
-            self.demand(placed, rule, demand)?;
+            if let Some(other) = beside::kind_of(&demand.property)
+                && !self.platforms.contains(&other)
+                && !self.may_publish(Topic::Platforms)
+            {
+                let what = format!("`with` asks for a {other} as well, and no `[[platform]]` of that kind is accepted");
+                let remedy = format!("add a `[[platform]]` with kind = \"{other}\", or remove it from `with`");
+                let place = demanded.iter().find(|own| own.property == demand.property).map(|own| own.place.clone());
+                let span = Some(place.unwrap_or_else(|| placed.mark.clone()));
+                return Err(DomainError::Never { what, remedy, span });
+            }
+            let place = demanded.iter().find(|own| own.property == demand.property).map(|own| own.place.clone());
+            self.demand(rule, demand).map_err(|(what, remedy)| {
+                let span = Some(place.unwrap_or_else(|| placed.mark.clone()));
+                DomainError::Never { what, remedy: remedy.to_owned(), span }
+            })?;
         }
         if kind == Kind::Software {
             return Ok(());
@@ -153,7 +176,10 @@ impl<'d> Useful<'d> {
     }
 
     /// A property that the evidence of a kind doesn't have has to be said of something that can meet the rule.
-    fn demand(&self, placed: &Placed, rule: &PlatformRule, demand: &Demand) -> Result<(), DomainError> {
+    ///
+    /// # Errors
+    /// What is wrong, and what to do.
+    fn demand(&self, rule: &PlatformRule, demand: &Demand) -> Result<(), (String, &'static str)> {
         if registry::property(rule.kind, &demand.property).is_some() || self.may_publish(Topic::Properties) {
             return Ok(());
         }
@@ -167,7 +193,23 @@ impl<'d> Useful<'d> {
         } else {
             "add a `[[property]]` with their `chips` or `hosts`, or remove the demand"
         };
-        Err(never(what, remedy.to_owned(), placed))
+        Err((what, remedy))
+    }
+
+    /// A chip or host that stands in two places at once stands nowhere.
+    fn property(&self, placed: &Placed, subject: &Subject, name: &str, value: &Value) -> Result<(), DomainError> {
+        let Some((other, first)) = self.said.get(&(subject, name)).filter(|(other, _)| *other != value) else {
+            return Ok(());
+        };
+        let (one, another) = (placed.statement.validity, first.statement.validity);
+        if one.not_before > another.not_after || another.not_before > one.not_after {
+            return Ok(());
+        }
+        Err(DomainError::Contradiction {
+            what: format!("{subject} has the `{name}` {value} here, and {other} in {}", quoted(&first.statement.label)),
+            remedy: "remove it from one of the two".to_owned(),
+            span: Some(placed.mark.clone()),
+        })
     }
 
     fn floor(&self, placed: &Placed, release: &Release) -> Result<(), DomainError> {

@@ -1,7 +1,7 @@
 //! Writes a domain as text that is read as the same domain.
 //!
-//! Statements of one name, time and kind are one entry. What has no words, or would need a name that another entry has,
-//! becomes `[[statement]]`, with what it says in a comment.
+//! Statements of one name, time and kind are one entry, under a comment that says what such entries are for. What has no words, can
+//! never match, or would need a name that another entry has, becomes `[[statement]]`, with what it says in a comment.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,22 +13,24 @@ use casemate_cose::{Digest, UnixTime, VerifyingKey};
 
 use super::{
     date::{self, Edge},
-    entries::{PURPOSES, REVOKED},
+    entries::{PURPOSES, REVOKED, attestation_of},
     require::{self, Said},
+    words::{self, HEAD, REQUIRE, Word},
 };
 use crate::{
-    component::registry,
+    component::{beside, fit, registry},
     domain::{
         Domain, Process, check,
         views::{LACKS, PROCESS, RUNTIME},
     },
     statement::{
-        Identities, Kind, Measurement, PlatformRule, Purpose, Release, Sentence, Statement, Subject, Validity, Value,
+        Demand, Identities, Kind, Measurement, PlatformRule, Purpose, Release, Sentence, Statement, Subject, Validity,
+        Value,
     },
 };
 
 pub(in crate::domain) fn write(domain: &Domain) -> String {
-    let mut text = format!("[domain]\nowner = {}\n", quoted(domain.owner()));
+    let mut text = format!("{HEAD}\n[domain]\nowner = {}\n", quoted(domain.owner()));
     if domain.sequence() > 0 {
         let _ = writeln!(text, "sequence = {}", domain.sequence());
     }
@@ -45,58 +47,24 @@ pub(in crate::domain) fn write(domain: &Domain) -> String {
         statements.into_iter().partition(|statement| is_attester(statement));
     let mut rest: Vec<&Statement> = others.into_iter().filter(|statement| !writer.take(statement)).collect();
     rest.extend(attesters.into_iter().filter(|statement| !writer.take_attester(statement)));
+    let mut before = "";
     for ((word, _), group) in &writer.groups {
+        let comment = words::explained(*word, &group.statements);
+        // Once for several of one kind.
+        let _ = if comment == before { writeln!(text) } else { write!(text, "\n{comment}\n") };
+        before = comment;
         let head = if *word == Word::Process { "[process]".to_owned() } else { format!("[[{}]]", word.as_str()) };
-        let _ = write!(text, "\n{head}\n{}", writer.body(*word, group));
+        let _ = write!(text, "{head}\n{}", writer.body(*word, group));
     }
     for statement in rest {
         let _ = write!(text, "\n{}", writer.statement(statement));
     }
     for signed in domain.signed() {
-        let said = comment(&signed.statement().to_string());
+        let Statement { sentence, validity, .. } = signed.statement();
+        let said = comment(&format!("key {} says: {sentence}{validity}", signed.speaker().short()));
         let _ = write!(text, "\n[[signed]]           # {said}\nstatement = \"{}\"\n", STANDARD.encode(signed.object()));
     }
     text
-}
-
-/// The entries, in the order in which they are written.
-#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
-enum Word {
-    Launcher,
-    Runtime,
-    Process,
-    Platform,
-    Vendor,
-    Key,
-    Program,
-    Floor,
-    Region,
-    Property,
-    Delegate,
-    Signer,
-    Speaks,
-    Revoke,
-}
-
-impl Word {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Launcher => "launcher",
-            Self::Runtime => "runtime",
-            Self::Process => "process",
-            Self::Platform => "platform",
-            Self::Vendor => "vendor",
-            Self::Key => "key",
-            Self::Program => "program",
-            Self::Floor => "floor",
-            Self::Region => "region",
-            Self::Property => "property",
-            Self::Delegate => "delegate",
-            Self::Signer => "signer",
-            Self::Speaks => "speaks",
-            Self::Revoke => "revoke",
-        }
-    }
 }
 
 /// The statements of one entry.
@@ -121,7 +89,7 @@ struct Writer<'d> {
 }
 
 fn is_attester(statement: &Statement) -> bool {
-    matches!(statement.sentence, Sentence::Trusted { purpose: Purpose::Attestation, .. })
+    matches!(statement.sentence, Sentence::Trusted { purpose: Purpose::Attestation(_), .. })
 }
 
 impl<'d> Writer<'d> {
@@ -135,9 +103,14 @@ impl<'d> Writer<'d> {
 
     /// A vendor or key that vouches is a platform's where a platform of its name is there for the same time.
     fn take_attester(&mut self, statement: &'d Statement) -> bool {
-        let Sentence::Trusted { subject, .. } = &statement.sentence else { return false };
+        let Sentence::Trusted { subject, purpose: Purpose::Attestation(of) } = &statement.sentence else {
+            return false;
+        };
+        let of = *of;
         if let Some(group) = self.groups.get_mut(&(Word::Platform, statement.label.clone()))
             && group.validity == statement.validity
+            && of.is_some()
+            && group.statements.iter().all(|other| platform(other).map(|rule| rule.kind) == of)
         {
             group.attesters.push(subject);
             return true;
@@ -147,7 +120,8 @@ impl<'d> Writer<'d> {
                 is_written(statement.validity) && self.put(Word::Vendor, vendor.to_string(), statement)
             }
             Subject::Key(key) if is_written(statement.validity) => {
-                let is_launcher = matches!(self.domain.key(key), Some(VerifyingKey::Ed25519(_)));
+                let is_known = matches!(self.domain.key(key), Some(VerifyingKey::Ed25519(_)));
+                let is_launcher = is_known && of == Some(Kind::Software);
                 (is_launcher
                     && !self.launchers.contains(key)
                     && self.put(Word::Launcher, key.to_string(), statement)
@@ -196,7 +170,7 @@ impl<'d> Writer<'d> {
 
     /// The entry that a statement belongs to, and what all its statements share; `None` where the words can't say it.
     fn shape(&self, statement: &Statement) -> Option<(Word, String)> {
-        if !is_written(statement.validity) {
+        if !is_written(statement.validity) || fit::misfit(&statement.sentence).is_some() {
             return None;
         }
         let label = &statement.label;
@@ -297,7 +271,11 @@ impl<'d> Writer<'d> {
 
     fn trusted(&self, word: Word, group: &Group<'d>, subject: &Subject, purpose: &Purpose) -> Vec<String> {
         match subject {
-            Subject::Vendor(vendor) => vec![format!("vendor = \"{vendor}\"")],
+            Subject::Vendor(vendor) => {
+                let kind = if let Purpose::Attestation(kind) = purpose { *kind } else { None };
+                let kind = kind.map(|kind| format!("kind = \"{kind}\""));
+                std::iter::once(format!("vendor = \"{vendor}\"")).chain(kind).collect()
+            }
             Subject::Program(digest) => {
                 let mut lines = vec![format!("digest = \"{digest}\"")];
                 lines.extend(release_lines(release_of(purpose)));
@@ -313,7 +291,10 @@ impl<'d> Writer<'d> {
             }
             Subject::Platform(rule) if word == Word::Process => {
                 let lacks = Process::of(rule).map(|process| process.accept_lacks).unwrap_or_default();
-                vec![format!("accept_lacks = [{}]", list(lacks.iter().map(|lack| format!("\"{lack}\""))))]
+                let mut lines =
+                    vec![format!("accept_lacks = [{}]", list(lacks.iter().map(|lack| format!("\"{lack}\""))))];
+                lines.extend(beside(rule));
+                lines
             }
             Subject::Platform(rule) => self.platform(rule, group),
             _ => {
@@ -331,8 +312,11 @@ impl<'d> Writer<'d> {
         });
         let purposes: BTreeSet<&Purpose> = purposes.collect();
         if word == Word::Key {
-            let names = PURPOSES.iter().filter(|(_, purpose)| purposes.contains(purpose));
-            return vec![format!("trusted_for = [{}]", list(names.map(|(name, _)| format!("\"{name}\""))))];
+            let names = purposes.iter().filter_map(|purpose| match purpose {
+                Purpose::Attestation(Some(kind)) => Some(attestation_of(*kind)),
+                _ => PURPOSES.iter().find(|(_, other)| other == *purpose).map(|(name, _)| (*name).to_owned()),
+            });
+            return vec![format!("trusted_for = [{}]", list(names.map(|name| format!("\"{name}\""))))];
         }
         let topics = purposes.iter().filter_map(|purpose| match purpose {
             Purpose::Publishing { topic, depth } => Some((topic, depth)),
@@ -365,6 +349,7 @@ impl<'d> Writer<'d> {
         if !rule.allow.is_empty() {
             lines.push(format!("allow = [{}]", list(rule.allow.iter().map(|allowance| format!("\"{allowance}\"")))));
         }
+        lines.extend(beside(rule));
         let by_vendor = registry::vendor(rule.kind).map(Subject::Vendor);
         let is_by_vendor = matches!(group.attesters.as_slice(), [one] if Some(*one) == by_vendor.as_ref());
         if !is_by_vendor {
@@ -437,6 +422,13 @@ fn once(word: Word, statement: &Statement) -> Option<(Word, Vec<u8>)> {
     }
 }
 
+fn platform(statement: &Statement) -> Option<&PlatformRule> {
+    match &statement.sentence {
+        Sentence::Trusted { subject: Subject::Platform(rule), .. } => Some(rule),
+        _ => None,
+    }
+}
+
 fn measurement(statement: &Statement) -> Option<&Measurement> {
     match &statement.sentence {
         Sentence::Trusted { subject: Subject::Measurement(measurement), .. } => Some(measurement),
@@ -458,8 +450,10 @@ fn registers(measurement: &Measurement) -> String {
     if let Some(digest) = digest_of(measurement) {
         return format!("digest = \"sha256:{}\"", registry::hex(&digest));
     }
-    let rows = measurement.registers.iter();
-    let rows = rows.map(|register| format!("{} = \"{}\"", key(&register.name), registry::hex(&register.value)));
+    let mut rows: Vec<_> = measurement.registers.iter().collect();
+    rows.sort_by_cached_key(|register| registry::place(measurement.kind, &register.name));
+    let rows =
+        rows.into_iter().map(|register| format!("{} = \"{}\"", key(&register.name), registry::hex(&register.value)));
     format!("{} = {{ {} }}", measurement.kind, list(rows))
 }
 
@@ -497,15 +491,21 @@ fn validity(validity: Validity) -> Option<String> {
     Some(text)
 }
 
+/// The components that have to be presented as well.
+fn beside(rule: &PlatformRule) -> Option<String> {
+    let kinds = beside::asked(&rule.demands).filter(|kinds| !kinds.is_empty())?;
+    Some(format!("with = [{}]", list(kinds.iter().map(|kind| format!("\"{kind}\"")))))
+}
+
 fn required(word: Word, rule: &PlatformRule, said: &Said) -> String {
     let rows = demands(rule, said).unwrap_or_default();
     if rows.is_empty() {
         return String::new();
     }
-    rows.into_iter().fold(format!("[{}.require]\n", word.as_str()), |text, row| text + &row + "\n")
+    rows.into_iter().fold(format!("{REQUIRE}\n[{}.require]\n", word.as_str()), |text, row| text + &row + "\n")
 }
 
-/// One line a property; `None` where there are no words for what is asked of one.
+/// One line a property, in the registry's order; `None` where there are no words for what is asked of one.
 fn demands(rule: &PlatformRule, said: &Said) -> Option<Vec<String>> {
     let mut rows: BTreeMap<&str, Vec<(&'static str, String)>> = BTreeMap::new();
     let is_process = rule.kind == Kind::Software;
@@ -513,7 +513,10 @@ fn demands(rule: &PlatformRule, said: &Said) -> Option<Vec<String>> {
     if is_process && rule.demands.iter().filter(|demand| demand.property == LACKS).count() != 1 {
         return None;
     }
-    for demand in rule.demands.iter().filter(|demand| !is_process || demand.property != LACKS) {
+    beside::asked(&rule.demands)?;
+    let is_required =
+        |demand: &&Demand| beside::kind_of(&demand.property).is_none() && (!is_process || demand.property != LACKS);
+    for demand in rule.demands.iter().filter(is_required) {
         let property = demand.property.as_str();
         let of = said.type_of(rule.kind, property)?;
         let row = rows.entry(property).or_default();
@@ -534,6 +537,8 @@ fn demands(rule: &PlatformRule, said: &Said) -> Option<Vec<String>> {
             format!("{} = {{ {} }}", key(property), list(tests))
         }
     };
+    let mut rows: Vec<_> = rows.into_iter().collect();
+    rows.sort_by_cached_key(|(property, _)| (registry::place(rule.kind, property), (*property).to_owned()));
     Some(rows.into_iter().map(row).collect())
 }
 
@@ -559,7 +564,7 @@ fn list(items: impl Iterator<Item = String>) -> String {
 }
 
 /// A key of a table.
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     let is_bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     if is_bare { name.to_owned() } else { quoted(name) }
 }

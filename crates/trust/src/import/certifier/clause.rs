@@ -11,7 +11,10 @@ use super::{
     wire::{Message, Value},
 };
 use crate::{
-    import::{ImportError, findings::Findings},
+    import::{
+        ImportError,
+        findings::{Findings, HEARSAY},
+    },
     statement::{Kind, NESTING_MAX, Sentence, Subject},
 };
 
@@ -81,9 +84,9 @@ impl Clause {
         let Self { place, subject, verb, object, clause } = self;
         match (verb.as_str(), subject, object, clause) {
             ("says", Entity::Key(key), None, Some(clause)) => {
-                let key = key.digest();
-                let said = clause.sentences(context, findings).into_iter();
-                return said.map(|sentence| Sentence::Says { key, sentence: Box::new(sentence) }).collect();
+                clause.sentences(context, findings);
+                findings.refuse(&format!("{place}/subject"), key.digest().to_string(), HEARSAY);
+                return Vec::new();
             }
             ("is-trusted", Entity::Measurement(value), None, None) => {
                 return measurements(&format!("{place}/subject"), value, &context.kinds, findings);
@@ -97,7 +100,7 @@ impl Clause {
             }
             (verb, Entity::Key(key), None, None) => {
                 if let Some(purpose) = purpose(verb) {
-                    return vec![Sentence::Trusted { subject: Principal::of(key.digest()).subject, purpose }];
+                    return vec![Principal::of(key.digest()).trusted(purpose)];
                 }
             }
             _ => {}

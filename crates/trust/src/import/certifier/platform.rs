@@ -75,6 +75,7 @@ impl Platform {
         for property in &self.properties {
             if !names.insert(property.name.as_str()) {
                 findings.refuse(&property.place, &property.name, "is there twice");
+                continue;
             }
             match property.demand(kind) {
                 Ok(Found::Demand(name, test)) => demands.push((property, name, test)),

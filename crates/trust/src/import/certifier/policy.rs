@@ -15,7 +15,7 @@ use crate::{
     import::{
         ImportError, Imported, Signed,
         bytes::hexadecimal,
-        findings::Findings,
+        findings::{Findings, HEARSAY},
         json::{Json, below, field},
     },
     statement::{Kind, Sentence, Subject},
@@ -228,12 +228,11 @@ impl Reader<'_> {
             }
         };
         let said = self.clause(place, fields, &CLAUSES, findings);
-        said.into_iter()
-            .map(|sentence| match speaker {
-                None => sentence,
-                Some(key) => Sentence::Says { key, sentence: Box::new(sentence) },
-            })
-            .collect()
+        if let Some(key) = speaker {
+            findings.refuse(&below(place, name), key.to_string(), HEARSAY);
+            return Vec::new();
+        }
+        said
     }
 
     /// The one clause that is there.
@@ -264,10 +263,13 @@ impl Reader<'_> {
             findings.refuse(&below(place, "verb"), "verb", "has to be `says`");
         }
         let Some((name, who)) = self.one(place, fields, &SUBJECTS, "subject", findings) else { return Vec::new() };
-        let key = self.key(&below(place, name), name, &who, findings);
-        let said = self.clause(place, fields, &["simpleClause", "unaryClause"], findings);
-        let Some(key) = key else { return Vec::new() };
-        said.into_iter().map(|sentence| Sentence::Says { key, sentence: Box::new(sentence) }).collect()
+        let at = below(place, name);
+        let key = self.key(&at, name, &who, findings);
+        self.clause(place, fields, &["simpleClause", "unaryClause"], findings);
+        if let Some(key) = key {
+            findings.refuse(&at, key.to_string(), HEARSAY);
+        }
+        Vec::new()
     }
 
     fn unary(&mut self, place: &str, clause: &Json, findings: &mut Findings) -> Vec<Sentence> {
@@ -289,8 +291,7 @@ impl Reader<'_> {
                         who.escape_debug()
                     ));
                 }
-                let purpose = purpose(verb);
-                purpose.map(|purpose| Sentence::Trusted { subject: principal.subject, purpose }).into_iter().collect()
+                purpose(verb).map(|purpose| principal.trusted(purpose)).into_iter().collect()
             }
             ("platformSubject" | "environmentSubject", _) => {
                 findings.refuse(&at, who, "names a file of another format: write the platform under `platforms`");

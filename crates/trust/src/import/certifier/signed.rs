@@ -12,42 +12,40 @@ use super::{
 };
 use crate::{
     import::{ImportError, Imported, Signed, check_length, findings::Findings},
-    statement::{Sentence, Statement, Validity},
+    statement::{Statement, Validity},
 };
+
+/// Why a claim of another key is refused.
+const OTHERS: &str =
+    "signed it, and is not the signer that was given: name this key as the signer to take its word for yours";
 
 /// The most claims of one sequence.
 pub const CLAIMS_MAX: usize = 1024;
 
-/// Imports a signed claim, or a sequence of them as the framework packages policies. What `policy_key` (its certificate or public
-/// key, DER or PEM) signed becomes the root's statements; what others signed stays what they say.
+/// The key in a certificate or public key, DER or PEM: SHA-256 of its `SubjectPublicKeyInfo`.
+///
+/// # Errors
+/// [`ImportError::Malformed`].
+pub fn key(bytes: &[u8]) -> Result<Digest, ImportError> {
+    key_digest(bytes).ok_or_else(|| malformed("key", "neither a certificate nor a public key"))
+}
+
+/// Imports a signed claim, or a sequence of them as the framework packages policies. What the key of the digest `signer` signed
+/// (the policy key, or whose word whoever imports it takes for theirs) becomes the root's statements. What others signed is refused by
+/// their keys: it is their word, and their signatures are none that a domain knows.
 ///
 /// # Errors
 /// [`ImportError`]; [`ImportError::Signature`] if any signature is not its key's over the received bytes.
-pub fn signed_claims(bytes: &[u8], policy_key: Option<&[u8]>) -> Result<Imported, ImportError> {
+pub fn signed_claims(bytes: &[u8], signer: Option<Digest>) -> Result<Imported, ImportError> {
     check_length(bytes)?;
-    let policy_key = policy_key
-        .map(|bytes| key_digest(bytes).ok_or_else(|| malformed("policy key", "neither a certificate nor a public key")))
-        .transpose()?;
     let claims = read(bytes)?;
     let mut findings = Findings::default();
     let mut context = Context::default();
     claims.iter().for_each(|claim| claim.clause.learn(&mut context));
     for claim in &claims {
-        claim.say(policy_key, &context, &mut findings);
+        claim.say(signer, &context, &mut findings);
     }
-    let signers: std::collections::BTreeSet<Digest> = claims.iter().map(|claim| claim.signer).collect();
-    for signer in &signers {
-        if policy_key != Some(*signer) {
-            findings.note(format!(
-                "`{signer}` signed it and is not the policy key: what it says counts where the domain trusts that key to publish it"
-            ));
-        }
-    }
-    let signed = match signers.into_iter().collect::<Vec<_>>().as_slice() {
-        [] => Signed::Unsigned,
-        [one] => Signed::By(*one),
-        _ => Signed::BySeveral,
-    };
+    let signed = signer.map_or(Signed::Unsigned, Signed::By);
     findings.finish(signed)
 }
 
@@ -114,7 +112,10 @@ impl Claim {
         Ok(Self { place: message.place().to_owned(), signer: key.digest(), validity, clause })
     }
 
-    fn say(&self, policy_key: Option<Digest>, context: &Context, findings: &mut Findings) {
+    fn say(&self, signer: Option<Digest>, context: &Context, findings: &mut Findings) {
+        if signer != Some(self.signer) {
+            return findings.refuse(&self.place, self.signer.to_string(), OTHERS);
+        }
         let said = match (&self.clause.verb, &self.clause.subject, &self.clause.clause) {
             (verb, Entity::Key(key), Some(inner)) if verb == "says" => {
                 if key.digest() != self.signer {
@@ -127,11 +128,6 @@ impl Claim {
             _ => self.clause.sentences(context, findings),
         };
         for sentence in said {
-            let sentence = if policy_key == Some(self.signer) {
-                sentence
-            } else {
-                Sentence::Says { key: self.signer, sentence: Box::new(sentence) }
-            };
             findings.state(Statement { label: LABEL.to_owned(), sentence, validity: self.validity });
         }
     }

@@ -228,7 +228,8 @@ fn attest_key(
     };
     let (Some(class), Some(instance), Some(spki)) = (class, instance, spki) else { return };
     classes.entry(class).or_default().devices.insert(instance.to_vec().into());
-    let sentence = Sentence::Trusted { subject: Subject::Key(Digest::of(&spki)), purpose: Purpose::Attestation };
+    let purpose = Purpose::Attestation(Some(Kind::Psa));
+    let sentence = Sentence::Trusted { subject: Subject::Key(Digest::of(&spki)), purpose };
     let short: String = hex::encode(instance).chars().take(12).collect();
     findings.state(Statement { label: format!("{LABEL} device {short}…"), sentence, validity });
     findings.endorsements.push(Endorsement::Key { owner: KeyOwner::Psa, id: instance.to_vec(), spki });

@@ -1,0 +1,94 @@
+//! On what it rests that somebody's statement is believed, where it isn't now: what has ended, was revoked, or begins later.
+//!
+//! Nothing is believed by this. It is for saying why something is not: as if all statements counted, those that have ended and those
+//! that are revoked too, would this one be believed, and which of those that it rests on don't count?
+
+use super::{
+    ProofError, Standing, State,
+    graph::{Edge, Graph, Principal, Word},
+    publishers::{Publishers, Why},
+};
+use crate::statement::{Said, Speaker, Topic};
+
+/// The most links that are followed.
+const LINKS_MAX: usize = 4096;
+
+/// Who may publish about one topic, and who might if every statement counted.
+pub(crate) struct Lapses<'s> {
+    standing: &'s Standing,
+    graph: Graph,
+    now: Publishers,
+    ever: Publishers,
+}
+
+impl<'s> Lapses<'s> {
+    /// # Errors
+    /// [`ProofError::Entangled`].
+    pub(crate) fn of(standing: &'s Standing, topic: Topic) -> Result<Self, ProofError> {
+        let statements = standing.statements();
+        let graph = Graph::of(statements, |_| true)?;
+        let now = Publishers::of(statements, &graph, topic, |place| standing.state_at(place) == State::Stands);
+        let ever = Publishers::of(statements, &graph, topic, |_| true);
+        Ok(Self { standing, graph, now, ever })
+    }
+
+    /// Of what it rests on that this statement is believed, all that doesn't count now, the statement itself first and then what is
+    /// nearer to the owner. Nothing for a statement that nobody ever was to be believed about.
+    pub(crate) fn of_statement(&self, said: &Said) -> Vec<(&'s Said, State)> {
+        let mut links = Vec::new();
+        let statements = self.standing.statements();
+        let Some(place) = statements.place(said.digest()) else { return links };
+        let mut rests = vec![place];
+        if said.speaker() != Speaker::Root {
+            let believes = |publishers: &Publishers| publishers.believes(place, said, &self.graph);
+            let Some(publishers) = [&self.now, &self.ever].into_iter().find(|publishers| believes(publishers)) else {
+                return links;
+            };
+            self.delegated(publishers, place, &mut rests);
+            self.relayed(said, place, &mut rests);
+        }
+        for place in rests {
+            let state = self.standing.state_at(place);
+            if let Some(said) = statements.said().get(place)
+                && !matches!(state, State::Stands | State::Unknown)
+                && links.iter().all(|(other, _): &(&Said, State)| other.digest() != said.digest())
+            {
+                links.push((said, state));
+            }
+        }
+        links
+    }
+
+    /// By what statements who says this may publish it, up to the owner's.
+    fn delegated(&self, publishers: &Publishers, place: usize, rests: &mut Vec<usize>) {
+        let mut node = self.graph.heard(place);
+        while let Some(why) = node.and_then(|node| publishers.right(node)).map(|right| right.why) {
+            node = match why {
+                // Nobody is heard in what the owner says: it ends there.
+                Why::Stated(by) => {
+                    rests.push(by);
+                    self.graph.heard(by)
+                }
+                Why::Inherited(principal, Word::Stated(by)) => {
+                    rests.push(by);
+                    Some(principal)
+                }
+                Why::Inherited(principal, Word::Policy) => Some(principal),
+            };
+            if rests.len() >= LINKS_MAX {
+                return;
+            }
+        }
+    }
+
+    /// By what words of the owner's a key speaks for another, whose word it says this is.
+    fn relayed(&self, said: &Said, place: usize, rests: &mut Vec<usize>) {
+        let (Speaker::Key(key), Some(to)) = (said.speaker(), self.graph.heard(place)) else { return };
+        let from = self.graph.find(Principal::Key(key));
+        let path = from.and_then(|from| self.graph.by_root.path(from, to));
+        rests.extend(path.unwrap_or_default().into_iter().filter_map(|Edge { word, .. }| match word {
+            Word::Stated(by) => Some(by),
+            Word::Policy => None,
+        }));
+    }
+}

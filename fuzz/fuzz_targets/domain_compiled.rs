@@ -1,0 +1,6 @@
+//! See [`casemate_fuzz::trust::domain_compiled`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _read = casemate_fuzz::trust::domain_compiled(bytes);
+});
