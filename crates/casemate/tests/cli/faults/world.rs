@@ -323,10 +323,19 @@ impl Supervised {
         };
         hits.extend(faults.iter().filter(is_hit).cloned());
         self.look_after(faults, place, hits);
-        hits.extend(came_to_pass(faults, Role::Broker(place), &self.broker.watched(Whose::Own).hits));
-        let done = (self.broker.watched(Whose::Own).steps.clone(), self.wire.counts());
+        // With this it is harmed no more; what was decided before may still be killing it.
+        let watch = std::mem::take(&mut *self.broker.watched(Whose::Own));
+        let late = came_to_pass(faults, Role::Broker(place), &watch.hits);
+        if late.iter().any(|fault| matches!(fault, Fault::Death(..))) {
+            while self.broker.is_running() {
+                std::thread::sleep(LOOK);
+            }
+            self.is_well("as it ended");
+            self.broker = broker(&self.owner, &self.listen);
+        }
+        hits.extend(late);
+        let done = (watch.steps, self.wire.counts());
         self.wire.begin(Vec::new());
-        self.broker.harm(Vec::new());
         done
     }
 
