@@ -1,7 +1,7 @@
 //! An owner's `domain.toml`: read for every session, so that an edit counts at once, and parsed when its bytes are others.
 //!
-//! Parsing checks the signature of every statement of others that the file holds; the digest of the file's bytes costs a
-//! thousandth of that, and two files of one digest are one domain.
+//! Parsing checks the signature of every statement of others that the file holds; the digest of the file's bytes spares that, and
+//! two files of one digest are one domain.
 
 use std::{
     fs,

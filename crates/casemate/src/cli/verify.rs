@@ -36,7 +36,7 @@ pub(crate) struct EndorsedArgs {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) endorsements: Vec<PathBuf>,
     /// The time to judge at, such as 2026-06-01T00:00:00Z, a day such as 2026-06-01 (its first second, in UTC), or seconds since
-    /// 1970; now by default.
+    /// 1970; by default now or, for a proof, the proof's own time.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) at: Option<UnixTime>,
     /// Take the evidence to be of this format instead of recognising it.

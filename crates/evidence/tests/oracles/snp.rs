@@ -4,7 +4,8 @@ use std::path::Path;
 
 use casemate_cose::UnixTime;
 use casemate_evidence::{
-    AllowDebug, Anchor, DangerouslyUnbound, Endorsement, Endorsements, Evidence, Format, Refusal, Vendor, authenticate,
+    AllowDebug, Anchor, DangerouslyUnbound, Endorsement, Endorsements, Evidence, Format, Refusal, Signature, Vendor,
+    authenticate, signatures,
 };
 use casemate_testkit::{
     NOW, skip, vectors,
@@ -122,6 +123,43 @@ fn its_own_sample() {
     let endorsed = Endorsed { name: "sample", chain: [read(&folder.join("vcek_milan.der")), ask, ark] };
     assert_eq!(theirs(&report, &endorsed), Ok(()));
     assert!(ours(&report, &endorsed, TIMES[0]).is_ok());
+}
+
+/// The package has no report of a Turin, but the chain of its signing key: both say of it what it is, and what it no longer is
+/// with one byte changed.
+#[test]
+fn its_own_turin_chain() {
+    let Some(folder) = package("sev-8.").map(|package| package.join("tests/certs_data")) else {
+        skip(
+            "oracles::snp::its_own_turin_chain",
+            "the package `sev` is not in Cargo's registry",
+            "run it by `cargo test`",
+        );
+        return;
+    };
+    let [ask, ark] = certificates(&read(&folder.join("cert_chain_turin"))).try_into().unwrap();
+    let judged = |vek: &[u8]| {
+        let roots = Endorsements::of_vendors();
+        let count = roots.items().len();
+        let chain = [vek, &ask, &ark].map(|der: &[u8]| Endorsement::Certificate(der.to_vec()));
+        signatures(&roots.with_all(chain)).split_off(count)
+    };
+    let theirs = |vek: &[u8]| {
+        let [ark, ask, vek] = [&ark, &ask, vek].map(|der: &[u8]| Certificate::from_der(der).unwrap());
+        (&ark, &ark).verify().is_ok() && (&ark, &ask).verify().is_ok() && (&ask, &vek).verify().is_ok()
+    };
+    let vek = read(&folder.join("vcek_turin.der"));
+    assert!(theirs(&vek));
+    assert!(judged(&vek).iter().all(|signature| matches!(signature, Signature::Right { .. })), "{:?}", judged(&vek));
+
+    // A byte of the signature, which ends the certificate.
+    let mut forged = vek;
+    *forged.last_mut().unwrap() ^= 1;
+    assert!(!theirs(&forged));
+    assert!(matches!(
+        judged(&forged).as_slice(),
+        [Signature::Wrong { .. }, Signature::Right { .. }, Signature::Right { .. }]
+    ));
 }
 
 /// What `sev` leaves to its caller: the signing key's certificate is of this chip, TCB and product line.
