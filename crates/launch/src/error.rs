@@ -2,9 +2,12 @@
 
 use std::{io, path::PathBuf};
 
-use casemate_attester::control::{ControlError, EXHAUSTED, TRESPASSED};
+use casemate_attester::control::ControlError;
 use casemate_evidence::Lack;
+use nix::sys::signal::Signal;
 use thiserror::Error;
+
+use crate::Ending;
 
 /// Why a run could not be made. Whose fault it is and what to do: [`LaunchError::remedy`].
 #[derive(Debug, Error)]
@@ -24,10 +27,10 @@ pub enum LaunchError {
     #[error(transparent)]
     Control(#[from] ControlError),
     /// The keep ended without an outcome.
-    #[error("the keep ended before its run did (status `{status}`)")]
+    #[error("the keep ended before its run did (status `{ending}`)")]
     Died {
-        /// Its exit status, as the kernel words it.
-        status: String,
+        /// How its process ended.
+        ending: Ending,
     },
     /// The keep had used up the memory of its limit.
     #[error("the keep needed more memory than its limit, and was ended")]
@@ -72,17 +75,6 @@ pub enum LaunchError {
 }
 
 impl LaunchError {
-    /// How a keep ended that gave no outcome, by its exit status as the kernel words it.
-    pub(crate) fn died(status: String) -> Self {
-        use std::os::unix::process::ExitStatusExt as _;
-        let of = |code: i32| std::process::ExitStatus::from_raw(code << 8).to_string();
-        match () {
-            () if status == of(EXHAUSTED) => Self::Exhausted,
-            () if status == of(TRESPASSED) => Self::Trespassed,
-            () => Self::Died { status },
-        }
-    }
-
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> String {
@@ -106,10 +98,10 @@ impl LaunchError {
             Self::Trespassed => "do not run it again before you know why: the program or the runtime was attacked, or needs \
                                  a system call that keeps do not have; the kernel's log names it (`type=1326`, `syscall=`)"
                 .into(),
-            Self::Died { status } if status.contains("processor time") => {
+            Self::Died { ending: Ending::OutOfTime { .. } } => {
                 "sign a successor of the contract with a higher limit of time, or a computation that needs less".into()
             }
-            Self::Died { status } if status.contains("SIGKILL") => {
+            Self::Died { ending: Ending::Killed(Signal::SIGKILL) | Ending::OutOfMemory } => {
                 "run it again; if it stays, the kernel or somebody on this machine kills it: see the kernel's log (out of memory?)"
                     .into()
             }

@@ -9,6 +9,7 @@
 //! never holds a dataset key; what it could fake with its own signing key is what DESIGN and the threat model say of
 //! `process` isolation.
 
+mod ending;
 mod error;
 mod measure;
 mod outcome;
@@ -20,6 +21,7 @@ pub use casemate_attester::{
     Presence, Row,
     control::{Limits, Step},
 };
+pub use ending::Ending;
 pub use error::LaunchError;
 pub use measure::Measured;
 pub use outcome::{Event, Outcome, PartyResult, Report};

@@ -14,6 +14,7 @@ use casemate_attester::control::{Done, FromKeep, Progress, Step, send};
 use casemate_keep::{Exit, Inside, secret::SecretMemories};
 use casemate_query::{ColumnType, Gate, Sealed, Table};
 use casemate_wasm::{Clock, Engine, FileRule, Job, Limits, OutputRules, STACK_BYTES, Settings};
+use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::{
     engines::{self, Times},
@@ -95,19 +96,26 @@ fn hold(brokers: Vec<(String, UnixStream)>) {
     }
 }
 
-/// `rounds` of one query over the first two datasets.
+/// `rounds` of one query over the first two datasets, each with the pages that were touched first meanwhile.
 fn query(inside: &Inside, rounds: usize) -> String {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(QUERY_THREADS).enable_all().build().unwrap();
     let mut times = Times::default();
     for _ in 0..rounds {
         let limits = casemate_query::Limits { memory_bytes: 1 << 30, threads: u32::try_from(QUERY_THREADS).unwrap() };
+        let faults = page_faults();
         let started = Instant::now();
         let output = runtime.block_on(casemate_query::run(SQL, tables(inside), limits)).unwrap();
         times.add("query", started.elapsed());
+        times.add("faults", Duration::from_nanos(page_faults() - faults));
         assert!(!output.ipc.is_empty());
     }
     times.lines()
+}
+
+/// Of all threads of this process.
+fn page_faults() -> u64 {
+    u64::try_from(getrusage(UsageWho::RUSAGE_SELF).unwrap().minor_page_faults()).unwrap()
 }
 
 fn tables(inside: &Inside) -> Vec<(Table, Sealed)> {

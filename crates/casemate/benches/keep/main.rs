@@ -189,9 +189,10 @@ fn starts(figures: &Figures, folder: &Path, naked: &Path, sizes: &Sizes) {
 fn queries(figures: &Figures, folder: &Path, naked: &Path, sizes: &Sizes) {
     let query = sql::measure(folder, naked, sizes);
     println!(
-        "query        {:>10.2} ms in secret memory {:>10.2} ms in ordinary",
+        "query        {:>10.2} ms in secret memory {:>10.2} ms in ordinary; {} pages of secret memory touched first",
         query.secret / 1e6,
-        query.ordinary / 1e6
+        query.ordinary / 1e6,
+        query.faults
     );
     for threads in [1, 2] {
         let time =

@@ -8,9 +8,8 @@ use std::{
     io,
     os::{
         fd::{AsFd as _, BorrowedFd, OwnedFd},
-        unix::{fs::MetadataExt as _, net::UnixStream, process::ExitStatusExt as _},
+        unix::{fs::MetadataExt as _, net::UnixStream},
     },
-    process::ExitStatus,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
@@ -34,7 +33,7 @@ use super::{
     group::Group,
     inspect::{self, Inode, Subject},
 };
-use crate::LaunchError;
+use crate::{Ending, LaunchError};
 
 /// How long a keep may take for one step of its isolation.
 const PREPARE_S_MAX: u64 = 20;
@@ -98,7 +97,7 @@ impl Drop for Leash {
 
 /// The two answers of the thread: the keep is prepared (or not), and how it ended.
 pub(super) type Prepares = oneshot::Receiver<Result<Prepared, LaunchError>>;
-pub(super) type Ends = oneshot::Receiver<String>;
+pub(super) type Ends = oneshot::Receiver<Ending>;
 
 /// Starts the thread.
 pub(super) fn guard(order: Order) -> Result<(Leash, Prepares, Ends), LaunchError> {
@@ -123,17 +122,17 @@ pub(super) fn guard(order: Order) -> Result<(Leash, Prepares, Ends), LaunchError
                 Ok(ready) => drop(prepared.send(Ok(ready))),
                 Err(error) => {
                     let _gone = kill(pid, Signal::SIGKILL);
-                    let status = reap(pid, &shared, &group, order.limits);
+                    let ending = reap(pid, &shared, &group, order.limits);
                     drop(group);
-                    drop(prepared.send(Err(explain(error, &status))));
+                    drop(prepared.send(Err(explain(error, ending))));
                     return;
                 }
             }
             let limits = order.limits;
             drop(order);
-            let status = reap(pid, &shared, &group, limits);
+            let ending = reap(pid, &shared, &group, limits);
             drop(group);
-            drop(ended.send(status));
+            drop(ended.send(ending));
         })
         .map_err(LaunchError::Spawn)?;
     Ok((Leash { child, guardian: Some(guardian) }, prepares, ends))
@@ -154,38 +153,33 @@ fn lives(shared: &Mutex<Child>, pid: Pid) -> bool {
 }
 
 /// A keep that closed its socket says nothing; how it ended says more.
-fn explain(error: LaunchError, status: &str) -> LaunchError {
+fn explain(error: LaunchError, ending: Ending) -> LaunchError {
     match error {
-        LaunchError::Control(ControlError::Closed) => LaunchError::died(status.to_owned()),
+        LaunchError::Control(ControlError::Closed) => ending.into_error(),
         error => error,
     }
 }
 
 /// Waits for the end, and forgets the number before the kernel may give it to another process.
-fn reap(pid: Pid, shared: &Mutex<Child>, group: &Group, limits: Limits) -> String {
+fn reap(pid: Pid, shared: &Mutex<Child>, group: &Group, limits: Limits) -> Ending {
     let _ended = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
     let used_ms = cpu_ms(pid).unwrap_or(0);
     *shared.lock().unwrap_or_else(PoisonError::into_inner) = Child::Over;
     let signal = match waitpid(pid, None) {
         Ok(WaitStatus::Exited(_, code)) => match Signal::try_from(code.saturating_sub(SIGNALLED)) {
             Ok(signal) => signal,
-            Err(_) => return ExitStatus::from_raw(code << 8).to_string(),
+            Err(_) => return Ending::Exited(code),
         },
         Ok(WaitStatus::Signaled(_, signal, _)) => signal,
-        Ok(other) => return format!("{other:?}"),
-        Err(error) => return error.to_string(),
+        Ok(other) => return Ending::Unknown(format!("{other:?}")),
+        Err(error) => return Ending::Unknown(error.to_string()),
     };
     // Whose signal it was the kernel does not say; what it had used up by then does.
+    let is_out_of_time = limits.cpu_s > 0 && used_ms.saturating_add(CPU_SLACK_MS) >= limits.cpu_s.saturating_mul(1000);
     match signal {
-        Signal::SIGKILL if group.ran_out_of_memory() => {
-            format!("signal {signal}: it has used up the memory of its control group")
-        }
-        Signal::SIGKILL
-            if limits.cpu_s > 0 && used_ms.saturating_add(CPU_SLACK_MS) >= limits.cpu_s.saturating_mul(1000) =>
-        {
-            format!("signal {signal}: it has used up its limit of {} s of processor time", limits.cpu_s)
-        }
-        signal => format!("signal {signal}"),
+        Signal::SIGKILL if group.ran_out_of_memory() => Ending::OutOfMemory,
+        Signal::SIGKILL if is_out_of_time => Ending::OutOfTime { cpu_s: limits.cpu_s },
+        signal => Ending::Killed(signal),
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     inspect::{Inode, Subject, descriptors},
     relay::{Relay, connect},
 };
-use crate::{Debug as DebugMode, Event, LaunchError, Measured, Outcome, Report, Spec};
+use crate::{Debug as DebugMode, Ending, Event, LaunchError, Measured, Outcome, Report, Spec};
 
 /// An isolated keep that has what it needs. Dropping it ends the keep.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Running {
         let (order, terms) = split(spec, image, brokers);
         let (leash, prepares, ends) = guard(order)?;
         let Prepared { control, lacks, secret_bytes, subject, given } =
-            prepares.await.map_err(|_| LaunchError::Died { status: "unknown".into() })??;
+            prepares.await.map_err(|_| Ending::Unknown("unknown".into()).into_error())??;
         control.set_nonblocking(true).map_err(ControlError::from)?;
         let control = UnixStream::from_std(control).map_err(ControlError::from)?;
         let report =
@@ -78,8 +78,8 @@ impl Running {
         let limit = if wall_s == 0 { Duration::MAX } else { Duration::from_secs(wall_s) };
         match timeout(limit, self.serve(&mut on_event)).await {
             Ok(Err(LaunchError::Control(ControlError::Closed))) => {
-                let status = self.ends.await.unwrap_or_else(|_| "unknown".into());
-                Err(LaunchError::died(status))
+                let ending = self.ends.await.unwrap_or_else(|_| Ending::Unknown("unknown".into()));
+                Err(ending.into_error())
             }
             Ok(ended) => ended,
             Err(_) => Err(LaunchError::TimedOut { wall_s }),
