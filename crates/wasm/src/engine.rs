@@ -7,7 +7,7 @@ use wasmtime::{Config, MemoryCreator, OptLevel, RegallocAlgorithm, Strategy};
 
 use crate::{
     Program, WasmRefusal,
-    deadline::within,
+    deadline::{Spent, within_memory},
     inspect::inspect,
     program::{Kind, unusable},
     refusal::plain,
@@ -33,6 +33,9 @@ pub const STACK_BYTES: usize = 1 << 20;
 
 /// How long a program may take to compile.
 pub const COMPILE_TIME: Duration = Duration::from_secs(120);
+
+/// How much memory compiling a program may take, where the process can see how much it has.
+pub const COMPILE_BYTES_MAX: u64 = 3 << 30;
 
 /// What can be chosen.
 #[derive(Clone, Default)]
@@ -86,7 +89,7 @@ impl Engine {
     pub fn compile(&self, bytes: &[u8]) -> Result<Program, WasmRefusal> {
         let kind = inspect(bytes)?.kind;
         let (engine, program) = (self.clone(), bytes.to_vec());
-        in_time(COMPILE_TIME, move || engine.compile_here(kind, &program))
+        bounded(COMPILE_TIME, COMPILE_BYTES_MAX, move || engine.compile_here(kind, &program))
     }
 
     fn compile_here(&self, kind: Kind, bytes: &[u8]) -> Result<Program, WasmRefusal> {
@@ -113,7 +116,7 @@ impl Engine {
         config.target(TARGET).map_err(|error| no_engine(&error))?;
         let engine = wasmtime::Engine::new(&config).map_err(|error| no_engine(&error))?;
         let program = bytes.to_vec();
-        let code = in_time(COMPILE_TIME, move || {
+        let code = bounded(COMPILE_TIME, COMPILE_BYTES_MAX, move || {
             let code = match kind {
                 Kind::Component => engine.precompile_component(&program),
                 Kind::Module => engine.precompile_module(&program),
@@ -140,13 +143,20 @@ impl Engine {
     }
 }
 
-/// Compiles on a thread of its own: the compiler can't be interrupted, and few bytes can keep it busy for long.
-fn in_time<T: Send + 'static>(
+/// Compiles on a thread of its own: the compiler can't be interrupted, and few bytes can keep it busy for long or fill a machine.
+fn bounded<T: Send + 'static>(
     time: Duration,
+    bytes: u64,
     work: impl FnOnce() -> Result<T, WasmRefusal> + Send + 'static,
 ) -> Result<T, WasmRefusal> {
-    let done = within(time, work).map_err(|error| WasmRefusal::Engine { why: plain(&error.to_string()) })?;
-    done.unwrap_or(Err(WasmRefusal::CompileTime { limit_s: time.as_secs() }))
+    let done =
+        within_memory(time, bytes, work).map_err(|error| WasmRefusal::Engine { why: plain(&error.to_string()) })?;
+    done.unwrap_or_else(|spent| {
+        Err(match spent {
+            Spent::Memory => WasmRefusal::CompileMemory { limit_bytes: bytes },
+            Spent::Time => WasmRefusal::CompileTime { limit_s: time.as_secs() },
+        })
+    })
 }
 
 impl fmt::Debug for Engine {
@@ -220,8 +230,23 @@ mod tests {
     fn nobody_waits_for_a_compiler_that_does_not_end() {
         let (_held, never) = mpsc::channel::<()>();
         let compiles = move || never.recv().map_err(|_| WasmRefusal::NoEntryPoint);
-        assert_eq!(in_time(Duration::from_secs(0), compiles), Err(WasmRefusal::CompileTime { limit_s: 0 }));
-        let done = in_time(COMPILE_TIME, || Ok(thread::current().name().map(str::to_owned)));
+        assert_eq!(bounded(Duration::ZERO, u64::MAX, compiles), Err(WasmRefusal::CompileTime { limit_s: 0 }));
+        let done = bounded(COMPILE_TIME, u64::MAX, || Ok(thread::current().name().map(str::to_owned)));
         assert_eq!(done, Ok(Some("program".to_owned())));
+    }
+
+    #[test]
+    fn a_compiler_that_fills_the_machine_is_left() {
+        let limit_bytes = 16 << 20;
+        let swells = || {
+            let mut held = Vec::new();
+            // Until it is left, and not for ever if it isn't.
+            for _ in 0..1000 {
+                held.push(vec![1_u8; 1 << 20]);
+                thread::sleep(Duration::from_millis(2));
+            }
+            Ok(held.len())
+        };
+        assert_eq!(bounded(COMPILE_TIME, limit_bytes, swells), Err(WasmRefusal::CompileMemory { limit_bytes }));
     }
 }

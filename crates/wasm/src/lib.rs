@@ -49,7 +49,8 @@ mod verdict;
 mod world;
 
 pub use engine::{
-    Artifact, COMPILE_TIME, Engine, GUARD_BYTES, RESERVATION_BYTES, STACK_BYTES, Settings, TARGET, TARGETS, WASMTIME,
+    Artifact, COMPILE_BYTES_MAX, COMPILE_TIME, Engine, GUARD_BYTES, RESERVATION_BYTES, STACK_BYTES, Settings, TARGET,
+    TARGETS, WASMTIME,
 };
 pub use inspect::{
     FUNCTION_BYTES_MAX, FUNCTIONS_MAX, ITEMS_MAX, MODULES_MAX, NESTING_MAX, PROGRAM_BYTES_MAX, TYPE_NESTING_MAX,
@@ -59,4 +60,4 @@ pub use job::{
     OutputFile, OutputRules,
 };
 pub use program::{Description, Kind, Program};
-pub use refusal::{Found, OutputFault, TrapKind, WasmRefusal};
+pub use refusal::{BadEnd, Found, OutputFault, TrapKind, WasmRefusal};

@@ -19,6 +19,12 @@ pub enum WasmRefusal {
         /// The compiler's word about the program's bytes.
         why: String,
     },
+    /// The program takes too much memory to compile.
+    #[error("the program takes more than {limit_bytes} bytes of memory to compile")]
+    CompileMemory {
+        /// The limit.
+        limit_bytes: u64,
+    },
     /// The program takes too long to compile.
     #[error("the program takes longer than {limit_s} s to compile")]
     CompileTime {
@@ -90,6 +96,14 @@ pub enum WasmRefusal {
     /// *Data.* There is a file that isn't declared. Its name stays inside.
     #[error("the program left a file that isn't declared")]
     OutputUndeclared,
+    /// *Data.* The program ended badly after it was refused bytes in its output files.
+    #[error("the program was refused more than {limit_bytes} bytes of output, and then {end}")]
+    Quota {
+        /// The limit, over all output files.
+        limit_bytes: u64,
+        /// What it did then.
+        end: BadEnd,
+    },
     /// *Data.* The program's calls nest deeper than its stack.
     #[error("the program's calls nest deeper than its stack of {limit_bytes} bytes")]
     Stack {
@@ -112,6 +126,15 @@ pub enum WasmRefusal {
         /// In what way.
         kind: TrapKind,
     },
+}
+
+/// How a program ends that does not end well.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BadEnd {
+    /// With an exit code other than zero.
+    ExitCode,
+    /// It trapped.
+    Trap(TrapKind),
 }
 
 /// What bytes that are no program look like.
@@ -172,11 +195,30 @@ impl WasmRefusal {
         (rule.to_owned(), expected, self.to_string(), remedy.to_owned())
     }
 
+    /// As [`Self::reason`], for a program that only its author may see. Whoever runs it is told the rule, and nothing of what a
+    /// refusal before the run says of the program: no import, no size, no compiler's word.
+    #[must_use]
+    pub fn reason_of_sealed(&self) -> (String, String, String, String) {
+        let (rule, expected, actual, remedy) = self.reason();
+        // How it ends is told of every program, in the same few words; of the machine and the contract they say nothing secret.
+        if self.depends_on_data() || matches!(self, Self::Engine { .. } | Self::Job { .. }) {
+            return (rule, expected, actual, remedy);
+        }
+        let hidden = [
+            "a sealed program that the keep can load",
+            "one that it can't; what is wrong with it is its author's secret, and stays in the keep",
+            "have the program's author look with `casemate program show`, which names it, and seal another version",
+        ];
+        let [expected, actual, remedy] = hidden.map(str::to_owned);
+        (rule, expected, actual, remedy)
+    }
+
     /// Whether the refusal depends on what the program read rather than on the program and the contract.
     #[must_use]
     pub const fn depends_on_data(&self) -> bool {
         match self {
             Self::Compile { .. }
+            | Self::CompileMemory { .. }
             | Self::CompileTime { .. }
             | Self::Engine { .. }
             | Self::Invalid { .. }
@@ -191,6 +233,7 @@ impl WasmRefusal {
             | Self::Memory { .. }
             | Self::Output { .. }
             | Self::OutputUndeclared
+            | Self::Quota { .. }
             | Self::Stack { .. }
             | Self::Trap { .. } => true,
         }
@@ -201,6 +244,11 @@ impl WasmRefusal {
             Self::Deadline { limit_ms } => {
                 ("program-time", format!("at most {limit_ms} ms"), "raise the contract's time limit, or compute less")
             }
+            Self::CompileMemory { limit_bytes } => (
+                "program-compile-memory",
+                format!("at most {limit_bytes} bytes"),
+                "split functions that have many variables and many loops",
+            ),
             Self::CompileTime { limit_s } => (
                 "program-compile-time",
                 format!("at most {limit_s} s"),
@@ -213,6 +261,11 @@ impl WasmRefusal {
                 "program-memory",
                 format!("at most {limit_bytes} bytes over all memories and tables"),
                 "raise the contract's memory limit, or keep less at once",
+            ),
+            Self::Quota { limit_bytes, .. } => (
+                "program-quota",
+                format!("at most {limit_bytes} bytes in all output files together, at every moment"),
+                "raise the contract's `max_output_bytes` as far as the gates let it, or write less",
             ),
             Self::Stack { limit_bytes } => (
                 "program-stack",
@@ -251,10 +304,19 @@ impl WasmRefusal {
                 "write exactly what the contract declares, or declare what is written"),
             Self::OutputUndeclared => ("program-output-files", "the declared files and no other",
                 "remove temporary files before the program ends"),
-            Self::CompileTime { .. } | Self::Deadline { .. } | Self::Fuel { .. } | Self::Memory { .. } | Self::Stack { .. } | Self::TooBig { .. } =>
+            Self::CompileMemory { .. } | Self::CompileTime { .. } | Self::Deadline { .. } | Self::Fuel { .. } | Self::Memory { .. } | Self::Quota { .. } | Self::Stack { .. } | Self::TooBig { .. } =>
                 ("program-limit", "the limit", "see the limit"),
             Self::Trap { .. } => ("program-trap", "a program that runs to its end",
                 "try the program on made-up data of the same schema; more is not shown because it may tell values"),
+        }
+    }
+}
+
+impl fmt::Display for BadEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ExitCode => f.write_str("ended with an exit code other than zero"),
+            Self::Trap(kind) => write!(f, "trapped: {kind}"),
         }
     }
 }

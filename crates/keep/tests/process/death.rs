@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use casemate_launch::{Event, LaunchError, launch};
+use casemate_launch::{Ending, Event, LaunchError, launch};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::{Pid, setsid},
@@ -74,7 +74,7 @@ fn launcher_of_a_keep_that_is_killed() {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let error = runtime.block_on(launch(spec("sleep"), on_event)).unwrap_err();
-    assert!(matches!(&error, LaunchError::Died { status } if status == "signal SIGKILL"), "{error}");
+    assert!(matches!(&error, LaunchError::Died { ending: Ending::Killed(Signal::SIGKILL) }), "{error}");
     assert!(error.remedy().contains("kernel's log"), "{}", error.remedy());
 }
 

@@ -6,10 +6,11 @@
 //!    so that they bound all of it too.
 //!
 //! A group is named after its launcher, and goes when the keep has gone. A launcher that was killed leaves an empty one,
-//! which the next launcher of the same place removes.
+//! which the next launcher on the machine removes, wherever in the hierarchy it is.
 //! Sources: cgroups(7), Documentation/admin-guide/cgroup-v2.rst, Documentation/admin-guide/cgroup-v1/.
 
 use std::{
+    collections::VecDeque,
     fs, io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
@@ -23,6 +24,8 @@ use casemate_attester::control::{Limits, THREADS_MAX};
 const PREFIX: &str = "casemate-keep-";
 /// What a group may use above the manifest's limit: code, stacks of threads, page tables, what the kernel holds for it.
 const MARGIN_BYTES: u64 = 512 << 20;
+/// Groups that are looked through for what dead launchers left, in one hierarchy.
+const SWEPT_MAX: usize = 10_000;
 /// How often removing a group is tried, every 5 ms, while the kernel ends the last of its processes.
 const REMOVALS_MAX: u32 = 400;
 
@@ -43,8 +46,8 @@ pub(super) struct Group(Vec<PathBuf>);
 impl Group {
     /// Makes a group with the limits, after it has removed those of launchers that have died. Nothing where none may be made.
     pub(super) fn make(limits: Limits) -> Self {
+        sweep_all();
         let places = places();
-        places.iter().for_each(|place| sweep(&place.folder));
         let name = format!("{PREFIX}{}-{}", this_launcher(), NUMBER.fetch_add(1, Ordering::Relaxed));
         // Of the version 2 places, the first that can be used; of version 1, all.
         let mut group = Self::default();
@@ -168,6 +171,21 @@ pub(crate) fn places() -> Vec<Place> {
     places
 }
 
+/// The mount point of every hierarchy that a group may be in.
+fn hierarchies(mounts: &str) -> Vec<PathBuf> {
+    let point = |line: &str| {
+        let (mount, source) = line.split_once(" - ")?;
+        let mut source = source.split(' ');
+        let is_one = match source.next()? {
+            "cgroup2" => true,
+            "cgroup" => source.nth(1)?.split(',').any(|option| matches!(option, "memory" | "pids")),
+            _ => false,
+        };
+        is_one.then(|| mount.split(' ').nth(4).map(PathBuf::from))?
+    };
+    mounts.lines().filter_map(point).collect()
+}
+
 /// Whether groups within `folder` get both controllers.
 fn delegates(folder: &Path) -> bool {
     let active = fs::read_to_string(folder.join("cgroup.subtree_control")).unwrap_or_default();
@@ -189,13 +207,27 @@ fn folder(mounts: &str, kind: &str, controller: &str, path: &str) -> Option<Path
     })
 }
 
-/// Removes groups of launchers that have ended. One that still holds a process stays: the kernel does not remove it.
-fn sweep(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(launcher) = name.to_str().and_then(launcher_of) else { continue };
-        if start_of(&launcher.0.to_string()).as_deref() != Some(launcher.1) {
-            let _stays_if_used = fs::remove_dir(entry.path());
+fn sweep_all() {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    hierarchies(&mounts).into_iter().for_each(sweep);
+}
+
+/// Removes groups of launchers that have ended, here and below. One that still holds a process stays: the kernel does not
+/// remove it.
+fn sweep(hierarchy: PathBuf) {
+    let mut folders = VecDeque::from([hierarchy]);
+    for _ in 0..SWEPT_MAX {
+        let Some(folder) = folders.pop_front() else { return };
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            match name.to_str().and_then(launcher_of) {
+                Some((launcher, start)) if start_of(&launcher.to_string()).as_deref() != Some(start) => {
+                    let _stays_if_used = fs::remove_dir(entry.path());
+                }
+                Some(_) => {}
+                None if entry.file_type().is_ok_and(|kind| kind.is_dir()) => folders.push_back(entry.path()),
+                None => {}
+            }
         }
     }
 }
@@ -240,6 +272,12 @@ mod tests {
     }
 
     #[test]
+    fn finds_the_hierarchies() {
+        let found = hierarchies(MOUNTS);
+        assert_eq!(found, ["unified", "memory", "cpu,pids"].map(|name| Path::new("/sys/fs/cgroup").join(name)));
+    }
+
+    #[test]
     fn reads_a_launcher_from_its_groups_name_and_nothing_from_others() {
         assert_eq!(launcher_of("casemate-keep-12-3456-0"), Some((12, "3456")));
         for name in ["casemate-keep-", "casemate-keep-12", "casemate-keep-x-1-2", "casemate-keep-12-3456", "user.slice"]
@@ -254,10 +292,13 @@ mod tests {
         let own = format!("{PREFIX}{}-0", this_launcher());
         let reused = format!("{PREFIX}{}-1-0", std::process::id());
         let dead = format!("{PREFIX}{}-1-0", u32::MAX);
-        for name in [own.as_str(), reused.as_str(), dead.as_str(), "user.slice"] {
-            fs::create_dir(place.path().join(name)).unwrap();
+        let deep = format!("user.slice/session-2.scope/{PREFIX}{}-1-1", u32::MAX);
+        for name in [own.as_str(), reused.as_str(), dead.as_str(), deep.as_str()] {
+            fs::create_dir_all(place.path().join(name)).unwrap();
         }
-        sweep(place.path());
+        sweep(place.path().to_path_buf());
+        assert!(!place.path().join(deep).exists(), "those of other sessions, too");
+        assert!(place.path().join("user.slice/session-2.scope").exists());
         let mut left: Vec<_> = fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, [own.as_str(), "user.slice"]);

@@ -38,8 +38,9 @@ use crate::{Ending, LaunchError};
 /// How long a keep may take for one step of its isolation.
 const PREPARE_S_MAX: u64 = 20;
 
-/// What the kernel's count of processor time may be behind by.
-const CPU_SLACK_MS: u64 = 50;
+/// The part of its limit, in quarters, that a killed keep has used at least if the limit was why: the kernel counts whole ticks for
+/// the limit, and what was really used for its `stat`, which on a shared machine is less.
+const CPU_QUARTERS: u64 = 3;
 
 /// What a keep is started with.
 pub(super) struct Order {
@@ -175,7 +176,8 @@ fn reap(pid: Pid, shared: &Mutex<Child>, group: &Group, limits: Limits) -> Endin
         Err(error) => return Ending::Unknown(error.to_string()),
     };
     // Whose signal it was the kernel does not say; what it had used up by then does.
-    let is_out_of_time = limits.cpu_s > 0 && used_ms.saturating_add(CPU_SLACK_MS) >= limits.cpu_s.saturating_mul(1000);
+    let is_out_of_time =
+        limits.cpu_s > 0 && used_ms.saturating_mul(4) >= limits.cpu_s.saturating_mul(1000 * CPU_QUARTERS);
     match signal {
         Signal::SIGKILL if group.ran_out_of_memory() => Ending::OutOfMemory,
         Signal::SIGKILL if is_out_of_time => Ending::OutOfTime { cpu_s: limits.cpu_s },
