@@ -3,15 +3,15 @@
 use std::{
     net::IpAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 
 use casemate_contract::PartyName;
 use casemate_cose::{Digest, PublicKey, SigningKey, UnixTime};
 use casemate_keyring::PartyKeys;
 use casemate_ledger::Origin;
-use casemate_store::{LogSigner, Store};
-use casemate_trust::{Domain, Reason};
+use casemate_store::{DomainMark, LogSigner, Seal, Store};
+use casemate_trust::Reason;
 
 use crate::{domain_file::DomainFile, quota::Quota, refuse::Claims, vault::Vault};
 
@@ -31,6 +31,8 @@ pub struct Broker {
     told: Quota<&'static str>,
     /// What the store last failed with, until it works again.
     trouble: Mutex<Option<String>>,
+    /// What the operator was told last of the domain.
+    told_of_domain: Mutex<Option<Result<DomainMark, (Reason, String)>>>,
 }
 
 /// Told of everything that happens, for the operator's screen.
@@ -51,6 +53,15 @@ pub enum Event {
         /// The contract's digest.
         contract: String,
     },
+    /// A domain came into force: the first one that this broker reads, or another than before.
+    Domain {
+        /// Its digest.
+        digest: Digest,
+        /// Its sequence number.
+        sequence: u64,
+        /// Whether it is signed.
+        seal: Seal,
+    },
     /// A keep that was decided for ended its run without a result. It is in the ledger.
     Ended {
         /// The run, in hex.
@@ -62,6 +73,13 @@ pub enum Event {
     Failed {
         /// Why.
         why: String,
+    },
+    /// No domain is in force, so that every keep is refused. Told once, and again for another reason.
+    NoDomain {
+        /// Why, as keeps are told.
+        reason: Reason,
+        /// What is wrong with which file.
+        detail: String,
     },
     /// A result may leave.
     Permitted {
@@ -106,8 +124,8 @@ pub enum Event {
 }
 
 impl Broker {
-    /// The broker of `owner`, whose dataset keys unwrap with `keys`. `domain` is where `domain.toml` is: it is read for
-    /// every session, so that an edit counts at once.
+    /// The broker of `owner`, whose dataset keys unwrap with `keys`. `domain` is where `domain.toml` is, and `domain.signed` where there is
+    /// one: both are read for every session, so that an edit counts at once.
     #[must_use]
     pub fn new(
         owner: PartyName,
@@ -118,9 +136,10 @@ impl Broker {
         on_event: OnEvent,
     ) -> Self {
         let origin = Origin::of_key(&keys.broker().public());
-        let (keys, domain) = (Vault::new(keys), DomainFile::new(domain));
-        let (claims, told) = (Claims::new(), Quota::new());
-        Self { owner, keys, store, domain, clock, on_event, claims, origin, told, trouble: Mutex::default() }
+        let domain = DomainFile::new(domain, keys.public());
+        let (keys, claims, told) = (Vault::new(keys), Claims::new(), Quota::new());
+        let (trouble, told_of_domain) = (Mutex::default(), Mutex::default());
+        Self { owner, keys, store, domain, clock, on_event, claims, origin, told, trouble, told_of_domain }
     }
 
     pub(crate) const fn key(&self) -> &SigningKey {
@@ -134,32 +153,6 @@ impl Broker {
     /// The broker's time.
     pub(crate) fn now(&self) -> UnixTime {
         (self.clock)()
-    }
-
-    /// The domain in force. None that can be read means that nobody is believed. The details are for the operator's screen:
-    /// whoever asks learns nothing of this machine's files.
-    pub(crate) fn read_domain(&self) -> Result<Arc<Domain>, Reason> {
-        let refuse = |detail: String| {
-            self.tell(&Event::Failed { why: format!("`{}`: {detail}", self.domain.path().display()) });
-            let expected = format!("a domain of `{}`", self.owner);
-            Reason::new("domain", expected, "none that can be read", "the owner writes it with `casemate domain init`")
-        };
-        let domain = self.domain.read().map_err(refuse)?;
-        if domain.owner() == self.owner.as_str() {
-            Ok(domain)
-        } else {
-            Err(refuse(format!("a domain of `{}`", domain.owner())))
-        }
-    }
-
-    /// Refuses where the owner has changed the domain since `appraised`: what was struck from it counts at once.
-    pub(crate) fn check_domain(&self, appraised: Digest) -> Result<(), Vec<Reason>> {
-        let actual = self.read_domain().map_err(|reason| vec![reason])?.digest();
-        if actual == appraised {
-            return Ok(());
-        }
-        let remedy = "start the run again: it is judged under the new domain";
-        Err(vec![Reason::new("domain-changed", appraised.to_string(), actual.to_string(), remedy)])
     }
 
     /// What the ledger's checkpoints are signed with.
@@ -178,6 +171,14 @@ impl Broker {
             Err(untold) if untold.is_power_of_two() => self.tell(&event(untold)),
             Err(_) => {}
         }
+    }
+
+    /// Whether the operator was told otherwise of the domain, or nothing. From now on it counts as told.
+    pub(crate) fn is_news(&self, of_domain: &Result<DomainMark, (Reason, String)>) -> bool {
+        let mut told = self.told_of_domain.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = told.as_ref() != Some(of_domain);
+        *told = Some(of_domain.clone());
+        is_news
     }
 
     /// Tells what is wrong with the store, once.

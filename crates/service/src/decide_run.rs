@@ -3,8 +3,8 @@
 //! 1. Contract: signed by every party, this owner among them, naming this broker.
 //! 2. Manifest: the bytes that the contract implies for computation and run, nothing else.
 //! 3. Evidence: authentic, bound to this session's nonce, exporter value and keys.
-//! 4. Appraisal under this owner's domain; where the domain names signers of contracts, every other party is one; where it names
-//!    programs, the run's is one.
+//! 4. Appraisal under this owner's domain, which never goes back; evidence and outcome are kept. Where the domain names signers of
+//!    contracts, every other party is one; where it names programs, the run's is one.
 //! 5. Datasets: what the contract names is what this owner sealed.
 //! 6. Authorisation: the contract's conditions and this owner's policies.
 //! 7. The run is new, the contract not superseded, no dataset revoked: recorded, in one transaction.
@@ -24,6 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     Broker,
+    keep_evidence::{Judgement, keep_evidence},
     refuse::{Claimant, Standing as Known, denied, failed},
 };
 
@@ -69,7 +70,7 @@ pub(crate) async fn decide_run<S: AsyncRead + AsyncWrite + Unpin>(
     claimant.facts.run = Some(*manifest.fields().run.as_bytes());
     claimant.facts.manifest = Some(manifest.digest());
 
-    let verdict = believe(broker, claimed, (&contract, &manifest), claimant, at)?;
+    let verdict = believe(broker, claimed, (&contract, &manifest), claimant, at).await?;
     claimant.standing = Known::Believed;
     let keep_key = claimed.keep().spki_digest();
     let datasets = own_datasets(broker, &contract, &manifest);
@@ -116,15 +117,15 @@ fn this_broker(broker: &Broker, contract: &FullySigned) -> Result<(), Vec<Reason
     Err(vec![DenyReason::BrokerKey { owner: broker.owner.clone(), expected, actual }.reason()])
 }
 
-/// Signers, program, evidence, then appraisal.
-fn believe<S: AsyncRead + AsyncWrite + Unpin>(
+/// Signers, program, evidence, then appraisal. Authentic evidence is kept before anybody hears what came of it.
+async fn believe<S: AsyncRead + AsyncWrite + Unpin>(
     broker: &Broker,
     claimed: &Claimed<S>,
     (contract, manifest): (&FullySigned, &Manifest),
     Claimant { facts, .. }: &mut Claimant,
     at: UnixTime,
 ) -> Result<Accepted<Bound>, Vec<Reason>> {
-    let domain = broker.read_domain().map_err(|reason| vec![reason])?;
+    let domain = broker.domain_in_force(at).await.map_err(|reason| vec![reason])?;
     facts.domain = Some(domain.digest());
     known_signers(broker, &domain, contract, at)?;
     known_program(broker, &domain, manifest, at)?;
@@ -136,9 +137,14 @@ fn believe<S: AsyncRead + AsyncWrite + Unpin>(
     let claims = authenticated.claims();
     facts.isolation = claims.isolation.map(|isolation| isolation.to_string());
     facts.lacks = claims.software().iter().flat_map(|claims| &claims.lacks).map(ToString::to_string).collect();
-    match appraise(authenticated, &domain, at) {
-        Verdict::Accepted(accepted) => Ok(accepted),
-        Verdict::Denied(reasons) => Err(reasons.iter().map(Reason::from).collect()),
+    let bundle = authenticated.bundle();
+    let verdict = appraise(authenticated, &domain, at);
+    let judged = Judgement { contract, manifest, domain: domain.digest(), bundle, at };
+    let kept = keep_evidence(broker, claimed, &judged, &verdict).await;
+    match (verdict, kept) {
+        (Verdict::Accepted(accepted), Ok(())) => Ok(accepted),
+        (Verdict::Accepted(_), Err(reason)) => Err(vec![reason]),
+        (Verdict::Denied(reasons), kept) => Err(reasons.iter().map(Reason::from).chain(kept.err()).collect()),
     }
 }
 

@@ -11,8 +11,10 @@
 mod broker;
 mod decide_run;
 mod domain_file;
+mod domain_in_force;
 mod door;
 mod end_run;
+mod keep_evidence;
 mod mail;
 mod permit_result;
 mod quota;

@@ -157,7 +157,7 @@ pub(crate) fn machine(error: &(dyn std::error::Error + 'static)) -> Reason {
 fn tell_cause(broker: &Broker, error: &StoreError) {
     let remedy = match error {
         // What the store does not allow, and not what it can't do.
-        StoreError::Dataset(_) | StoreError::Floor(_) | StoreError::Run(_) => return,
+        StoreError::Dataset(_) | StoreError::Domain(_) | StoreError::Floor(_) | StoreError::Run(_) => return,
         StoreError::Busy { path } => {
             format!("end the other program that holds `{}`; the broker then goes on by itself", path.display())
         }

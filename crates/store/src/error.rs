@@ -8,7 +8,7 @@ use std::{
 use casemate_ledger::{BodyError, TreeError};
 use thiserror::Error;
 
-use crate::{DatasetError, FloorError, LedgerError, PartyError, QuotaError, RunError};
+use crate::{DatasetError, DomainMarkError, FloorError, LedgerError, PartyError, QuotaError, RunError};
 
 /// Why an operation on the state was refused or failed. [`StoreError::remedy`] says what to do.
 #[derive(Debug, Error)]
@@ -31,6 +31,9 @@ pub enum StoreError {
     /// The datasets do not allow it.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    /// The domain that was in force does not allow it.
+    #[error(transparent)]
+    Domain(#[from] DomainMarkError),
     /// Other users of the machine can enter the folder.
     #[error("other users of this machine can enter `{}` (mode {mode:03o})", path.display())]
     Exposed {
@@ -138,6 +141,7 @@ impl StoreError {
                 format!("make `{}` writable for this user, or name another folder", path.display())
             }
             Self::Dataset(_)
+            | Self::Domain(_)
             | Self::Floor(_)
             | Self::Io { .. }
             | Self::Ledger(_)

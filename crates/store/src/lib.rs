@@ -1,4 +1,5 @@
-//! Durable state of a party in one folder: datasets, known parties, contracts and their floors, runs, the ledger.
+//! Durable state of a party in one folder: datasets, known parties, contracts and their floors, the domain in force, runs, judged
+//! evidence, the ledger.
 //!
 //! ```text
 //! DIR/            mode 0700
@@ -13,8 +14,10 @@
 mod append;
 mod contract;
 mod dataset;
+mod domain;
 mod error;
 mod export;
+mod judged;
 mod ledger;
 mod lock;
 mod mail;
@@ -26,7 +29,9 @@ mod study;
 
 pub use contract::{Floor, FloorError, MergeError, StoredContract};
 pub use dataset::{Dataset, DatasetError, DatasetVersion, SealedDataset};
+pub use domain::{DOMAINS_KEPT_BYTES_MAX, DOMAINS_KEPT_MAX, DomainMark, DomainMarkError, RaiseError, Seal};
 pub use error::StoreError;
+pub use judged::{JUDGED_BYTES_MAX, JUDGED_MAX, Judged};
 pub use ledger::{LedgerError, LedgerHead, LogSigner};
 pub use lock::StateLock;
 pub use mail::{Discarded, Mail, MailQuota, Merged, QuotaError};

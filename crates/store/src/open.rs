@@ -21,11 +21,15 @@ use sqlx::{
 use crate::{StoreError, error::Failure, lock};
 
 /// The newest format of state files that this code knows, and the one it writes.
-pub const FORMAT: i64 = 3;
+pub const FORMAT: i64 = 4;
 /// "Case", in SQLite's header: this is a file of Casemate's.
 const APPLICATION_ID: i64 = 0x4361_7365;
-const MIGRATIONS: [&str; 3] =
-    [include_str!("../schema/1.sql"), include_str!("../schema/2.sql"), include_str!("../schema/3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("../schema/1.sql"),
+    include_str!("../schema/2.sql"),
+    include_str!("../schema/3.sql"),
+    include_str!("../schema/4.sql"),
+];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTIONS_MAX: u32 = 4;
 

@@ -11,6 +11,8 @@ pub(crate) trait Columns {
     fn digest(&self, column: &str) -> Result<Digest, Failure>;
     fn id(&self, column: &str) -> Result<[u8; 16], Failure>;
     fn key(&self, column: &str) -> Result<PublicKey, Failure>;
+    fn maybe_bytes(&self, column: &str) -> Result<Option<Vec<u8>>, Failure>;
+    fn maybe_digest(&self, column: &str) -> Result<Option<Digest>, Failure>;
     fn maybe_key(&self, column: &str) -> Result<Option<PublicKey>, Failure>;
     fn maybe_text(&self, column: &str) -> Result<Option<String>, Failure>;
     fn maybe_time(&self, column: &str) -> Result<Option<UnixTime>, Failure>;
@@ -36,10 +38,16 @@ impl Columns for SqliteRow {
         fixed(self, column).map(PublicKey::from_bytes)
     }
 
+    fn maybe_bytes(&self, column: &str) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn maybe_digest(&self, column: &str) -> Result<Option<Digest>, Failure> {
+        maybe_fixed(self, column).map(|bytes| bytes.map(Digest::from_bytes))
+    }
+
     fn maybe_key(&self, column: &str) -> Result<Option<PublicKey>, Failure> {
-        let bytes: Option<Vec<u8>> = self.try_get(column)?;
-        let key = |bytes: Vec<u8>| bytes.try_into().map_err(|_| damaged(self, column, "has the wrong length").into());
-        bytes.map(|bytes| key(bytes).map(PublicKey::from_bytes)).transpose()
+        maybe_fixed(self, column).map(|bytes| bytes.map(PublicKey::from_bytes))
     }
 
     fn maybe_text(&self, column: &str) -> Result<Option<String>, Failure> {
@@ -66,6 +74,12 @@ impl Columns for SqliteRow {
 fn fixed<const N: usize>(row: &SqliteRow, column: &str) -> Result<[u8; N], Failure> {
     let bytes: Vec<u8> = row.try_get(column)?;
     Ok(bytes.try_into().map_err(|_| damaged(row, column, "has the wrong length"))?)
+}
+
+fn maybe_fixed<const N: usize>(row: &SqliteRow, column: &str) -> Result<Option<[u8; N]>, Failure> {
+    let bytes: Option<Vec<u8>> = row.try_get(column)?;
+    let fixed = |bytes: Vec<u8>| bytes.try_into().map_err(|_| damaged(row, column, "has the wrong length").into());
+    bytes.map(fixed).transpose()
 }
 
 /// The error for a value that the schema does not allow.

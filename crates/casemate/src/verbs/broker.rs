@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use casemate_cose::Digest;
 use casemate_service::{Broker, Event, serve};
+use casemate_store::Seal;
 use serde_json::json;
 use tokio::{net::TcpListener, signal, sync::watch};
 
@@ -10,7 +12,7 @@ use crate::{
     cli::{BrokerRunArgs, BrokerVerb, Global},
     clock,
     failure::{Failure, Outcome, reason_json},
-    screen::Screen,
+    screen::{Screen, plain},
     state::{self, State},
 };
 
@@ -34,7 +36,7 @@ async fn run(args: &BrokerRunArgs, global: &Global, screen: Screen) -> Outcome {
             .help("stop what listens there, or choose another address with --listen")
     })?;
     let domain = state.dir.join("domain.toml");
-    if !domain.exists() {
+    if !domain.exists() && !state.dir.join("domain.signed").exists() {
         screen.step("warning: this owner has no domain yet, so every keep is refused; see `casemate domain init`");
     }
     if store.parties().await.map_err(state::store)?.is_empty() {
@@ -45,6 +47,7 @@ async fn run(args: &BrokerRunArgs, global: &Global, screen: Screen) -> Outcome {
     let broker = Broker::new(state.name.clone(), keys, store, domain, clock::now, on_event);
     screen.line(format!("the broker of {} is listening on {address}; Ctrl-C stops it", state.name));
     screen.object(&json!({"broker": state.name.as_str(), "event": "listening", "address": address}));
+    broker.tell_domain().await;
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
         interrupted().await;
@@ -71,8 +74,15 @@ fn tell(screen: Screen, event: &Event) {
     match event {
         Event::Decided { run } => screen.line(format!("{at}  run {run}: believed, waiting for the other owners")),
         Event::Delivered { study, contract } => screen.line(format!("{at}  contract of {study} received: {contract}")),
+        Event::Domain { digest, sequence, seal } => {
+            screen.line(format!("{at}  {}", in_force(digest, *sequence, *seal)))
+        }
         Event::Ended { run, why } => screen.line(format!("{at}  run {run}: ended by its keep: {why}")),
         Event::Failed { why } => screen.line(format!("{at}  a connection ended: {why}")),
+        Event::NoDomain { reason, detail } => {
+            screen.line(format!("{at}  no domain is in force, so that every keep is refused: {}", plain(detail)));
+            screen.line(format!("{at}  remedy: {}", reason.remedy));
+        }
         Event::Permitted { run } => screen.line(format!("{at}  run {run}: permitted its result")),
         Event::Refused { reasons } => {
             for reason in reasons {
@@ -98,6 +108,14 @@ fn tell(screen: Screen, event: &Event) {
     screen.object(&event_json(event));
 }
 
+fn in_force(digest: &Digest, sequence: u64, seal: Seal) -> String {
+    let (file, seal) = match seal {
+        Seal::Plain => ("domain.toml", "not signed"),
+        Seal::Signed => ("domain.signed", "signed by this owner"),
+    };
+    format!("the domain in force is {file}: sequence {sequence}, {seal}, {digest}")
+}
+
 fn more(untold: u64) -> String {
     if untold == 0 { String::new() } else { format!("; {untold} more were not shown") }
 }
@@ -106,8 +124,15 @@ fn event_json(event: &Event) -> serde_json::Value {
     match event {
         Event::Decided { run } => json!({"event": "decided", "run": run}),
         Event::Delivered { study, contract } => json!({"event": "delivered", "study": study, "contract": contract}),
+        Event::Domain { digest, sequence, seal } => {
+            let signed = *seal == Seal::Signed;
+            json!({"event": "domain", "digest": digest.to_string(), "sequence": sequence, "signed": signed})
+        }
         Event::Ended { run, why } => json!({"event": "ended", "run": run, "why": why}),
         Event::Failed { why } => json!({"event": "failed", "why": why}),
+        Event::NoDomain { reason, detail } => {
+            json!({"event": "no-domain", "reasons": [reason_json(reason)], "detail": detail})
+        }
         Event::Permitted { run } => json!({"event": "permitted", "run": run}),
         Event::Refused { reasons } => {
             json!({"event": "refused", "reasons": reasons.iter().map(reason_json).collect::<Vec<_>>()})

@@ -7,7 +7,7 @@ use casemate_cose::{Digest, UnixTime};
 use casemate_evidence::Lack;
 use casemate_trust::{
     Domain, domain,
-    proof::State as Standing,
+    proof::State as Stands,
     statement::{Names, Said, Speaker, Validity},
 };
 use serde_json::{Value, json};
@@ -24,7 +24,11 @@ use crate::{
     state::State,
 };
 
-use super::{appraised, domain_change, domain_diff, domain_file, domain_import, domain_say, explain};
+use super::{
+    appraised, domain_change, domain_diff, domain_file, domain_import, domain_say,
+    domain_standing::{self, Standing},
+    explain,
+};
 
 /// A statement that ends within these seconds is told of: 30 days.
 const ENDS_SOON_S: u64 = 30 * 86_400;
@@ -35,12 +39,12 @@ pub(crate) async fn domain(verb: &DomainVerb, global: &Global, screen: Screen) -
         DomainVerb::Init(args) => init(args, global, screen),
         DomainVerb::Check(args) => check(args, global, screen),
         DomainVerb::Sign(args) => domain_change::sign(args, global, screen).await,
-        DomainVerb::Show(args) => show(args, global, screen),
+        DomainVerb::Show(args) => show(args, global, screen).await,
         DomainVerb::Say(args) => domain_say::say(args, global, screen).await,
         DomainVerb::Import(args) if args.format == ImportFormat::Statement => domain_say::import(args, screen),
         DomainVerb::Import(args) => domain_import::import(args, global, screen),
         DomainVerb::Export(args) => domain_change::export(args, global, screen),
-        DomainVerb::Diff(args) => domain_diff::diff(args, global, screen),
+        DomainVerb::Diff(args) => domain_diff::diff(args, global, screen).await,
     }
 }
 
@@ -61,7 +65,11 @@ fn init(args: &DomainInitArgs, global: &Global, screen: Screen) -> Outcome {
         Some(evidence) => appraised::draft(evidence, args, &owner, screen)?,
         None => (of_hosts(args, owner, screen)?, Vec::new()),
     };
-    files::write(&path, domain.to_toml().as_bytes())?;
+    let mut text = domain.to_toml();
+    if args.from.is_none() {
+        text = with_libraries(&text);
+    }
+    files::write(&path, text.as_bytes())?;
     screen.line(format!("wrote {}", path.display()));
     explain::domain(&domain, explain::Digests::Hidden, screen);
     if args.from.is_some() {
@@ -106,6 +114,21 @@ fn of_hosts(args: &DomainInitArgs, owner: String, screen: Screen) -> Result<Doma
         .map_err(|error| Failure::input(error.to_string()).help(error.help()))
 }
 
+/// The text with a remark on which libraries may run in keeps. It is no demand: hosts update their libraries by themselves, and each
+/// update would end all runs until somebody has changed the domain.
+fn with_libraries(text: &str) -> String {
+    const TABLE: &str = "[process]\n";
+    let Ok(libraries) = casemate_launch::libraries() else { return text.to_owned() };
+    let remark = format!(
+        "# Libraries of its host run in each keep: the C library and what comes with it. Evidence names them by one digest, and\n\
+         # `casemate doctor` on that host lists them. Nothing is asked of them here. To accept none but those of the host on which this\n\
+         # file was written, and to have runs refused after an update of the host's until the new digest stands here, add:\n\
+         # require = {{ libraries = [\"{}\"] }}\n",
+        libraries.digest()
+    );
+    text.replacen(TABLE, &format!("{TABLE}{remark}"), 1)
+}
+
 fn launcher(card: &PartyCard) -> Result<domain::Launcher, Failure> {
     match card.launcher {
         Some(key) => Ok(domain::Launcher { name: format!("host of {}", card.name), key }),
@@ -113,7 +136,7 @@ fn launcher(card: &PartyCard) -> Result<domain::Launcher, Failure> {
     }
 }
 
-fn show(args: &DomainShowArgs, global: &Global, screen: Screen) -> Outcome {
+async fn show(args: &DomainShowArgs, global: &Global, screen: Screen) -> Outcome {
     let (path, read) = domain_file::read_or_own(args.what.file.as_deref(), global)?;
     let digests = if args.digests { explain::Digests::Shown } else { explain::Digests::Hidden };
     explain::domain(&read.domain, digests, screen);
@@ -121,10 +144,15 @@ fn show(args: &DomainShowArgs, global: &Global, screen: Screen) -> Outcome {
         screen
             .line(format!("  signed by  {signer}: believe it if that is the identity key of {}", read.domain.owner()));
     }
+    let standing = match args.what.file {
+        None => Some(domain_standing::of_own(&State::open(global)?, &read.domain).await?),
+        Some(_) => None,
+    };
+    standing.iter().flat_map(Standing::words).for_each(|line| screen.line(format!("  {}", plain(&line))));
     screen.object(&json!({
         "path": path, "digest": read.domain.digest().to_string(), "owner": read.domain.owner(),
         "sequence": read.domain.sequence(), "signer": read.signer.map(|signer| signer.to_string()),
-        "statements": said(&read.domain),
+        "statements": said(&read.domain), "broker": standing.as_ref().map(Standing::json),
     }));
     Ok(())
 }
@@ -155,7 +183,11 @@ fn end(validity: Validity) -> Option<u64> {
 fn check(args: &DomainFileArgs, global: &Global, screen: Screen) -> Outcome {
     let (path, read) = domain_file::read_or_own(args.file.as_deref(), global)?;
     let at = clock::now();
-    let warnings = warnings(&read.domain, at)?;
+    let mut warnings = warnings(&read.domain, at)?;
+    if args.file.is_none() {
+        let unsigned = domain_standing::unsigned(&State::open(global)?, &read.domain)?;
+        warnings.extend(unsigned.map(|what| (None, what)));
+    }
     for (line, text) in &warnings {
         let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
         screen.line(format!("warning: {place}{}", plain(text)));
@@ -191,10 +223,10 @@ fn warnings(domain: &Domain, at: UnixTime) -> Result<Vec<(Option<usize>, String)
         let (statement, state) = (said.statement(), effective.standing().state(said.digest()));
         let end = statement.validity.not_after;
         let what = match state {
-            Standing::BelowFloor { .. } | Standing::Overruled(_) | Standing::Revoked(_) => {
+            Stands::BelowFloor { .. } | Stands::Overruled(_) | Stands::Revoked(_) => {
                 format!("{} {state}", said.name())
             }
-            Standing::Stands if end <= at.plus_s(ENDS_SOON_S) => format!("{} ends at {end}", said.name()),
+            Stands::Stands if end <= at.plus_s(ENDS_SOON_S) => format!("{} ends at {end}", said.name()),
             _ => continue,
         };
         warnings.push((domain.line_of(&said.digest()), what));

@@ -1,5 +1,8 @@
 //! `casemate domain sign` and `export`: a domain as its owner's word, and in other forms.
 
+use std::path::Path;
+
+use casemate_store::Seal;
 use casemate_trust::{Domain, Reason, export::corim, statement::Said};
 use serde_json::json;
 
@@ -11,7 +14,7 @@ use crate::{
     failure::{Failure, Outcome},
     files,
     screen::{Screen, plain},
-    state::State,
+    state::{self, State},
 };
 
 use super::{domain::said, domain_file, explain};
@@ -31,20 +34,13 @@ pub(super) async fn sign(args: &DomainSignArgs, global: &Global, screen: Screen)
         .help("write this party's name as `owner` under `[domain]`, or name the other party's folder with --state"));
     }
     let last = state.dir.join("domain.signed");
-    if last.exists() {
-        let before = Domain::open(&files::read(&last)?, &state.identity()?).map_err(|error| {
-            Failure::input(format!("`{}`: {error}", last.display()))
-                .help("what was signed last has to be there and whole: restore it, or move it away knowing that nothing is compared then")
-        })?;
-        if let Err(error) = domain.supersedes_dropping(&before, &args.drop.iter().cloned().collect()) {
-            let reason = Reason::new(
-                "domain-rollback",
-                "what takes nothing back that was signed",
-                error.to_string(),
-                error.help(),
-            );
-            return Err(Failure::refused(format!("`{}` is not signed", path.display()), vec![reason]));
-        }
+    let before = signed_before(&state, &last).await?;
+    if let Some(before) = &before
+        && let Err(error) = domain.supersedes_dropping(before, &args.drop.iter().cloned().collect())
+    {
+        let expected = "what takes nothing back that was signed";
+        let reason = Reason::new("domain-rollback", expected, error.to_string(), error.help());
+        return Err(Failure::refused(format!("`{}` is not signed", path.display()), vec![reason]));
     }
     let (keys, _store) = state.unlock().await?;
     let signed = domain.sign(keys.identity());
@@ -56,10 +52,58 @@ pub(super) async fn sign(args: &DomainSignArgs, global: &Global, screen: Screen)
     }
     explain::domain(&domain, explain::Digests::Hidden, screen);
     screen.line(format!("wrote {}, signed by {}", out.display(), keys.public()));
+    if before.is_none() {
+        screen.line(
+            "  this party's broker goes by what is signed from now on: sign again after each change of domain.toml",
+        );
+    }
+    let warnings: Vec<String> = differs(&state, &domain).into_iter().collect();
+    warnings.iter().for_each(|warning| screen.line(format!("warning: {warning}")));
     screen.object(&json!({
         "path": out, "digest": domain.digest().to_string(), "sequence": domain.sequence(), "signer": keys.public().to_string(),
+        "warnings": warnings,
     }));
     Ok(())
+}
+
+/// The later of what this party signed last and what its broker went by last, if that was signed.
+async fn signed_before(state: &State, last: &Path) -> Result<Option<Domain>, Failure> {
+    let in_file = if last.exists() {
+        let opened = Domain::open(&files::read(last)?, &state.identity()?);
+        Some(opened.map_err(|error| {
+            Failure::input(format!("`{}`: {error}", last.display())).help(
+                "what was signed last has to be there and whole: restore it, or move it away: then only what the broker went by is \
+                 compared",
+            )
+        })?)
+    } else {
+        None
+    };
+    let store = state.store().await?;
+    let mark = store.domain_mark().await.map_err(state::store)?.filter(|mark| mark.seal == Seal::Signed);
+    let in_force = match mark {
+        Some(mark) => store.compiled_domain(&mark.digest).await.map_err(state::store)?,
+        None => None,
+    };
+    // What another version compiled can't be compared; the broker sees to the sequence number itself.
+    let in_force = in_force.and_then(|compiled| Domain::from_bytes(&compiled).ok());
+    Ok(in_file.into_iter().chain(in_force).max_by_key(Domain::sequence))
+}
+
+/// That `domain.toml` is not what was signed, which shuts the broker.
+fn differs(state: &State, signed: &Domain) -> Option<String> {
+    let path = state.dir.join("domain.toml");
+    if !path.exists() {
+        return None;
+    }
+    let is_same = domain_file::read(&path).is_ok_and(|text| text.domain.digest() == signed.digest());
+    let warning = || {
+        format!(
+            "{} says something else: the broker refuses every keep until it says the same, or is gone",
+            path.display()
+        )
+    };
+    (!is_same).then(warning)
 }
 
 /// Writes a domain in another form.

@@ -28,6 +28,7 @@ use crate::{
 use super::{
     appraised::{self, Expected, Judged},
     domain_file,
+    judged::{self, Kept},
     verify::{self, reason},
 };
 
@@ -35,7 +36,7 @@ use super::{
 const DEPTH_MAX: usize = 4;
 
 /// Compares two domains.
-pub(super) fn diff(args: &DomainDiffArgs, global: &Global, screen: Screen) -> Outcome {
+pub(super) async fn diff(args: &DomainDiffArgs, global: &Global, screen: Screen) -> Outcome {
     let (old, new) = (domain_file::read(&args.old)?.domain, domain_file::read(&args.new)?.domain);
     let changes: Vec<String> = old.diff(&new).iter().map(ToString::to_string).collect();
     screen.line(format!("from {} to {}", old.digest(), new.digest()));
@@ -45,14 +46,14 @@ pub(super) fn diff(args: &DomainDiffArgs, global: &Global, screen: Screen) -> Ou
     if changes.is_empty() {
         screen.line("  they say the same");
     }
-    let seen = seen(args, global)?;
+    let seen = seen(args, global).await?;
     let gathered = verify::gather(&args.endorsed)?;
-    let judged: Vec<Compared> = seen.iter().map(|seen| compare(seen, &old, &new, args, &gathered)).collect();
-    show(&judged, screen);
+    let compared: Vec<Compared> = seen.iter().map(|seen| compare(seen, &old, &new, args, &gathered)).collect();
+    show(&compared, screen);
     screen.object(&json!({
         "old": old.digest().to_string(), "new": new.digest().to_string(), "changes": changes, "demands": demands,
-        "judged": judged.iter().map(Compared::json).collect::<Vec<_>>(),
-        "changed": judged.iter().filter(|compared| compared.differs()).count(),
+        "judged": compared.iter().map(Compared::json).collect::<Vec<_>>(),
+        "changed": compared.iter().filter(|compared| compared.differs()).count(),
     }));
     Ok(())
 }
@@ -96,15 +97,19 @@ struct Seen {
     evidence: Evidence,
     carried: Vec<Endorsement>,
     at: UnixTime,
+    /// What the broker kept with it, where it is the broker's.
+    kept: Option<Kept>,
 }
 
-/// All evidence that is named, and that of the records of runs in the state folder.
-fn seen(args: &DomainDiffArgs, global: &Global) -> Result<Vec<Seen>, Failure> {
+/// All evidence that is named, what this party's broker judged, and what the records of runs in the state folder hold.
+async fn seen(args: &DomainDiffArgs, global: &Global) -> Result<Vec<Seen>, Failure> {
     let mut all = Vec::new();
     for path in &args.evidence {
         all.extend(of_file(path, args)?);
     }
     if State::is_party(global) {
+        let kept = judged::all(&State::open(global)?.store().await?).await?;
+        all.extend(kept.into_iter().map(of_broker));
         let mut records = Vec::new();
         walk(&global.state.join("results"), 0, &mut records);
         for path in records {
@@ -128,9 +133,19 @@ fn of_file(path: &Path, args: &DomainDiffArgs) -> Result<Vec<Seen>, Failure> {
     let one = |(place, evidence): (usize, Evidence)| {
         let part = if several { format!(", part {}", place + 1) } else { String::new() };
         let at = args.endorsed.at.unwrap_or_else(|| own_time(&evidence).unwrap_or_else(clock::now));
-        Seen { name: format!("{}{part}", path.display()), evidence, carried: recognised.carried.clone(), at }
+        Seen {
+            name: format!("{}{part}", path.display()),
+            evidence,
+            carried: recognised.carried.clone(),
+            at,
+            kept: None,
+        }
     };
     Ok(recognised.evidence.iter().cloned().enumerate().map(one).collect())
+}
+
+fn of_broker(kept: Kept) -> Seen {
+    Seen { name: kept.name(), evidence: kept.evidence.clone(), carried: Vec::new(), at: kept.at, kept: Some(kept) }
 }
 
 fn of_record(path: &Path, record: &RunBundle) -> Vec<Seen> {
@@ -138,7 +153,7 @@ fn of_record(path: &Path, record: &RunBundle) -> Vec<Seen> {
         let evidence = Evidence::from_bytes(&broker.evidence).ok()?;
         let at = own_time(&evidence)?;
         let name = format!("{}, as the broker of {} saw it", path.display(), broker.owner);
-        Some(Seen { name, evidence, carried: Vec::new(), at })
+        Some(Seen { name, evidence, carried: Vec::new(), at, kept: None })
     };
     record.brokers.iter().filter_map(of_broker).collect()
 }
@@ -168,6 +183,7 @@ struct Compared {
     name: String,
     digest: Digest,
     at: UnixTime,
+    broker: Option<Value>,
     old: Found,
     new: Found,
 }
@@ -184,7 +200,11 @@ fn compare(seen: &Seen, old: &Domain, new: &Domain, args: &DomainDiffArgs, gathe
     let expected = Expected { stated: None, allow_debug: args.allow_debug };
     let under = |domain: &Domain| {
         let endorsements = appraised::endorsements(gathered, &seen.carried, domain);
-        match appraised::appraised(&seen.evidence, &endorsements, expected, domain, seen.at) {
+        let judged = match &seen.kept {
+            Some(kept) => appraised::appraised_bound(&seen.evidence, &endorsements, &kept.session, domain, seen.at),
+            None => appraised::appraised(&seen.evidence, &endorsements, expected, domain, seen.at),
+        };
+        match judged {
             Err(refusal) => Found::NotAuthentic(reason(&refusal)),
             Ok(appraised) => match appraised.outcome {
                 Judged::Accepted { .. } => Found::Accepted,
@@ -192,7 +212,8 @@ fn compare(seen: &Seen, old: &Domain, new: &Domain, args: &DomainDiffArgs, gathe
             },
         }
     };
-    Compared { name: seen.name.clone(), digest: seen.evidence.digest(), at: seen.at, old: under(old), new: under(new) }
+    let (name, digest, broker) = (seen.name.clone(), seen.evidence.digest(), seen.kept.as_ref().map(Kept::json));
+    Compared { name, digest, at: seen.at, broker, old: under(old), new: under(new) }
 }
 
 impl Compared {
@@ -203,7 +224,7 @@ impl Compared {
     fn json(&self) -> Value {
         json!({
             "name": self.name, "evidence": self.digest.to_string(), "at": self.at.0, "old": self.old.json(), "new": self.new.json(),
-            "differs": self.differs(),
+            "differs": self.differs(), "broker": self.broker,
         })
     }
 }
@@ -232,7 +253,7 @@ impl Found {
 
 fn show(judged: &[Compared], screen: Screen) {
     if judged.is_empty() {
-        screen.line("\nno evidence to judge: name some with --evidence");
+        screen.line("\nno evidence to judge: no broker of this state folder has seen any; name some with --evidence");
         return;
     }
     let changed = judged.iter().filter(|compared| compared.differs()).count();

@@ -14,14 +14,19 @@ pub(super) struct DomainFile {
     pub(super) signer: Option<PublicKey>,
 }
 
-/// Reads the named file, or `domain.toml` in the state folder.
+/// Reads the named file, or `domain.toml` in the state folder; where there is none, `domain.signed`.
 pub(super) fn read_or_own(file: Option<&Path>, global: &Global) -> Result<(std::path::PathBuf, DomainFile), Failure> {
     let path = match file {
         Some(path) => path.to_owned(),
-        None => State::open(global)?.dir.join("domain.toml"),
+        None => own(&State::open(global)?.dir),
     };
     let read = read(&path)?;
     Ok((path, read))
+}
+
+fn own(dir: &Path) -> std::path::PathBuf {
+    let (text, signed) = (dir.join("domain.toml"), dir.join("domain.signed"));
+    if signed.exists() && !text.exists() { signed } else { text }
 }
 
 /// Reads a domain in any form.
@@ -63,7 +68,7 @@ fn plain(path: &Path, error: &DomainError) -> Failure {
     Failure::input(format!("`{}`: {error}", path.display())).help(error.help())
 }
 
-fn line_of(text: &str, span: &Range<usize>) -> usize {
+pub(super) fn line_of(text: &str, span: &Range<usize>) -> usize {
     text.as_bytes().iter().take(span.start).filter(|byte| **byte == b'\n').count() + 1
 }
 

@@ -9,18 +9,22 @@ use casemate_trust::{
 use serde_json::json;
 
 use crate::{
-    cli::domain::{ProofCheckArgs, ProofVerb},
+    cli::{
+        Global,
+        domain::{ProofCheckArgs, ProofVerb},
+    },
     failure::{Failure, Outcome},
     files,
     screen::Screen,
 };
 
-use super::{appraised, domain_file, verify};
+use super::{appraised, domain_file, proof_kept, session_file, verify};
 
 /// Dispatches `casemate proof`.
-pub(crate) fn proof(verb: &ProofVerb, screen: Screen) -> Outcome {
+pub(crate) async fn proof(verb: &ProofVerb, global: &Global, screen: Screen) -> Outcome {
     match verb {
         ProofVerb::Check(args) => check(args, screen),
+        ProofVerb::Kept(args) => proof_kept::kept(args, global, screen).await,
     }
 }
 
@@ -38,8 +42,13 @@ fn check(args: &ProofCheckArgs, screen: Screen) -> Outcome {
     let gathered = verify::gather(&args.endorsed)?;
     let endorsements = appraised::endorsements(&gathered, &recognised.carried, &domain);
     let expected = appraised::Expected { stated: Some(&stated), allow_debug: args.expected.allow_debug };
-    let checked = appraised::checked(&evidence, &endorsements, expected, (&proof, &domain), at)
-        .map_err(|refusal| appraised::not_authentic(&args.evidence, &refusal))?;
+    let checked = match &args.session {
+        Some(path) => {
+            appraised::checked_bound(&evidence, &endorsements, &session_file::read(path)?, (&proof, &domain), at)
+        }
+        None => appraised::checked(&evidence, &endorsements, expected, (&proof, &domain), at),
+    };
+    let checked = checked.map_err(|refusal| appraised::not_authentic(&args.evidence, &refusal))?;
     checked.shown.map_err(|error| refused(args, &error))?;
     let names = Names::of_domain(&domain).with_evidence(&checked.components).checked();
     let words = Account::of_proof(&proof, &names).words();
@@ -64,8 +73,8 @@ fn refused(args: &ProofCheckArgs, error: &ProofError) -> Failure {
         if matches!(&**actual, Sentence::Trusted { subject: Subject::Key(_), .. }));
     let remedy = match error {
         ProofError::Goal { .. } if is_of_key => {
-            "whether evidence is bound to a key is seen in its session alone, by the broker that asked: of a file of evidence, \
-             `casemate appraise --proof` proves what can be checked here"
+            "whether evidence is bound to a key is seen in its session alone: give the one that the broker asked in with --session, which \
+             `casemate proof kept --out` writes; of a file of evidence, `casemate appraise --proof` proves what can be checked here"
         }
         ProofError::Stale { .. } => "ask for a proof of the time of the evidence: a later one can't rest on it",
         _ => "appraise the evidence again",

@@ -3,9 +3,11 @@
 mod appraise;
 mod change;
 mod import;
+mod kept;
 mod proofs;
 mod recorded;
 mod said;
+mod signed;
 
 use std::{
     fs,

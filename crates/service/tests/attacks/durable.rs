@@ -85,7 +85,7 @@ async fn killed_at_any_point_no_key_and_no_permit_is_without_its_receipt() {
 }
 
 /// Runs statements on the clinic's state as another program would.
-async fn sql(owner: &Owner, statements: &'static str) {
+pub(crate) async fn sql(owner: &Owner, statements: &'static str) {
     let path = owner.folder.join("state/state.db");
     let mut connection = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
     sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();

@@ -70,6 +70,7 @@ impl Script {
         let mut statement = Statement {
             isolation: Isolation::Process,
             runtime: Digest::of(RUNTIME),
+            libraries: Digest::of(b"the libraries"),
             program: self.program,
             manifest: Digest::of(&self.manifest),
             report_data: binding.report_data(),

@@ -16,6 +16,8 @@ mod honest;
 #[cfg(test)]
 mod keep;
 #[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod mail;
 #[cfg(test)]
 mod order;
@@ -31,6 +33,8 @@ mod raw;
 mod record;
 #[cfg(test)]
 mod revoked;
+#[cfg(test)]
+mod rollback;
 #[cfg(test)]
 mod runners;
 #[cfg(test)]

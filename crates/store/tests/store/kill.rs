@@ -13,11 +13,15 @@ use std::{
     time::Duration,
 };
 
+use casemate_cose::Digest;
 use casemate_ledger::{Event, Receipt, ReceiptBody, open_checkpoint};
-use casemate_store::{RunState, Store};
-use casemate_testkit::Folder;
+use casemate_store::{DomainMark, RunState, Seal, Store};
+use casemate_testkit::{Folder, NOW};
 
-use crate::fixture::{LogKey, decided, permit, refusal, release, terms};
+use crate::{
+    fixture::{LogKey, decided, permit, refusal, release, terms},
+    judged::judged,
+};
 
 const STATE_DIR: &str = "CASEMATE_STORE_KILL_TEST_DIR";
 const KILLS: u64 = 30;
@@ -52,10 +56,59 @@ async fn works_until_it_is_killed() {
     println!("\ndone");
 }
 
+fn mark(sequence: u64) -> DomainMark {
+    DomainMark { digest: Digest::of(&sequence.to_be_bytes()), sequence, seal: Seal::Signed }
+}
+
+/// The child: for ever raises the domain and keeps evidence, and tells what is durable.
+#[tokio::test]
+#[ignore = "the child of `kill_dash_nine_takes_no_domain_back_and_loses_no_evidence`"]
+async fn raises_until_it_is_killed() {
+    let Some(dir) = env::var_os(STATE_DIR).map(PathBuf::from) else { return };
+    let store = Store::open(&dir).await.unwrap();
+    let first = store.domain_mark().await.unwrap().map_or(0, |mark| mark.sequence);
+    for sequence in first + 1..first + 10_000 {
+        let compiled = || sequence.to_be_bytes().to_vec();
+        store.raise_domain(mark(sequence), compiled, NOW, |_| Ok::<_, String>(())).await.unwrap();
+        println!("\nreceipt domain {sequence}");
+        let kept = judged(u32::try_from(sequence).unwrap(), Some(vec![1]));
+        store.keep_judged(&kept).await.unwrap();
+        println!("\nreceipt evidence {sequence}");
+        std::io::stdout().flush().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn kill_dash_nine_takes_no_domain_back_and_loses_no_evidence() {
+    let folder = Folder::new("kill-domain");
+    let (mut highest, mut told) = (0, BTreeSet::new());
+    for round in 0..KILLS / 2 {
+        let lines =
+            run_and_kill("raises_until_it_is_killed", folder.path(), Duration::from_millis(10 + (round * 137) % 400));
+        told.extend(lines);
+        let store = Store::open(folder.path()).await.unwrap();
+        let stored = store.domain_mark().await.unwrap().map_or(0, |mark| mark.sequence);
+        assert!(stored >= highest, "round {round}: {stored} after {highest}");
+        highest = stored;
+        let kept: BTreeSet<_> = store.judged().await.unwrap().into_iter().map(|judged| judged.digest).collect();
+        for line in &told {
+            let number: u32 = line.rsplit(' ').next().unwrap().parse().unwrap();
+            let held = if line.contains("domain") {
+                u64::from(number) <= stored
+            } else {
+                kept.contains(&judged(number, None).digest)
+            };
+            assert!(held, "round {round}: `{line}` was told and is not there");
+        }
+        store.close().await;
+    }
+    assert!(told.len() >= 10, "the children got to work: {}", told.len());
+}
+
 /// Runs the child for a while and gives what it told before it was killed.
-fn run_and_kill(dir: &Path, after: Duration) -> Vec<String> {
+fn run_and_kill(child: &str, dir: &Path, after: Duration) -> Vec<String> {
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "kill::works_until_it_is_killed", "--ignored", "--nocapture"])
+        .args(["--exact", &format!("kill::{child}"), "--ignored", "--nocapture"])
         .env(STATE_DIR, dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -77,7 +130,11 @@ async fn kill_dash_nine_loses_and_doubles_nothing() {
     let mut told: BTreeSet<String> = BTreeSet::new();
     for round in 0..KILLS {
         // Delays spread over the first 400 ms: from the opening of the file into the midst of the work.
-        told.extend(run_and_kill(folder.path(), Duration::from_millis(10 + (round * 137) % 400)));
+        told.extend(run_and_kill(
+            "works_until_it_is_killed",
+            folder.path(),
+            Duration::from_millis(10 + (round * 137) % 400),
+        ));
         let store = Store::open(folder.path()).await.unwrap();
         store.check_ledgers().await.unwrap();
         let receipts = store.receipts().await.unwrap();

@@ -5,7 +5,11 @@ mod datasets;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod domains;
+#[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod judged;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]

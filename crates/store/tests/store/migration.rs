@@ -42,6 +42,8 @@ async fn format_1_keeps_its_datasets_and_runs_and_goes_on() {
     store.commit_permit(&permit(1), &[2; 32], &log.signer()).await.unwrap();
     store.start_study_run(&[7; 16], &Digest::of(b"c"), "survival", NOW).await.unwrap();
     assert_eq!(store.study_runs().await.unwrap()[0].state, StudyState::Running);
+    // Of domains and evidence of before, nothing is known.
+    assert_eq!((store.domain_mark().await.unwrap(), store.judged().await.unwrap()), (None, vec![]));
     store.check_ledgers().await.unwrap();
 }
 

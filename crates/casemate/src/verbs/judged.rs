@@ -1,0 +1,107 @@
+//! Evidence that this party's broker judged and kept: what it was, for which session, and what became of it.
+
+use casemate_contract::RunId;
+use casemate_cose::{Digest, UnixTime};
+use casemate_evidence::{Binding, Bound, Evidence, Role};
+use casemate_store::{Judged, RunState, Store};
+use casemate_trust::proof::Proof;
+use serde_json::{Value, json};
+
+use crate::{failure::Failure, state};
+
+/// Evidence as the broker kept it.
+pub(super) struct Kept {
+    pub(super) evidence: Evidence,
+    /// What it was made for.
+    pub(super) session: Bound,
+    /// When it was judged.
+    pub(super) at: UnixTime,
+    /// Under which domain.
+    pub(super) domain: Digest,
+    /// Why the domain accepted it; none where it denied it.
+    pub(super) proof: Option<Proof>,
+    run: RunId,
+    study: String,
+    contract: Digest,
+    bundle: Option<Digest>,
+    /// How far the run came; none where the broker did not decide for this very evidence.
+    state: Option<RunState>,
+}
+
+/// All that the broker kept, the newest first.
+pub(super) async fn all(store: &Store) -> Result<Vec<Kept>, Failure> {
+    let mut all = Vec::new();
+    for judged in store.judged().await.map_err(state::store)? {
+        all.push(kept(store, judged).await?);
+    }
+    Ok(all)
+}
+
+/// What the broker kept of a run, the newest first.
+pub(super) async fn of_run(store: &Store, run: RunId) -> Result<Vec<Kept>, Failure> {
+    let mut all = Vec::new();
+    for judged in store.judged_of(run.as_bytes()).await.map_err(state::store)? {
+        all.push(kept(store, judged).await?);
+    }
+    Ok(all)
+}
+
+async fn kept(store: &Store, judged: Judged) -> Result<Kept, Failure> {
+    let damaged =
+        |what: String| Failure::machine(format!("the evidence {} that the broker kept: {what}", judged.digest));
+    let evidence = Evidence::from_bytes(&judged.evidence).map_err(|refusal| damaged(refusal.actual()))?;
+    if evidence.digest() != judged.digest {
+        return Err(damaged("its digest is another".to_owned()));
+    }
+    let proof = judged.proof.as_deref().map(Proof::from_bytes).transpose();
+    let run = store.run(&judged.run).await.map_err(state::store)?;
+    Ok(Kept {
+        proof: proof.map_err(|error| damaged(format!("its proof: {error}")))?,
+        evidence,
+        session: Bound::new(Binding {
+            role: Role::Keep,
+            nonce: judged.nonce,
+            manifest: judged.manifest,
+            exporter: judged.exporter,
+            own_key: judged.keep_key,
+            peer_key: judged.own_key,
+        }),
+        at: judged.at,
+        domain: judged.domain,
+        run: RunId::from_bytes(judged.run),
+        study: judged.study,
+        contract: judged.contract,
+        bundle: judged.bundle,
+        state: run.filter(|run| run.terms.evidence == judged.digest).map(|run| run.state),
+    })
+}
+
+impl Kept {
+    /// For people: which run, and what was decided.
+    pub(super) fn name(&self) -> String {
+        format!(
+            "run {} of {}, contract {}, which the broker {}",
+            self.run,
+            self.study,
+            self.contract.short(),
+            self.decision()
+        )
+    }
+
+    fn decision(&self) -> String {
+        match (&self.proof, self.state) {
+            (None, _) => format!("denied at {}", self.at),
+            (Some(_), None) => format!("believed at {} and refused", self.at),
+            (Some(_), Some(state)) => format!("accepted at {} and which is {state}", self.at),
+        }
+    }
+
+    /// For programs.
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "run": self.run.to_string(), "study": self.study, "contract": self.contract.to_string(), "domain": self.domain.to_string(),
+            "endorsements": self.bundle.map_or_else(|| "software".to_owned(), |bundle| bundle.to_string()),
+            "verdict": if self.proof.is_some() { "accepted" } else { "denied" }, "state": self.state.map(RunState::as_str),
+        })
+    }
+}

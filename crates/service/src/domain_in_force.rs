@@ -1,0 +1,142 @@
+//! The domain that a broker goes by. It never goes back: the store remembers it before anything is decided under it.
+//!
+//! 1. The files are a domain: `domain_file.rs`.
+//! 2. It is this owner's.
+//! 3. Once a signed domain was in force, no other counts, and none that is older: a lower sequence number, the same with another content,
+//!    a floor of the owner's that is lower, gone or begins later. What else a domain may drop, its owner has signed. A domain that
+//!    is not signed has no lower sequence number than the highest that was in force; the rest of it is whatever the file says.
+//! 4. That it is in force is durable.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use casemate_cose::{Digest, UnixTime};
+use casemate_store::{DomainMark, DomainMarkError, RaiseError, StoreError};
+use casemate_trust::{
+    Domain, DomainError, Reason,
+    domain::{PROGRAMS, SIGNERS},
+    statement::{Said, Sentence},
+};
+
+use crate::{Broker, Event, domain_file::FileError, refuse::failed};
+
+impl Broker {
+    /// Tells the operator which domain is in force, or why none is. Sessions do so when that changes.
+    pub async fn tell_domain(&self) {
+        let _told = self.domain_in_force(self.now()).await;
+    }
+
+    /// The domain in force. None means that nobody is believed. The details are for the operator's screen: whoever asks learns nothing
+    /// of this machine's files.
+    pub(crate) async fn domain_in_force(&self, at: UnixTime) -> Result<Arc<Domain>, Reason> {
+        match self.accepted_domain(at).await {
+            Ok((domain, mark)) => {
+                self.tell_of_domain(Ok(mark));
+                Ok(domain)
+            }
+            Err((reason, detail)) => {
+                self.tell_of_domain(Err((reason.clone(), detail)));
+                Err(reason)
+            }
+        }
+    }
+
+    /// Refuses where the owner has changed the domain since `appraised`: what was struck from it counts at once.
+    pub(crate) async fn check_domain(&self, appraised: Digest, at: UnixTime) -> Result<(), Vec<Reason>> {
+        let actual = self.domain_in_force(at).await.map_err(|reason| vec![reason])?.digest();
+        if actual == appraised {
+            return Ok(());
+        }
+        let remedy = "start the run again: it is judged under the new domain";
+        Err(vec![Reason::new("domain-changed", appraised.to_string(), actual.to_string(), remedy)])
+    }
+
+    async fn accepted_domain(&self, at: UnixTime) -> Result<(Arc<Domain>, DomainMark), (Reason, String)> {
+        // 1
+        let (domain, seal) = self.domain.read().map_err(|error| (self.no_file(&error), error.to_string()))?;
+        // 2
+        if domain.owner() != self.owner.as_str() {
+            return Err((self.none(), format!("it is the domain of `{}`", domain.owner())));
+        }
+        // 3, 4
+        let mark = DomainMark { digest: domain.digest(), sequence: domain.sequence(), seal };
+        let supersedes = |old: &[u8]| {
+            match Domain::from_bytes(old) {
+                Ok(old) => domain.supersedes_dropping(&old, &droppable(&old)),
+                // Another version of Casemate compiled it. That the sequence number is higher, the store has seen.
+                Err(DomainError::Version { .. }) => Ok(()),
+                Err(error) => Err(error),
+            }
+        };
+        match self.store.raise_domain(mark, || domain.to_bytes(), at, supersedes).await {
+            Ok(()) => Ok((domain, mark)),
+            Err(error) => Err(self.not_raised(error)),
+        }
+    }
+
+    fn no_file(&self, error: &FileError) -> Reason {
+        match error {
+            FileError::Domain { .. } => self.none(),
+            FileError::Signature { .. } => Reason::new(
+                "domain-signature",
+                format!("a domain that `{}` signed", self.owner),
+                "one that does not verify with the owner's key",
+                "the owner signs it with `casemate domain sign`",
+            ),
+            FileError::Unsigned { .. } => Reason::new(
+                "domain-unsigned",
+                "a `domain.toml` that says what is signed",
+                "one that says something else",
+                "the owner signs it with `casemate domain sign`, or puts back what is signed",
+            ),
+        }
+    }
+
+    fn none(&self) -> Reason {
+        let expected = format!("a domain of `{}`", self.owner);
+        Reason::new("domain", expected, "none that can be read", "the owner writes it with `casemate domain init`")
+    }
+
+    fn not_raised(&self, error: RaiseError<DomainError>) -> (Reason, String) {
+        let rollback = |detail: String| {
+            let remedy =
+                "the owner puts the latest domain back, or raises `sequence`: the broker's own output says more";
+            let expected = "a domain that takes nothing back that was in force";
+            (Reason::new("domain-rollback", expected, "one that does", remedy), detail)
+        };
+        match error {
+            RaiseError::Check(error) => rollback(error.to_string()),
+            RaiseError::Store(StoreError::Domain(error @ DomainMarkError::Unsigned(_))) => {
+                let reason = Reason::new(
+                    "domain-signed-missing",
+                    "a signed domain, as was in force",
+                    "none",
+                    "the owner puts `domain.signed` back, or signs with `casemate domain sign`",
+                );
+                (reason, format!("`{}` is not there: {error}", self.domain.signed_path().display()))
+            }
+            RaiseError::Store(StoreError::Domain(error)) => rollback(error.to_string()),
+            RaiseError::Store(error) => (failed(self, &error), error.to_string()),
+        }
+    }
+
+    /// Tells the operator, where it is news.
+    fn tell_of_domain(&self, outcome: Result<DomainMark, (Reason, String)>) {
+        if self.is_news(&outcome) {
+            self.tell(&match outcome {
+                Ok(mark) => Event::Domain { digest: mark.digest, sequence: mark.sequence, seal: mark.seal },
+                Err((reason, detail)) => Event::NoDomain { reason, detail },
+            });
+        }
+    }
+}
+
+/// All that an owner can say goes on purpose, as `casemate domain sign --drop` does: the signature under a higher sequence number says that
+/// it was said. Floors of the owner's own are not among it.
+fn droppable(old: &Domain) -> BTreeSet<String> {
+    let revoked = old.own().map(Said::statement).filter_map(|statement| match statement.sentence {
+        Sentence::Revokes(digest) => Some(digest.to_string()),
+        _ => None,
+    });
+    let of_others = old.signed().iter().map(|signed| signed.digest().to_string());
+    revoked.chain(of_others).chain([SIGNERS.to_owned(), PROGRAMS.to_owned()]).collect()
+}
