@@ -263,6 +263,7 @@ pub(crate) fn statements() -> [(&'static str, Statement); 2] {
     let whole = Statement {
         isolation: Isolation::Process,
         runtime: Digest::from_bytes([6; 32]),
+        libraries: Digest::from_bytes([10; 32]),
         program: Digest::from_bytes([7; 32]),
         manifest: Digest::from_bytes([2; 32]),
         report_data: [7; 64],

@@ -12,8 +12,8 @@ use casemate_trust::{
     import::{self, Imported},
     proof::{Effective, Facts, Grounds, Proof, Rule, Step, check},
     statement::{
-        Demand, Identities, Kind, Measurement, PlatformRule, Purpose, Register, Release, Sentence, Signed, Statement,
-        Subject, Test, Topic, Validity, Value,
+        Demand, Identities, Kind, Limits, Measurement, PlatformRule, Purpose, Register, Release, Sentence, Signed,
+        Statement, Subject, Test, Topic, Validity, Value,
     },
 };
 
@@ -158,7 +158,21 @@ fn key_subject(number: u8) -> Subject {
 }
 
 fn publishes(number: u8, topic: Topic, depth: u16) -> Sentence {
-    trusted(key_subject(number), Purpose::Publishing { topic, depth })
+    trusted(key_subject(number), Purpose::Publishing { topic, depth, limits: None })
+}
+
+/// The right to publish measurements of these lines of releases.
+fn limited(number: u8, depth: u16, lines: &[&str]) -> Sentence {
+    let releases = Some(lines.iter().map(|line| (*line).to_owned()).collect());
+    let limits = Some(Box::new(Limits { releases, ..Limits::default() }));
+    trusted(key_subject(number), Purpose::Publishing { topic: Topic::Measurements, depth, limits })
+}
+
+/// A measurement of another line.
+fn elsewhere() -> Sentence {
+    let registers = vec![Register { name: "measurement".to_owned(), value: vec![8; 48] }];
+    let release = Release { line: "other".to_owned(), version: 1 };
+    trusted(Subject::Measurement(Measurement { kind: Kind::Snp, registers }), Purpose::Execution(Some(release)))
 }
 
 fn runs(version: u64) -> Sentence {
@@ -195,7 +209,7 @@ impl Case {
         let own = [
             trusted(Subject::Vendor(Vendor::Amd), Purpose::Attestation(None)),
             trusted(key_subject(6), Purpose::Contracts),
-            publishes(1, Topic::Measurements, 1),
+            limited(1, 1, &["other", "runtime"]),
             publishes(2, Topic::Properties, 0),
             publishes(5, Topic::Keys, 0),
             speaks(3, 1),
@@ -203,16 +217,20 @@ impl Case {
             speaks(7, 6),
             carries("EU", 3),
             carries("US", 9),
+            Sentence::Distrusts(key_subject(12)),
         ];
         let said = [
             (1, runs(2)),
-            (1, publishes(8, Topic::Measurements, 0)),
+            (1, limited(8, 0, &["runtime"])),
             (2, stands_in("EU")),
             // What doesn't count: of another topic, too deep, of nobody, by who only speaks for others by a stranger's word.
             (2, runs(3)),
             (8, publishes(2, Topic::Measurements, 0)),
             (10, stands_in("US")),
             (5, speaks(10, 2)),
+            // Beyond its limits.
+            (8, elsewhere()),
+            (1, publishes(11, Topic::Measurements, 0)),
         ];
         let own: Vec<Statement> = own.into_iter().map(|sentence| Statement::always("own", sentence)).collect();
         let random = aws_lc_rs::rand::SystemRandom::new();
@@ -265,7 +283,7 @@ impl Case {
             );
         }
         sentences.push(stands_in("US"));
-        sentences.push(publishes(3, Topic::Measurements, 1));
+        sentences.extend([3, 4].map(|key| limited(key, 1, &["other", "runtime"])));
         sentences.push(publishes(4, Topic::Measurements, 1));
         sentences.extend([(4, 1), (10, 1), (2, 1)].map(|(speaker, principal)| speaks(speaker, principal)));
         sentences.extend([6, 7, BOUND, 10].map(|key| trusted(key_subject(key), Purpose::Contracts)));
@@ -417,6 +435,8 @@ digest = "sha256:070707070707070707070707070707070707070707070707070707070707070
 name = "release team"
 key = "ed25519:8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c"
 may_publish = ["measurements"]
+kinds = ["snp"]
+releases = ["casemate"]
 depth = 0
 from = 2026-01-01
 until = 2027-03-31
@@ -428,6 +448,14 @@ chips = { snp = ["c0ffee"] }
 [[revoke]]
 name = "the old release team"
 statement = "sha256:0101010101010101010101010101010101010101010101010101010101010101"
+
+[[revoke]]
+name = "a stolen key"
+key = "sha256:0202020202020202020202020202020202020202020202020202020202020202"
+
+[[revoke]]
+name = "a broken guest"
+snp = { measurement = "bb02" }
 "#;
 
 const AZURE_RELEASE: &str = r#"{"version":"1.0.0","anyOf":[{"authority":"https://sharedeus2.eus2.attest.azure.net","allOf":[

@@ -5,7 +5,7 @@
 //!    admits by name. Properties that evidence can't have (a region) are what trusted keys say of its hardware or attester.
 //! 3. What runs on each component is a measurement that is trusted, of no release below its line's floor.
 //! 4. The evidence is at most [`ACCEPTED_FOR_S`] from `at`.
-//! 5. The verdict counts for [`ACCEPTED_FOR_S`], and no longer than nothing in the domain begins or ends.
+//! 5. The verdict counts for [`ACCEPTED_FOR_S`], and no longer than nothing in the domain begins or ends that may matter.
 //! 6. A proof of all this, from the domain's statements and the evidence, is made, and checked as a proof that others bring is.
 //!
 //! Every condition is looked at, so that a denial lists all that is missing: of several rules and measurements, what the nearest one
@@ -58,7 +58,8 @@ pub fn appraise<B: Expectation>(evidence: Authenticated<B>, domain: &Domain, at:
     match shown {
         Ok(proof) => {
             // What accepted it may end, or be revoked, sooner.
-            let expires = at.plus_s(ACCEPTED_FOR_S).min(effective.standing().window().not_after);
+            let expires = at.plus_s(ACCEPTED_FOR_S);
+            let expires = expires.min(effective.lasts(expires));
             Verdict::Accepted(Accepted::new(evidence, components, believed, keep, proof, domain.digest(), expires))
         }
         Err(error) => Verdict::Denied(vec![DenyReason::Proof { why: error.to_string() }]),

@@ -5,7 +5,7 @@ use crate::{
     DenyReason,
     component::Component,
     proof::{Lapses, State},
-    statement::{Said, Sentence, Speaker, Topic},
+    statement::{Purpose, Said, Sentence, Speaker, Topic},
     unmet::{Asked, place},
 };
 
@@ -47,6 +47,21 @@ pub(crate) fn lapsed<'a>(asked: &Asked<'a>, topic: Topic, would_do: impl Fn(&'a 
         }
     }
     found
+}
+
+/// A statement that would do and lies outside of what its speaker may publish, and what that is: the first.
+pub(crate) fn outside<'a>(
+    asked: &Asked<'a>,
+    topic: Topic,
+    would_do: impl Fn(&'a Sentence) -> bool,
+) -> Option<(&'a Said, Vec<Purpose>)> {
+    let standing = asked.effective.standing();
+    let would_do =
+        |said: &&'a Said| said.speaker() != Speaker::Root && would_do(said.statement().sentence.unnested().1);
+    let mut others = standing.statements().said().iter().filter(would_do).take(OTHERS_MAX).peekable();
+    others.peek()?;
+    let lapses = Lapses::of(standing, topic).ok()?;
+    others.map(|said| (said, lapses.rights_beside(said))).find(|(_, rights)| !rights.is_empty())
 }
 
 impl Lapsed<'_> {

@@ -10,9 +10,9 @@ use crate::{
     DenyReason, Domain,
     component::{Component, beside, registry},
     domain::Runtime,
-    lapsed::{Lapsed, lapsed},
+    lapsed::{Lapsed, lapsed, outside},
     lent::{LENT_TESTS_MAX, Lent},
-    proof::{Effective, Fact},
+    proof::{Effective, Fact, State},
     shown::is_fresh,
     statement::{
         Allowance, Demand, Identities, Kind, Measurement, Names, PlatformRule, Purpose, Said, Sentence, Speaker,
@@ -110,6 +110,9 @@ fn attester(asked: &Asked<'_>, component: &Component) -> Vec<DenyReason> {
     if let Some(lapsed) = first(lapsed(asked, Topic::Keys, trusted)) {
         return lapsed.reasons(asked, component, "attester");
     }
+    if let Some(denial) = not_theirs(asked, component, ("attester", Topic::Keys), trusted) {
+        return vec![denial];
+    }
     vec![match asked.claims.software() {
         Some(own) => DenyReason::Launcher { actual: own.launcher, accepted: asked.domain.launchers() },
         None => DenyReason::Attester {
@@ -134,9 +137,13 @@ fn platform(asked: &Asked<'_>, lent: &Lent<'_>) -> Vec<DenyReason> {
     let lapsed = lapsed
         .iter()
         .filter_map(|lapsed| Some(Near { rule: rule(lapsed.said)?, said: lapsed.said, lapsed: Some(lapsed) }));
-    let Some(near) = standing.chain(lapsed).min_by_key(|near| near.distance(lent)) else {
-        return no_platform(asked, component);
-    };
+    let near = standing.chain(lapsed).min_by_key(|near| near.distance(lent));
+    let would_do = |sentence: &Sentence| matches!(sentence, Sentence::Trusted { subject: Subject::Platform(rule), .. } if lacking(lent, rule) == 0);
+    let is_near = near.as_ref().is_some_and(|near| near.distance(lent).0 == 0);
+    if let Some(denial) = not_theirs(asked, component, ("platform", Topic::Platforms), would_do).filter(|_| !is_near) {
+        return vec![denial];
+    }
+    let Some(near) = near else { return no_platform(asked, component) };
     let mut denials = of_rule(asked, lent, near.rule, near.said);
     denials.extend(near.lapsed.into_iter().flat_map(|lapsed| lapsed.reasons(asked, component, "platform")));
     denials
@@ -160,6 +167,18 @@ impl Near<'_> {
             usize::MAX.saturating_sub(self.rule.demands.len()),
         )
     }
+}
+
+/// That somebody says what would do who may publish other things alone.
+fn not_theirs<'a>(
+    asked: &Asked<'a>,
+    component: &Component,
+    (what, topic): (&'static str, Topic),
+    would_do: impl Fn(&'a Sentence) -> bool,
+) -> Option<DenyReason> {
+    let (said, rights) = outside(asked, topic, would_do)?;
+    let rights = rights.iter().map(Names::published).collect();
+    Some(DenyReason::Outside { component: component.name.clone(), place: place(asked, said), what, rights })
 }
 
 /// Of statements that would do, the one for which the least is missing; then the first.
@@ -282,6 +301,14 @@ fn measured(asked: &Asked<'_>, component: &Component) -> Vec<DenyReason> {
     };
     if let Some(lapsed) = first(lapsed(asked, Topic::Measurements, same)) {
         return lapsed.reasons(asked, component, "runtime");
+    }
+    let mut revoked = asked.effective.revoked_measurements(kind, &component.registers);
+    if let Some((said, by)) = revoked.next() {
+        let (component, place, state) = (component.name.clone(), place(asked, said), State::Revoked(by));
+        return vec![DenyReason::Lapsed { component, place, what: "runtime", state }];
+    }
+    if let Some(denial) = not_theirs(asked, component, ("runtime", Topic::Measurements), same) {
+        return vec![denial];
     }
     if let Some(own) = asked.claims.software().filter(|_| kind == Kind::Software) {
         return vec![DenyReason::Runtime { actual: own.runtime, accepted: runtimes(asked) }];

@@ -1,5 +1,6 @@
 //! The outcome of appraisal: accepted, by a type that only appraisal makes, or denied with every unmet condition.
 
+mod danger;
 mod deny;
 mod remedy;
 
@@ -88,7 +89,7 @@ pub enum Note {
 impl std::fmt::Display for Note {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Admitted { component, danger } => write!(f, "{component}: {}", deny::short(*danger)),
+            Self::Admitted { component, danger } => write!(f, "{component}: {}", danger::short(*danger)),
             Self::CertificateKey => f.write_str("bound to a certificate's key alone, which can be relayed"),
         }
     }

@@ -38,6 +38,7 @@ fn statement() -> Statement {
     Statement {
         isolation: Isolation::Process,
         runtime: Digest::from_bytes([6; 32]),
+        libraries: Digest::from_bytes([10; 32]),
         program: Digest::from_bytes([7; 32]),
         manifest: Digest::from_bytes([2; 32]),
         report_data: binding().report_data(),

@@ -34,7 +34,7 @@ fn trusted(subject: Subject, purpose: Purpose) -> Sentence {
 }
 
 fn delegation() -> Statement {
-    let purpose = Purpose::Publishing { topic: Topic::Measurements, depth: 1 };
+    let purpose = Purpose::Publishing { topic: Topic::Measurements, depth: 1, limits: None };
     Statement::always("release team", trusted(key("team"), purpose))
 }
 
@@ -183,7 +183,7 @@ fn each_subject_is_trusted_for_what_it_can_do() {
     for (subject, purpose) in [
         (hardware, Purpose::Execution(None)),
         (program, Purpose::Attestation(None)),
-        (vendor.clone(), Purpose::Publishing { topic: Topic::Keys, depth: 0 }),
+        (vendor.clone(), Purpose::Publishing { topic: Topic::Keys, depth: 0, limits: None }),
         (vendor, Purpose::Execution(None)),
         (key("k"), Purpose::Execution(None)),
         (Subject::Domain(Digest::of(b"d")), Purpose::Execution(None)),
@@ -194,7 +194,7 @@ fn each_subject_is_trusted_for_what_it_can_do() {
     let Sentence::Trusted { subject: platform, .. } = demands(vec![]) else { unreachable!() };
     let error = Statement::always("", trusted(platform, Purpose::Execution(release))).check().unwrap_err();
     assert!(matches!(error, StatementError::Purpose { .. }), "platforms have no releases");
-    let deep = Purpose::Publishing { topic: Topic::Keys, depth: 1_025 };
+    let deep = Purpose::Publishing { topic: Topic::Keys, depth: 1_025, limits: None };
     assert!(matches!(Statement::always("", trusted(key("k"), deep)).check(), Err(StatementError::TooMany { .. })));
     let spoken = Sentence::SpeaksFor { speaker: key("k"), principal: Subject::Program(Digest::of(b"p")) };
     assert!(matches!(Statement::always("", spoken).check(), Err(StatementError::Subject { .. })));
@@ -290,7 +290,7 @@ fn tests_compare_values_of_one_type() {
 #[test]
 fn encodings_are_those_of_the_document() {
     let key = Digest::from_bytes([0xaa; 32]);
-    let purpose = Purpose::Publishing { topic: Topic::Measurements, depth: 1 };
+    let purpose = Purpose::Publishing { topic: Topic::Measurements, depth: 1, limits: None };
     let statement = Statement {
         label: "team".into(),
         sentence: trusted(Subject::Key(key), purpose),

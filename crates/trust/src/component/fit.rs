@@ -207,7 +207,8 @@ fn dangers(kind: Kind, property: &str, value: &Value) -> Vec<Allowance> {
 pub fn misfit(sentence: &Sentence) -> Option<String> {
     match sentence.unnested().1 {
         Sentence::HasProperty { subject: Subject::Hardware(kind, identity), .. } => of_identity(*kind, identity),
-        Sentence::Trusted { subject: Subject::Measurement(measurement), .. } => of_measurement(measurement),
+        Sentence::Distrusts(Subject::Measurement(measurement))
+        | Sentence::Trusted { subject: Subject::Measurement(measurement), .. } => of_measurement(measurement),
         Sentence::Trusted { subject: Subject::Platform(rule), .. } => of_rule(rule),
         _ => None,
     }

@@ -7,7 +7,7 @@ use super::{
     registry::{
         Draft::{Nothing, Only},
         Property, RegisterName,
-        Type::{Number, Set},
+        Type::{Number, Set, Text},
         names,
     },
 };
@@ -26,6 +26,14 @@ pub(super) const PROPERTIES: &[Property] = &[
         "have the machine give it: `casemate doctor` says how",
     )
     .names(names!(Lack::ALL, Lack::as_str)),
+    Property::new(
+        "libraries",
+        Text,
+        Nothing,
+        "one digest of the host's libraries that run within the keep, its dynamic loader included",
+        SOURCE,
+        "compare the libraries that `casemate doctor` lists on the keep's host with those that you know, then accept this digest",
+    ),
     Property::new(
         "secret-bytes",
         Number,
@@ -49,6 +57,7 @@ pub(super) const REGISTERS: &[RegisterName] = &[
 pub(super) fn component(name: &str, claims: &Claims, debug: bool) -> Component {
     let mut parts = Parts::new(name, Kind::Software, Subject::Key(claims.launcher.spki_digest()), PROPERTIES.len());
     parts.set("lacks", claims.lacks.iter().map(ToString::to_string));
+    parts.text("libraries", claims.libraries.to_string());
     parts.number("secret-bytes", claims.secret_bytes);
     parts.register("program", claims.program.as_bytes());
     parts.register("runtime", claims.runtime.as_bytes());

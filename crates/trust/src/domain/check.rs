@@ -35,7 +35,9 @@ pub(super) fn statement(statement: &Statement) -> Result<(), DomainError> {
 /// The keys that a statement is about: a domain may know these in full.
 pub(super) fn keys_of(statement: &Statement) -> impl Iterator<Item = Digest> {
     let subjects = match &statement.sentence {
-        Sentence::HasProperty { subject, .. } | Sentence::Trusted { subject, .. } => [Some(subject), None],
+        Sentence::Distrusts(subject) | Sentence::HasProperty { subject, .. } | Sentence::Trusted { subject, .. } => {
+            [Some(subject), None]
+        }
         Sentence::SpeaksFor { speaker, principal } => [Some(speaker), Some(principal)],
         _ => [None, None],
     };

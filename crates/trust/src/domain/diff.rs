@@ -132,7 +132,7 @@ fn same_name(said: &Said) -> Vec<u8> {
         Sentence::Trusted { subject, purpose } => (subject.kind(), purpose.kind()),
         Sentence::Floor(_) => ("floor", ""),
         Sentence::HasProperty { .. } => ("property", ""),
-        Sentence::Revokes(_) => ("revocation", ""),
+        Sentence::Distrusts(_) | Sentence::Revokes(_) => ("revocation", ""),
         Sentence::SpeaksFor { .. } => ("speaks", ""),
         _ => ("other", ""),
     };

@@ -21,16 +21,15 @@ impl Domain {
     }
 
     /// Whether the program of this digest may run on secrets at this time: as a proof says that is made and checked, or because the
-    /// domain names no programs.
+    /// domain names no programs and does not revoke this one.
     ///
     /// # Errors
     /// [`ProofError`]: what follows from the domain can't be computed.
     pub fn accepts_program(&self, program: Digest, at: UnixTime) -> Result<bool, ProofError> {
+        let (effective, subject) = (self.effective(at)?, Subject::Program(program));
         if !self.names_programs() {
-            return Ok(true);
+            return Ok(effective.standing().revokes(&subject).is_none());
         }
-        let effective = self.effective(at)?;
-        let subject = Subject::Program(program);
         let goal = Sentence::Trusted { subject: subject.clone(), purpose: Purpose::Execution(None) };
         let Some(proof) = effective.prove(&goal, at)? else { return Ok(false) };
         Ok(match check(&proof, effective.standing(), Facts::NONE, at)? {

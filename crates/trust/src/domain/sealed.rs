@@ -11,7 +11,7 @@ use casemate_cose::{Digest, Kind, PublicKey, SigningKey, UnixTime, sign, verify}
 use super::{Domain, DomainError};
 use crate::{
     printable::quoted,
-    statement::{Release, Said, Sentence},
+    statement::{Release, Said, Sentence, Subject},
 };
 
 /// What [`Domain::supersedes_dropping`] calls all signers of contracts.
@@ -45,8 +45,8 @@ impl Domain {
         self.supersedes_dropping(old, &BTreeSet::new())
     }
 
-    /// The same, where what is named may be dropped: [`SIGNERS`], [`PROGRAMS`], or the digest of a statement, which `old` revoked or which
-    /// was a delegate's floor.
+    /// The same, where what is named may be dropped: [`SIGNERS`], [`PROGRAMS`], the digest of a statement, which `old` revoked or which
+    /// was a delegate's floor, or the digest of a key or program that it revoked; of a measurement, the one that the error tells.
     ///
     /// # Errors
     /// [`DomainError::Rollback`].
@@ -98,6 +98,13 @@ impl Domain {
             if revoked.get(&digest).is_none_or(|now| *now > begins) {
                 let what = format!("statement {} was revoked, and now is not, or only later", digest.short());
                 missing.push(Missing { name: digest.to_string(), what });
+            }
+        }
+        let gone: BTreeMap<&Subject, UnixTime> = things(self);
+        for (subject, begins) in things(old) {
+            if gone.get(subject).is_none_or(|now| *now > begins) {
+                let what = format!("{subject} was revoked, and now is not, or only later");
+                missing.push(Missing { name: thing(subject).to_string(), what });
             }
         }
         if old.names_signers().map_err(unsaid)? && !self.names_signers().map_err(unsaid)? {
@@ -161,6 +168,26 @@ fn revocations(domain: &Domain) -> impl Iterator<Item = (Digest, UnixTime)> {
         }
     }
     revoked.into_iter()
+}
+
+/// The keys, measurements and programs that the owner revokes, and from when on at the latest.
+fn things(domain: &Domain) -> BTreeMap<&Subject, UnixTime> {
+    let mut revoked: BTreeMap<&Subject, UnixTime> = BTreeMap::new();
+    for statement in domain.own().map(Said::statement) {
+        if let Sentence::Distrusts(subject) = &statement.sentence {
+            let begins = statement.validity.not_before;
+            revoked.entry(subject).and_modify(|first| *first = begins.min(*first)).or_insert(begins);
+        }
+    }
+    revoked
+}
+
+/// The digest by which an owner says of which of them: a key's or program's own, or that of what is measured.
+fn thing(subject: &Subject) -> Digest {
+    match subject {
+        Subject::Key(digest) | Subject::Program(digest) => *digest,
+        _ => Digest::of(&casemate_cose::encode(subject)),
+    }
 }
 
 fn each((line, floors): (&str, BTreeMap<UnixTime, u64>)) -> impl Iterator<Item = (&str, UnixTime, u64)> {

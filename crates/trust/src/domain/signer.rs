@@ -27,16 +27,17 @@ impl Domain {
     }
 
     /// Whether the signature of a key, by the SHA-256 of its `SubjectPublicKeyInfo`, counts under contracts at this time: as a
-    /// proof says that is made and checked, or because the domain names no signers.
+    /// proof says that is made and checked, or because the domain names no signers and
+    /// does not revoke this one.
     ///
     /// # Errors
     /// [`ProofError`]: what follows from the domain can't be computed.
     pub fn accepts_signer(&self, key: Digest, at: UnixTime) -> Result<bool, ProofError> {
+        let (effective, subject) = (self.effective(at)?, Subject::Key(key));
         if !self.names_signers()? {
-            return Ok(true);
+            return Ok(effective.standing().revokes(&subject).is_none());
         }
-        let effective = self.effective(at)?;
-        let goal = Sentence::Trusted { subject: Subject::Key(key), purpose: Purpose::Contracts };
+        let goal = Sentence::Trusted { subject, purpose: Purpose::Contracts };
         let Some(proof) = effective.prove(&goal, at)? else { return Ok(false) };
         Ok(*check(&proof, effective.standing(), Facts::NONE, at)? == goal)
     }

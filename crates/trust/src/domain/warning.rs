@@ -1,6 +1,9 @@
 //! What in a domain is suspicious, but may be meant.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use casemate_cose::{Digest, UnixTime};
 
@@ -9,8 +12,8 @@ use crate::{
     component::{beside, fit, registry},
     printable::quoted,
     statement::{
-        Allowance, Identities, Kind, Measurement, PlatformRule, Purpose, Said, Sentence, Speaker, Statement, Subject,
-        Topic, Validity,
+        Allowance, Identities, Kind, Measurement, Names, PlatformRule, Purpose, Said, Sentence, Speaker, Statement,
+        Subject, Topic, Validity, limits,
     },
 };
 
@@ -44,8 +47,12 @@ impl Domain {
             let whats = match said.speaker() {
                 Speaker::Root => known.of_root(said.statement()),
                 // Of each stranger once, however much it signed.
-                Speaker::Key(key) if strangers.insert(key) => known.of_key(key),
-                Speaker::Key(_) => Vec::new(),
+                Speaker::Key(key) if known.is_stranger(key) => {
+                    let what =
+                        || format!("nothing makes what key {} signed count: no `[[delegate]]` names it", key.short());
+                    strangers.insert(key).then(what).into_iter().collect()
+                }
+                Speaker::Key(key) => known.of_key(key, said).into_iter().collect(),
             };
             // An entry of the text can't say such a thing; what was compiled, signed or imported can.
             let misfit = fit::misfit(&said.statement().sentence);
@@ -74,7 +81,8 @@ impl Domain {
         let warning = |said: &Said| {
             let Validity { not_before, not_after } = said.statement().validity;
             // Floors and revocations never end.
-            let ends = !matches!(said.statement().sentence, Sentence::Floor(_) | Sentence::Revokes(_));
+            let said_for_good = said.statement().sentence.unnested().1;
+            let ends = !matches!(said_for_good, Sentence::Distrusts(_) | Sentence::Floor(_) | Sentence::Revokes(_));
             let name = said.name();
             if at < not_before {
                 Some(self.warning(said, format!("{name} counts only from {not_before} on")))
@@ -107,6 +115,10 @@ struct Known<'d> {
     devices: BTreeSet<Kind>,
     /// Keys that the owner says something of by which what they sign can count.
     believed: BTreeSet<Digest>,
+    /// What the owner lets keys publish.
+    rights: BTreeMap<Digest, Vec<&'d Purpose>>,
+    /// Keys that the owner lets speak for others, or others for them.
+    speaking: BTreeSet<Digest>,
     /// Whether keys that the owner does not name can become believed.
     is_open: bool,
 }
@@ -114,44 +126,68 @@ struct Known<'d> {
 impl<'d> Known<'d> {
     fn of(domain: &'d Domain) -> Self {
         let has_launcher = !domain.launchers().is_empty();
-        let mut known =
-            Self { domain, has_launcher, devices: BTreeSet::new(), believed: BTreeSet::new(), is_open: false };
+        let mut known = Self {
+            domain,
+            has_launcher,
+            devices: BTreeSet::new(),
+            believed: BTreeSet::new(),
+            rights: BTreeMap::new(),
+            speaking: BTreeSet::new(),
+            is_open: false,
+        };
         for said in domain.own() {
             match &said.statement().sentence {
-                Sentence::Trusted { subject: Subject::Key(key), purpose: Purpose::Publishing { topic, depth } } => {
+                Sentence::Trusted {
+                    subject: Subject::Key(key),
+                    purpose: purpose @ Purpose::Publishing { topic, depth, .. },
+                } => {
                     known.believed.insert(*key);
+                    known.rights.entry(*key).or_default().push(purpose);
                     known.is_open |= *depth > 0 || *topic == Topic::Keys;
                 }
                 Sentence::Trusted { subject: Subject::Platform(rule), .. } if DEVICES.contains(&rule.kind) => {
                     known.devices.insert(rule.kind);
                 }
                 Sentence::SpeaksFor { speaker, principal } => {
-                    known.believed.extend([speaker, principal].into_iter().filter_map(|subject| match subject {
-                        Subject::Key(key) => Some(*key),
-                        _ => None,
-                    }));
+                    let key = |subject: &Subject| if let Subject::Key(key) = subject { Some(*key) } else { None };
+                    known.speaking.extend([speaker, principal].into_iter().filter_map(key));
                 }
                 Sentence::Trusted { subject: Subject::Domain(_), .. } => known.is_open = true,
                 _ => {}
             }
         }
+        known.believed.extend(&known.speaking);
         known
     }
 
-    fn of_key(&self, key: Digest) -> Vec<String> {
-        if self.is_open || self.believed.contains(&key) {
-            return Vec::new();
+    fn is_stranger(&self, key: Digest) -> bool {
+        !self.is_open && !self.believed.contains(&key)
+    }
+
+    /// What a delegate says beside what it may publish; what it takes back of its own counts.
+    fn of_key(&self, key: Digest, said: &Said) -> Option<String> {
+        let sentence = &said.statement().sentence;
+        let rights = self.rights.get(&key).filter(|_| !self.is_open && !self.speaking.contains(&key))?;
+        let admits = |right: &&&Purpose| match right {
+            Purpose::Publishing { topic, limits, .. } => {
+                sentence.topic() == Some(*topic) && limits::admit(limits.as_deref(), sentence)
+            }
+            _ => false,
+        };
+        if sentence.topic() == Some(Topic::Revocations) || rights.iter().find(admits).is_some() {
+            return None;
         }
-        vec![format!("nothing makes what key {} signed count: no `[[delegate]]` names it", key.short())]
+        let rights: Vec<String> = rights.iter().map(|right| Names::published(right)).collect();
+        Some(format!("{} does not count: key {} may publish only {}", said.name(), key.short(), rights.join(", and ")))
     }
 
     fn of_root(&self, statement: &Statement) -> Vec<String> {
         let name = quoted(&statement.label);
         match &statement.sentence {
             Sentence::Trusted { subject: Subject::Platform(rule), .. } => self.of_platform(&name, rule),
-            Sentence::Trusted { purpose: Purpose::Publishing { topic, .. }, .. } => {
+            Sentence::Trusted { purpose: Purpose::Publishing { topic, limits, .. }, .. } => {
                 let mut whats = Vec::new();
-                if matches!(topic, Topic::Keys | Topic::Platforms) {
+                if matches!(topic, Topic::Keys | Topic::Platforms) && limits.is_none() {
                     whats.push(format!("{name} may publish {topic}: whom this domain believes is then theirs to say"));
                 }
                 if statement.validity.not_after == Validity::ALWAYS.not_after {

@@ -6,18 +6,21 @@
 //!    the evidence at hand.
 //! 4. Something rests on every step but the last, whose conclusion is what is proved.
 //!
-//! What a rule needs beyond the sentences of its premises is one bit: whether "A speaks for B" rests on the root's word alone.
-//! Others may say who speaks for whom, and keys inherit by it what those others could have said outright (attestation,
-//! authentication, contracts, key provision). Rights to publish pass, and words are relayed, by the root's word only.
+//! What a rule needs beyond the sentences of its premises is one bit: whether a premise rests on the root's word alone. Others may say
+//! who speaks for whom, and keys inherit by it what those others could have said outright (attestation, authentication, contracts, key
+//! provision); rights to publish pass, and words are relayed, by the root's word only. And who may publish revocations revokes what runs
+//! for all but the root: which measurements are revoked, `standing` says.
 
 use std::collections::BTreeSet;
 
 use casemate_cose::{Digest, UnixTime};
 
-use super::{PREMISES_MAX, Proof, ProofError, Rule, STEPS_MAX, Standing, State, Step};
+use super::{PREMISES_MAX, Proof, ProofError, Rule, STEPS_MAX, Standing, State, Step, things::TrustBy};
 use crate::{
     component::{Component, registry},
-    statement::{Allowance, Demand, Identities, PlatformRule, Purpose, Sentence, Speaker, Subject, Test, Value},
+    statement::{
+        Allowance, Demand, Identities, PlatformRule, Purpose, Sentence, Speaker, Subject, Test, Value, limits,
+    },
 };
 
 /// What authentic evidence says, as rules see it. Whoever makes this has `Authenticated` evidence.
@@ -72,7 +75,7 @@ pub fn check<'p>(
                 }
                 stated(step, digest, &premises, standing)
             }
-            _ => follows(step, &premises, evidence),
+            _ => follows(step, &premises, evidence, standing),
         };
         proved.push(Proved { sentence: &step.conclusion, by_root: by_root.map_err(refuse)? });
     }
@@ -119,7 +122,12 @@ fn stated(step: &Step, digest: Digest, premises: &[Proved<'_>], standing: &Stand
 }
 
 /// Whether the conclusion follows; then, whether it rests on the root's word alone.
-fn follows(step: &Step, premises: &[Proved<'_>], evidence: Facts<'_>) -> Result<bool, &'static str> {
+fn follows(
+    step: &Step,
+    premises: &[Proved<'_>],
+    evidence: Facts<'_>,
+    standing: &Standing,
+) -> Result<bool, &'static str> {
     let sentences: Vec<&Sentence> = premises.iter().map(|premise| premise.sentence).collect();
     let by_root = premises.first().is_some_and(|premise| premise.by_root);
     match (step.rule, sentences.as_slice()) {
@@ -140,12 +148,15 @@ fn follows(step: &Step, premises: &[Proved<'_>], evidence: Facts<'_>) -> Result<
             platform_meets(environment, trust, properties, &step.conclusion, evidence).map(|()| false)
         }
         (Rule::Measured, [environment, trust]) => {
-            measured(environment, trust, &step.conclusion, evidence).map(|()| false)
+            let place = measured(environment, trust, &step.conclusion, evidence)?;
+            not_revoked(place, premises.last(), evidence, standing).map(|()| false)
         }
         (Rule::Compose, [platform, measurement]) => compose(platform, measurement, &step.conclusion).map(|()| false),
         (Rule::Whole, parts) => whole(parts, &step.conclusion, evidence).map(|()| false),
         (Rule::Authenticate, [whole, speaks, trust @ ..]) => {
-            authenticate(whole, speaks, trust, &step.conclusion, evidence).map(|()| false)
+            authenticate(whole, speaks, trust, &step.conclusion, evidence)?;
+            let measurement = if trust.is_empty() { None } else { premises.last() };
+            not_revoked(0, measurement, evidence, standing).map(|()| false)
         }
         _ => Err("the number of premises is not that of the rule"),
     }
@@ -161,15 +172,17 @@ fn policy(conclusion: &Sentence) -> Result<(), &'static str> {
     }
 }
 
-/// K may publish about S's topic; K says S → S.
+/// K may publish about S's topic, within limits that S keeps; K says S → S.
 fn believe(trust: &Sentence, says: &Sentence, conclusion: &Sentence) -> Result<(), &'static str> {
-    let Sentence::Trusted { subject: Subject::Key(trusted), purpose: Purpose::Publishing { topic, depth } } = trust
+    let Sentence::Trusted { subject: Subject::Key(trusted), purpose: Purpose::Publishing { topic, depth, limits } } =
+        trust
     else {
         return Err("the first premise trusts no key to publish");
     };
     let Sentence::Says { key, sentence } = says else { return Err("the second premise is nothing that a key says") };
     require(trusted == key, "another key says it")?;
     require(sentence.topic() == Some(*topic), "the key may not publish about this")?;
+    require(limits::admit(limits.as_deref(), sentence), "the key may publish within limits, and this lies outside")?;
     if let Sentence::Trusted { purpose: Purpose::Publishing { depth: handed, .. }, .. } = &**sentence {
         require(handed < depth, "the key may not hand this on so deep")?;
     }
@@ -324,7 +337,7 @@ fn measured(
     trust: &Sentence,
     conclusion: &Sentence,
     evidence: Facts<'_>,
-) -> Result<(), &'static str> {
+) -> Result<u16, &'static str> {
     let (Sentence::IsEnvironment(place), Sentence::MeasurementTrusted(concluded)) = (environment, conclusion) else {
         return Err("it is not from an environment to its measurement");
     };
@@ -333,7 +346,23 @@ fn measured(
         return Err("the second premise trusts no measurement for execution");
     };
     let component = component(evidence, *place)?;
-    require(measurement.is_met_by(component.kind, &component.registers), "a register has another value")
+    require(measurement.is_met_by(component.kind, &component.registers), "a register has another value")?;
+    Ok(*place)
+}
+
+/// What runs on c is not revoked, also where a measurement of other registers would do: by the root, or, unless the root itself trusts
+/// that measurement, by whoever may publish revocations.
+fn not_revoked(
+    place: u16,
+    trust: Option<&Proved<'_>>,
+    evidence: Facts<'_>,
+    standing: &Standing,
+) -> Result<(), &'static str> {
+    let Some(trust) = trust else { return Ok(()) };
+    let component = component(evidence, place)?;
+    let by = if trust.by_root { TrustBy::Root } else { TrustBy::Others };
+    let ran = standing.ran(component.kind, &component.registers);
+    require(!ran.is_some_and(|ran| ran.refuses(by)), "what runs is revoked")
 }
 
 /// c's platform is trusted; c's measurement is trusted → c is trusted for execution.

@@ -26,8 +26,12 @@ impl<'e> Derivation<'e> {
         Self { effective, facts: BTreeMap::new(), once: BTreeMap::new(), steps: Vec::new() }
     }
 
-    pub(super) fn finish(self, at: UnixTime) -> Proof {
-        Proof { at, steps: self.steps }
+    /// # Errors
+    /// [`ProofError::TooMany`]: a proof that would be longer than is read.
+    pub(super) fn finish(self, at: UnixTime) -> Result<Proof, ProofError> {
+        let proof = Proof { at, steps: self.steps };
+        proof.check_length()?;
+        Ok(proof)
     }
 
     /// The step that concludes a fact, after all that it rests on. Facts may rest on one another thousands deep: what is open

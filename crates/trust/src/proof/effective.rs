@@ -6,7 +6,8 @@
 //! 4. Who inherits: along what the root says of speaking, rights to publish; along all that is believed of speaking,
 //!    attestation, authentication, contracts, key provision.
 //!
-//! **Termination.** No step adds to what an earlier one reads. In 2 each key is settled once for each of six topics, in 4 once
+//! **Termination.** No step adds to what an earlier one reads. In 2 each key is settled once for each of six topics (with limits,
+//! once for each right that no other covers, 64 at most), in 4 once
 //! for each of fifteen purposes (attestation is one for each kind), each edge is walked once for each; with n statements there are at
 //! most n facts of 3, and with e edges (n at most of statements, two for each domain that a statement names) at most 21 e of
 //! inheritance, no more than
@@ -18,9 +19,9 @@
 //!
 //! **More never takes away.** Beyond 1, nothing asks whether something is absent: only revocations and floors take away.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use casemate_cose::UnixTime;
+use casemate_cose::{Digest, UnixTime};
 
 use super::{
     ProofError, Standing,
@@ -45,6 +46,8 @@ pub struct Effective {
     /// By a statement's place: the fact that it is believed.
     pub(super) stated: Vec<Option<Fact>>,
     standing: Standing,
+    /// The last second before something begins or ends that may matter, once somebody asked.
+    lasting: OnceLock<UnixTime>,
 }
 
 /// Something that is believed, with its proof at hand. It counts only with the [`Effective`] that gave it.
@@ -64,7 +67,7 @@ impl Effective {
     /// What follows at this time.
     ///
     /// # Errors
-    /// [`ProofError::Entangled`].
+    /// [`ProofError::Entangled`], [`ProofError::TooMany`].
     pub fn of(statements: &Arc<Statements>, at: UnixTime) -> Result<Self, ProofError> {
         let standing = Standing::of(statements, at)?;
         let stands = |place: usize| standing.state_at(place) == super::State::Stands;
@@ -75,10 +78,11 @@ impl Effective {
             index: Index::default(),
             stated: vec![None; statements.said().len()],
             standing: standing.clone(),
+            lasting: OnceLock::new(),
             graph,
         };
         for topic in Topic::ALL {
-            let publishers = Publishers::of(statements, &effective.graph, *topic, stands);
+            let publishers = Publishers::of(statements, &effective.graph, *topic, stands)?;
             effective.believe(&standing, &publishers)?;
         }
         for (place, speaker, principal) in effective.graph.by_others.clone() {
@@ -98,6 +102,17 @@ impl Effective {
     #[must_use]
     pub const fn standing(&self) -> &Standing {
         &self.standing
+    }
+
+    /// The last second before a statement begins or ends that may matter: the root's, or of somebody who might be believed if every
+    /// statement counted. What a stranger says changes nothing, whenever it begins. No earlier than `least`, if nothing that matters is.
+    #[must_use]
+    pub fn lasts(&self, least: UnixTime) -> UnixTime {
+        let window = self.standing.window().not_after;
+        if window >= least {
+            return window;
+        }
+        *self.lasting.get_or_init(|| super::lasting::lasting(&self.standing).unwrap_or(window))
     }
 
     /// How many facts follow.
@@ -137,12 +152,31 @@ impl Effective {
         self.with_statements(self.index.platforms_for(kind, identity))
     }
 
-    /// The trusted measurements that these registers, ascending by name, meet; of no release below its floor.
+    /// The trusted measurements that these registers, ascending by name, meet; of no release below its floor, and not revoked.
     #[must_use]
     pub fn measurements(&self, kind: Kind, registers: &[(String, Vec<u8>)]) -> Vec<(Fact, &Said)> {
+        let ran = self.standing.ran(kind, registers);
+        let counts = |said: &Said| !ran.is_some_and(|ran| ran.refuses(said.speaker().into()));
+        self.met(kind, registers).filter(|(_, said)| counts(said)).collect()
+    }
+
+    /// The trusted measurements that these registers meet, although it is revoked to run them, and by what.
+    pub(crate) fn revoked_measurements(
+        &self,
+        kind: Kind,
+        registers: &[(String, Vec<u8>)],
+    ) -> impl Iterator<Item = (&Said, Digest)> {
+        let ran = self.standing.ran(kind, registers);
+        let met = ran.is_some().then(|| self.met(kind, registers)).into_iter().flatten();
+        met.filter_map(move |(_, said)| {
+            let ran = ran.filter(|ran| ran.refuses(said.speaker().into()))?;
+            Some((said, ran.by()))
+        })
+    }
+
+    fn met(&self, kind: Kind, registers: &[(String, Vec<u8>)]) -> impl Iterator<Item = (Fact, &Said)> {
         self.with_statements(self.index.measurements(kind, registers))
-            .filter(|(_, said)| measured(said).is_some_and(|measurement| measurement.is_met_by(kind, registers)))
-            .collect()
+            .filter(move |(_, said)| measured(said).is_some_and(|measurement| measurement.is_met_by(kind, registers)))
     }
 
     /// All trusted measurements of this kind, for saying what would have been accepted.
@@ -153,9 +187,11 @@ impl Effective {
 
     /// A measurement that is trusted to say what `asked` is about and that these registers meet.
     pub(super) fn attesting(&self, kind: Kind, registers: &[(String, Vec<u8>)], asked: &Purpose) -> Option<Fact> {
+        let ran = self.standing.ran(kind, registers);
         let met = |said: &Said| match said.statement().sentence.unnested().1 {
             Sentence::Trusted { subject: Subject::Measurement(measurement), purpose } => {
-                purpose.covers(asked) && measurement.is_met_by(kind, registers)
+                let is_gone = ran.is_some_and(|ran| ran.refuses(said.speaker().into()));
+                purpose.covers(asked) && measurement.is_met_by(kind, registers) && !is_gone
             }
             _ => false,
         };
@@ -207,33 +243,32 @@ impl Effective {
 
     /// Step 3 and the rights to publish of step 4, for one topic: in the order in which keys were settled, so that what a
     /// fact rests on comes before it.
-    fn believe(&mut self, standing: &Standing, publishers: &Publishers) -> Result<(), ProofError> {
+    fn believe(&mut self, standing: &Standing, publishers: &Publishers<'_>) -> Result<(), ProofError> {
         let topic = publishers.topic();
         let of_topic = |said: &Said| said.statement().sentence.unnested().1.topic() == Some(topic);
         for (place, _) in standing.standing().filter(|(_, said)| said.speaker() == Speaker::Root && of_topic(said)) {
             self.state(standing, place, None)?;
         }
-        let mut rights: Vec<Option<Fact>> = vec![None; self.graph.len()];
-        for (node, right) in publishers.settled() {
-            let fact = match right.why {
-                Why::Stated(place) => {
-                    let may = self.graph.heard(place).and_then(|heard| rights.get(heard).copied().flatten());
+        // By the places of rights.
+        let mut facts: Vec<Fact> = Vec::with_capacity(publishers.settled().len());
+        let fact_of = |facts: &[Fact], right: usize| facts.get(right).copied().ok_or(ProofError::Foreign);
+        for right in publishers.settled() {
+            facts.push(match right.why {
+                Why::Stated(place, by) => {
+                    let may = by.map(|by| fact_of(&facts, by)).transpose()?;
                     self.state(standing, place, may)?
                 }
-                Why::Inherited(principal, word) => {
-                    let Some(from) = rights.get(principal).copied().flatten() else { continue };
-                    let purpose = Purpose::Publishing { topic, depth: right.depth };
-                    self.inherited(node, purpose, word, principal, from)?
+                Why::Inherited(of, word) => {
+                    let principal = publishers.right(of).ok_or(ProofError::Foreign)?.node;
+                    let from = fact_of(&facts, of)?;
+                    self.inherited(right.node, right.purpose(topic), word, principal, from)?
                 }
-            };
-            if let Some(mine) = rights.get_mut(node) {
-                *mine = Some(fact);
-            }
+            });
         }
-        for (place, said) in standing.standing() {
-            if said.speaker() != Speaker::Root && publishers.believes(place, said, &self.graph) {
-                let may = self.graph.heard(place).and_then(|heard| rights.get(heard).copied().flatten());
-                self.state(standing, place, may)?;
+        for (place, said) in standing.standing().filter(|(_, said)| said.speaker() != Speaker::Root) {
+            if let Some(by) = publishers.believes(place, said, &self.graph) {
+                let may = fact_of(&facts, by)?;
+                self.state(standing, place, Some(may))?;
             }
         }
         Ok(())

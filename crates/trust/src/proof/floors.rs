@@ -4,9 +4,10 @@
 //! 2. A delegate's floor counts if it begins while the delegate may publish measurements, by what is not revoked. It counts on for
 //!    ever.
 //! 3. A delegate's floor is one for what the delegate itself published, and for what those published to whom it handed the right on,
-//!    except who has it of the root as well. Nobody else's releases are concerned, the root's least of all.
+//!    except who has it of the root as well. Nobody else's releases are concerned, the root's least of all. Where rights have limits,
+//!    only those count that let in releases of this line and for this kind of platform.
 //!
-//! **Cost.** For n statements, 2 makes at most [`PERIODS_MAX`] graphs, and 3 walks each edge at most once for each line.
+//! **Cost.** For n statements, 2 makes at most [`PERIODS_MAX`] graphs, and 3 walks each edge at most once for each line and kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,7 @@ use super::{
     graph::Graph,
     publishers::{Publishers, hands_on},
 };
-use crate::statement::{Purpose, Release, Said, Sentence, Speaker, Statements, Subject, Topic};
+use crate::statement::{Kind, Limits, Purpose, Release, Said, Sentence, Speaker, Statements, Subject, Topic};
 
 /// How many periods, between which delegations begin and end, are looked at. In later ones every floor counts.
 const PERIODS_MAX: usize = 64;
@@ -26,8 +27,8 @@ const PERIODS_MAX: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Floors {
     root: BTreeMap<String, u64>,
-    /// By line and by who published what they are for.
-    others: BTreeMap<(String, usize), u64>,
+    /// By line, kind of platform and who published what they are for.
+    others: BTreeMap<(String, Option<Kind>, usize), u64>,
     /// By a statement's place: whose release it is, where a delegate's floor may be for it.
     publishers: BTreeMap<usize, usize>,
 }
@@ -58,9 +59,9 @@ impl Floors {
 
     /// The floor of the release that the statement at this place trusts, if it is of one below.
     pub(super) fn above(&self, place: usize, said: &Said) -> Option<u64> {
-        let release = release_of(said.statement().sentence.unnested().1)?;
+        let (release, kind) = release_of(said.statement().sentence.unnested().1)?;
         let publisher = self.publishers.get(&place);
-        let own = publisher.and_then(|publisher| self.others.get(&(release.line.clone(), *publisher)).copied());
+        let own = publisher.and_then(|publisher| self.others.get(&(release.line.clone(), kind, *publisher)).copied());
         self.of_root(&release.line).max(own).filter(|floor| release.version < *floor)
     }
 
@@ -72,8 +73,8 @@ impl Floors {
         mut delegates: Vec<(usize, &Said)>,
     ) -> Result<(), ProofError> {
         let graph = Graph::of(statements, &left)?;
-        let publishers = Publishers::of(statements, &graph, Topic::Measurements, &left);
-        delegates.retain(|(place, said)| publishers.believes(*place, said, &graph));
+        let publishers = Publishers::of(statements, &graph, Topic::Measurements, &left)?;
+        delegates.retain(|(place, said)| publishers.believes(*place, said, &graph).is_some());
         // 2
         let mut periods = Periods::of(statements, &left, &graph, &publishers);
         let mut counting = Vec::new();
@@ -83,11 +84,11 @@ impl Floors {
             }
         }
         // 3
-        let mut published: BTreeSet<(&str, usize)> = BTreeSet::new();
+        let mut published: BTreeMap<(&str, Option<Kind>), BTreeSet<usize>> = BTreeMap::new();
         for (place, said) in statements.said().iter().enumerate().filter(|(place, _)| left(*place)) {
             let release = release_of(said.statement().sentence.unnested().1);
-            if let (Speaker::Key(_), Some(release), Some(by)) = (said.speaker(), release, graph.heard(place)) {
-                published.insert((&release.line, by));
+            if let (Speaker::Key(_), Some((release, kind)), Some(by)) = (said.speaker(), release, graph.heard(place)) {
+                published.entry((&release.line, kind)).or_default().insert(by);
                 self.publishers.insert(place, by);
             }
         }
@@ -98,14 +99,17 @@ impl Floors {
                 lines.entry(&release.line).or_default().push((release.version, by));
             }
         }
-        for (line, mut of_line) in lines {
+        for of_line in lines.values_mut() {
             // The highest first: what it reaches, lower ones don't change.
             of_line.sort_unstable_by(|one, other| other.cmp(one));
-            scopes.start();
+        }
+        for ((line, kind), publishers) in published {
+            let Some(of_line) = lines.get(line) else { continue };
+            scopes.start(line, kind);
             for (version, by) in of_line {
-                for node in scopes.reach(by) {
-                    if published.contains(&(line, node)) {
-                        self.others.insert((line.to_owned(), node), version);
+                for node in scopes.reach(*by) {
+                    if publishers.contains(&node) {
+                        self.others.insert((line.to_owned(), kind, node), *version);
                     }
                 }
             }
@@ -120,11 +124,11 @@ struct Periods<'s, L> {
     left: L,
     /// The first second of each but the first.
     starts: Vec<UnixTime>,
-    known: BTreeMap<usize, (Graph, Publishers)>,
+    known: BTreeMap<usize, (Graph, Publishers<'s>)>,
 }
 
 impl<'s, L: Fn(usize) -> bool> Periods<'s, L> {
-    fn of(statements: &'s Statements, left: L, graph: &Graph, publishers: &Publishers) -> Self {
+    fn of(statements: &'s Statements, left: L, graph: &Graph, publishers: &Publishers<'_>) -> Self {
         let mut starts = BTreeSet::new();
         for (place, said) in statements.said().iter().enumerate().filter(|(place, _)| left(*place)) {
             let decides = match said.statement().sentence.unnested().1 {
@@ -154,89 +158,113 @@ impl<'s, L: Fn(usize) -> bool> Periods<'s, L> {
                 (self.left)(place) && said.is_some_and(|said| said.statement().validity.holds(begins) || is_floor(said))
             };
             let graph = Graph::of(self.statements, active)?;
-            let publishers = Publishers::of(self.statements, &graph, Topic::Measurements, active);
+            let publishers = Publishers::of(self.statements, &graph, Topic::Measurements, active)?;
             self.known.insert(period, (graph, publishers));
         }
-        Ok(self.known.get(&period).is_some_and(|(graph, publishers)| publishers.believes(place, said, graph)))
+        let known = self.known.get(&period);
+        Ok(known.is_some_and(|(graph, publishers)| publishers.believes(place, said, graph).is_some()))
     }
 }
 
+/// A node to whom a right was handed on, and within which limits.
+type Handed<'s> = (usize, Option<&'s Limits>);
+
 /// To whom each node handed on the right to publish measurements.
-struct Scopes {
-    handed: Vec<Vec<usize>>,
-    /// Who has it of the root.
+struct Scopes<'s> {
+    handed: Vec<Vec<Handed<'s>>>,
+    /// Who speaks for each node by the root's word, and so has what that one has.
+    heirs: Vec<Vec<usize>>,
+    /// To whom the root gave it.
+    roots: Vec<Handed<'s>>,
+    /// What is asked for: a line of releases, and a kind of platform.
+    asked: (String, Option<Kind>),
+    /// Who has the right for that of the root.
     of_root: Vec<bool>,
     /// Nodes that were reached since the last start.
     reached: Vec<bool>,
 }
 
-impl Scopes {
-    fn of(statements: &Statements, left: impl Fn(usize) -> bool, graph: &Graph, publishers: &Publishers) -> Self {
+impl<'s> Scopes<'s> {
+    fn of(
+        statements: &'s Statements,
+        left: impl Fn(usize) -> bool,
+        graph: &Graph,
+        publishers: &Publishers<'_>,
+    ) -> Self {
         let mut handed = vec![Vec::new(); graph.len()];
-        let mut of_root = vec![false; graph.len()];
-        let mut open = Vec::new();
+        let mut roots = Vec::new();
         for (place, said) in statements.said().iter().enumerate().filter(|(place, _)| left(*place)) {
-            let Some((node, _)) = hands_on(said, graph, Topic::Measurements) else { continue };
+            let Some(grant) = hands_on(said, graph, Topic::Measurements) else { continue };
             match said.speaker() {
-                Speaker::Root => open.push(node),
-                Speaker::Key(_) if publishers.believes(place, said, graph) => {
+                Speaker::Root => roots.push((grant.node, grant.limits)),
+                Speaker::Key(_) if publishers.believes(place, said, graph).is_some() => {
                     if let Some(handed) = graph.heard(place).and_then(|by| handed.get_mut(by)) {
-                        handed.push(node);
+                        handed.push((grant.node, grant.limits));
                     }
                 }
                 Speaker::Key(_) => {}
             }
         }
-        while let Some(node) = open.pop() {
-            if let Some(mark @ false) = of_root.get_mut(node) {
-                *mark = true;
-                open.extend(graph.by_root.speakers(node).iter().map(|edge| edge.node));
-            }
-        }
-        // Who speaks for one by the root's word has what that one was handed.
-        for (node, handed) in handed.iter_mut().enumerate() {
-            if of_root.get(node) == Some(&false) {
-                handed.extend(graph.by_root.speakers(node).iter().map(|edge| edge.node));
-            }
-        }
-        let reached = vec![false; graph.len()];
-        Self { handed, of_root, reached }
+        let speakers = |node: usize| graph.by_root.speakers(node).iter().map(|edge| edge.node).collect();
+        let heirs = (0..graph.len()).map(speakers).collect();
+        Self { handed, heirs, roots, asked: Default::default(), of_root: Vec::new(), reached: Vec::new() }
     }
 
-    fn start(&mut self) {
-        self.reached.fill(false);
+    /// Begins anew, with releases of this line for this kind of platform.
+    fn start(&mut self, line: &str, kind: Option<Kind>) {
+        self.asked = (line.to_owned(), kind);
+        self.reached = vec![false; self.handed.len()];
+        let is_limited = self.roots.iter().any(|(_, limits)| limits.is_some());
+        if is_limited || self.of_root.is_empty() {
+            self.of_root = vec![false; self.handed.len()];
+            let admitted = self.roots.iter().filter(|(_, limits)| self.admits(*limits));
+            let mut open: Vec<usize> = admitted.map(|(node, _)| *node).collect();
+            while let Some(node) = open.pop() {
+                if let Some(mark @ false) = self.of_root.get_mut(node) {
+                    *mark = true;
+                    open.extend(self.heirs.get(node).into_iter().flatten());
+                }
+            }
+        }
     }
 
     /// The node, and all to whom it handed on, that were not reached before.
     fn reach(&mut self, from: usize) -> Vec<usize> {
         let (mut found, mut open) = (Vec::new(), vec![from]);
         while let Some(node) = open.pop() {
-            let is_of_root = node != from && self.of_root.get(node) == Some(&true);
-            if let Some(mark @ false) = self.reached.get_mut(node)
-                && !is_of_root
-            {
+            let is_of_root = self.of_root.get(node) == Some(&true);
+            if is_of_root && node != from {
+                continue;
+            }
+            if let Some(mark @ false) = self.reached.get_mut(node) {
                 *mark = true;
                 found.push(node);
-                open.extend(self.handed.get(node).into_iter().flatten());
+                let handed = self.handed.get(node).into_iter().flatten();
+                open.extend(handed.filter(|(_, limits)| self.admits(*limits)).map(|(to, _)| *to));
+                // Who speaks for one that has it of the root has it so, too.
+                open.extend(self.heirs.get(node).filter(|_| !is_of_root).into_iter().flatten());
             }
         }
         found
     }
+
+    fn admits(&self, limits: Option<&Limits>) -> bool {
+        limits.is_none_or(|limits| limits.admit_release(&self.asked.0, self.asked.1))
+    }
 }
 
 /// Whether a statement hands on the right to publish measurements, and is believed.
-fn is_grant(place: usize, said: &Said, graph: &Graph, publishers: &Publishers) -> bool {
-    let is_believed = said.speaker() == Speaker::Root || publishers.believes(place, said, graph);
+fn is_grant(place: usize, said: &Said, graph: &Graph, publishers: &Publishers<'_>) -> bool {
+    let is_believed = said.speaker() == Speaker::Root || publishers.believes(place, said, graph).is_some();
     hands_on(said, graph, Topic::Measurements).is_some() && is_believed
 }
 
-/// The release as which a sentence trusts a measurement or program.
-fn release_of(sentence: &Sentence) -> Option<&Release> {
-    match sentence {
-        Sentence::Trusted {
-            subject: Subject::Measurement(_) | Subject::Program(_),
-            purpose: Purpose::Execution(Some(release)),
-        } => Some(release),
+/// The release as which a sentence trusts a measurement or program, and the measurement's kind of platform.
+fn release_of(sentence: &Sentence) -> Option<(&Release, Option<Kind>)> {
+    let Sentence::Trusted { subject, purpose: Purpose::Execution(Some(release)) } = sentence else { return None };
+    match subject {
+        Subject::Measurement(measurement) => Some((release, Some(measurement.kind))),
+        Subject::Program(_) => Some((release, None)),
         _ => None,
     }
 }

@@ -8,6 +8,7 @@
 use casemate_cose::{CborError, Digest, UnixTime};
 use minicbor::{Decode, Encode};
 
+use super::ProofError;
 use crate::statement::{Sentence, decode_nested, list};
 
 /// The longest proof that is read: 1 MiB.
@@ -61,7 +62,7 @@ pub enum Rule {
     /// A domain is its policy key → the key of digest d speaks for the domain of digest d.
     #[n(3)]
     Policy,
-    /// K is trusted to publish about S's topic; K says S → S. What S hands on is less deep.
+    /// K is trusted to publish about S's topic; K says S → S. S keeps the limits of that right; what S hands on is less deep.
     #[n(4)]
     Believe,
     /// K speaks for L by the root's word; K says S → L says S. Where S is "L says T" → L says T.
@@ -130,6 +131,18 @@ impl Proof {
     /// [`CborError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CborError> {
         decode_nested(bytes, PROOF_BYTES_MAX)
+    }
+
+    /// Refuses a proof that is longer than is read.
+    ///
+    /// # Errors
+    /// [`ProofError::TooMany`].
+    pub(super) fn check_length(&self) -> Result<(), ProofError> {
+        let actual = self.to_bytes().len();
+        if actual > PROOF_BYTES_MAX {
+            return Err(ProofError::TooMany { what: "bytes of proof", actual, max: PROOF_BYTES_MAX });
+        }
+        Ok(())
     }
 
     /// SHA-256 of its deterministic CBOR.

@@ -11,8 +11,8 @@ use crate::statement::{Identities, Kind, Measurement, Purpose, Sentence, Subject
 /// Facts by what they are about.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    /// Keys and domains: the first fact for each purpose, and the deepest right to publish about each topic.
-    keys: BTreeMap<(Principal, Right), (u16, Fact)>,
+    /// Keys and domains: the first fact for each purpose; of rights to publish, those that no other covers.
+    keys: BTreeMap<(Principal, Right), Vec<(Purpose, Fact)>>,
     measurements: BTreeMap<Kind, Measurements>,
     platforms: BTreeMap<Kind, Platforms>,
     /// Release by release.
@@ -104,11 +104,10 @@ impl Index {
         }
     }
 
-    /// That this key or domain is trusted for exactly this purpose; to publish, as deep at least.
+    /// That this key or domain is trusted for exactly this purpose; to publish, as deep at least and within its limits.
     pub(super) fn stated(&self, principal: Principal, purpose: &Purpose) -> Option<Fact> {
-        let (depth, fact) = self.keys.get(&(principal, right(purpose)?))?;
-        let too_deep = matches!(purpose, Purpose::Publishing { depth: asked, .. } if asked > depth);
-        (!too_deep).then_some(*fact)
+        let facts = self.keys.get(&(principal, right(purpose)?))?;
+        facts.iter().find(|(stated, _)| stated.covers(purpose)).map(|(_, fact)| *fact)
     }
 
     /// Of which kinds some key or domain is trusted for attestation.
@@ -157,10 +156,10 @@ impl Index {
         match subject {
             Subject::Domain(_) | Subject::Key(_) => {
                 let Some(key) = Principal::of(subject).zip(right(purpose)) else { return };
-                let depth = if let Purpose::Publishing { depth, .. } = purpose { *depth } else { 0 };
-                let best = self.keys.entry(key).or_insert((depth, fact));
-                if best.0 < depth {
-                    *best = (depth, fact);
+                let facts = self.keys.entry(key).or_default();
+                if !facts.iter().any(|(stated, _)| stated.covers(purpose)) {
+                    facts.retain(|(stated, _)| !purpose.covers(stated));
+                    facts.push((purpose.clone(), fact));
                 }
             }
             Subject::Measurement(measurement) => {

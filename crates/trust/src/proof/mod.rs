@@ -11,11 +11,13 @@ mod floors;
 mod form;
 mod graph;
 mod index;
+mod lasting;
 mod overruled;
 mod prove;
 mod publishers;
 mod rests;
 mod standing;
+mod things;
 
 pub use check::{Facts, check};
 pub use effective::{Effective, FACTS_MAX, Fact};
@@ -25,3 +27,4 @@ pub use prove::Grounds;
 pub(crate) use rests::Lapses;
 pub(crate) use standing::believed_ever;
 pub use standing::{Standing, State};
+pub(crate) use things::Things;

@@ -48,7 +48,7 @@ impl Effective {
         if found.is_none() {
             return Ok(None);
         }
-        let proof = derivation.finish(at);
+        let proof = derivation.finish(at)?;
         check(&proof, self.standing(), Facts::NONE, at)?;
         Ok(Some(proof))
     }
@@ -98,7 +98,7 @@ impl Effective {
             }
             derivation.push(Rule::Authenticate, premises, goal.clone())?;
         }
-        Ok(derivation.finish(at))
+        derivation.finish(at)
     }
 
     fn prove_speaks_for(

@@ -8,7 +8,7 @@ use super::{
     graph::{Edge, Graph, Principal, Word},
     publishers::{Publishers, Why},
 };
-use crate::statement::{Said, Speaker, Topic};
+use crate::statement::{Purpose, Said, Speaker, Topic};
 
 /// The most links that are followed.
 const LINKS_MAX: usize = 4096;
@@ -17,18 +17,18 @@ const LINKS_MAX: usize = 4096;
 pub(crate) struct Lapses<'s> {
     standing: &'s Standing,
     graph: Graph,
-    now: Publishers,
-    ever: Publishers,
+    now: Publishers<'s>,
+    ever: Publishers<'s>,
 }
 
 impl<'s> Lapses<'s> {
     /// # Errors
-    /// [`ProofError::Entangled`].
+    /// [`ProofError::Entangled`], [`ProofError::TooMany`].
     pub(crate) fn of(standing: &'s Standing, topic: Topic) -> Result<Self, ProofError> {
         let statements = standing.statements();
         let graph = Graph::of(statements, |_| true)?;
-        let now = Publishers::of(statements, &graph, topic, |place| standing.state_at(place) == State::Stands);
-        let ever = Publishers::of(statements, &graph, topic, |_| true);
+        let now = Publishers::of(statements, &graph, topic, |place| standing.state_at(place) == State::Stands)?;
+        let ever = Publishers::of(statements, &graph, topic, |_| true)?;
         Ok(Self { standing, graph, now, ever })
     }
 
@@ -40,11 +40,11 @@ impl<'s> Lapses<'s> {
         let Some(place) = statements.place(said.digest()) else { return links };
         let mut rests = vec![place];
         if said.speaker() != Speaker::Root {
-            let believes = |publishers: &Publishers| publishers.believes(place, said, &self.graph);
-            let Some(publishers) = [&self.now, &self.ever].into_iter().find(|publishers| believes(publishers)) else {
-                return links;
-            };
-            self.delegated(publishers, place, &mut rests);
+            let believes = |publishers: &'_ Publishers<'s>| publishers.believes(place, said, &self.graph);
+            let by =
+                [&self.now, &self.ever].into_iter().find_map(|publishers| Some((publishers, believes(publishers)?)));
+            let Some((publishers, right)) = by else { return links };
+            Self::delegated(publishers, right, &mut rests);
             self.relayed(said, place, &mut rests);
         }
         for place in rests {
@@ -59,21 +59,32 @@ impl<'s> Lapses<'s> {
         links
     }
 
+    /// What who says this may publish about its topic now, if that is something else: deepest first.
+    pub(crate) fn rights_beside(&self, said: &Said) -> Vec<Purpose> {
+        let Some(place) = self.standing.statements().place(said.digest()) else { return Vec::new() };
+        let stands = self.standing.state_at(place) == State::Stands;
+        let Some(heard) = self.graph.heard(place).filter(|_| stands) else { return Vec::new() };
+        if self.now.believes(place, said, &self.graph).is_some() {
+            return Vec::new();
+        }
+        self.now.of_node(heard).map(|(_, right)| right.purpose(self.now.topic())).collect()
+    }
+
     /// By what statements who says this may publish it, up to the owner's.
-    fn delegated(&self, publishers: &Publishers, place: usize, rests: &mut Vec<usize>) {
-        let mut node = self.graph.heard(place);
-        while let Some(why) = node.and_then(|node| publishers.right(node)).map(|right| right.why) {
-            node = match why {
-                // Nobody is heard in what the owner says: it ends there.
-                Why::Stated(by) => {
-                    rests.push(by);
-                    self.graph.heard(by)
+    fn delegated(publishers: &Publishers<'_>, right: usize, rests: &mut Vec<usize>) {
+        let mut right = Some(right);
+        while let Some(why) = right.and_then(|right| publishers.right(right)).map(|right| right.why) {
+            right = match why {
+                // What the owner says rests on no right: it ends there.
+                Why::Stated(place, by) => {
+                    rests.push(place);
+                    by
                 }
-                Why::Inherited(principal, Word::Stated(by)) => {
-                    rests.push(by);
-                    Some(principal)
+                Why::Inherited(of, Word::Stated(place)) => {
+                    rests.push(place);
+                    Some(of)
                 }
-                Why::Inherited(principal, Word::Policy) => Some(principal),
+                Why::Inherited(of, Word::Policy) => Some(of),
             };
             if rests.len() >= LINKS_MAX {
                 return;

@@ -1,8 +1,8 @@
 //! Which statements count at a time. Prover and checker share this: that nothing revokes a statement is shown by no
 //! derivation.
 //!
-//! 1. What the root revokes, and what a key revokes of its own, counts no more. Such a revocation counts from its first second
-//!    on and for ever.
+//! 1. What the root revokes, and what a key revokes of its own, counts no more: statements by their digest, and whatever trusts a key,
+//!    measurement or program that is revoked. [`super::things`] Such a revocation counts from its first second on and for ever.
 //! 2. Who may publish revocations is found out with what 1 left; what they revoke counts no more, except the root's.
 //! 3. Floors of releases: the root's, for everybody's; those of whom 1 and 2 leave to publish measurements, for their own. The highest
 //!    counts. [`super::floors`]
@@ -12,17 +12,30 @@
 //! Each step looks only at what earlier ones decided. In 2 and 3 a delegation counts although it has ended: what was revoked
 //! doesn't come back when the delegate's time is up. To undo a delegate's revocations, revoke them, or the delegation.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use casemate_cose::{Digest, UnixTime};
 
-use super::{ProofError, floors::Floors, graph::Graph, overruled::overrule, publishers::Publishers};
-use crate::statement::{Said, Sentence, Speaker, Statements, Topic, Validity};
+use super::{
+    ProofError,
+    floors::Floors,
+    graph::{Graph, VISITS_MAX},
+    overruled::overrule,
+    publishers::Publishers,
+    things::{Ran, Things},
+};
+use crate::statement::{Kind, Said, Sentence, Speaker, Statements, Subject, Topic, Validity};
 
 /// Which statements of a domain count at a time: begun, not ended, not revoked, of no release below its floor.
 #[derive(Clone, Debug)]
 pub struct Standing {
     floors: Floors,
+    /// What the root revokes, and what others do who may.
+    gone: [Things<Digest>; 2],
     states: Vec<State>,
     statements: Arc<Statements>,
     window: Validity,
@@ -54,7 +67,7 @@ impl Standing {
     /// How the statements stand at this time.
     ///
     /// # Errors
-    /// [`ProofError::Entangled`].
+    /// [`ProofError::Entangled`], [`ProofError::TooMany`].
     pub fn of(statements: &Arc<Statements>, at: UnixTime) -> Result<Self, ProofError> {
         let mut revoked: Vec<Option<Digest>> = vec![None; statements.said().len()];
         // 1
@@ -62,15 +75,31 @@ impl Standing {
             let of_its_own = |target: &Said| by.speaker() == Speaker::Root || target.speaker() == by.speaker();
             revoke(&mut revoked, statements, by, &by.statement().sentence, of_its_own);
         }
+        let (of_root, own): (Vec<_>, Vec<_>) = begun(statements, at)
+            .filter_map(|(_, by)| Some((by, distrusted(&by.statement().sentence)?)))
+            .partition(|(by, _)| by.speaker() == Speaker::Root);
+        let of_root = Things::of(of_root.into_iter().map(|(by, subject)| (subject, by.digest())));
+        let own: BTreeMap<Speaker, Things<Digest>> = by_speaker(own);
+        revoke_things(&mut revoked, statements, |said, tests| {
+            of_root.concern(said, tests).or_else(|| own.get(&said.speaker())?.concern(said, tests))
+        })?;
         // 2
         let left = |revoked: &[Option<Digest>], place: usize, said: &Said| {
             said.statement().validity.not_before <= at && revoked.get(place).is_some_and(Option::is_none)
         };
         let by_root = revoked.clone();
-        for (_, by) in published(statements, Topic::Revocations, |place, said| left(&by_root, place, said))? {
+        let others = published(statements, Topic::Revocations, |place, said| left(&by_root, place, said))?;
+        for (_, by) in &others {
             let sentence = by.statement().sentence.unnested().1;
             revoke(&mut revoked, statements, by, sentence, |target| target.speaker() != Speaker::Root);
         }
+        let of_others = others
+            .into_iter()
+            .filter_map(|(_, by)| Some((distrusted(by.statement().sentence.unnested().1)?, by.digest())));
+        let of_others = Things::of(of_others);
+        revoke_things(&mut revoked, statements, |said, tests| {
+            if said.speaker() == Speaker::Root { None } else { of_others.concern(said, tests) }
+        })?;
         // 3
         let admitted = |place: usize| statements.said().get(place).is_some_and(|said| left(&revoked, place, said));
         let floors = Floors::of(statements, admitted)?;
@@ -84,7 +113,8 @@ impl Standing {
             .collect();
         // 5
         overrule(statements, &mut states);
-        Ok(Self { floors, states, statements: Arc::clone(statements), window: window(statements, at) })
+        let gone = [of_root, of_others];
+        Ok(Self { floors, gone, states, statements: Arc::clone(statements), window: window(statements, at) })
     }
 
     /// All statements, those that don't count too.
@@ -116,6 +146,19 @@ impl Standing {
     pub fn find(&self, digest: Digest) -> Option<&Said> {
         let place = self.statements.place(digest)?;
         self.statements.said().get(place).filter(|_| self.state_at(place) == State::Stands)
+    }
+
+    /// The statement that revokes this key, measurement or program, the root's first.
+    #[must_use]
+    pub fn revokes(&self, subject: &Subject) -> Option<Digest> {
+        self.gone.iter().find_map(|things| things.find(subject))
+    }
+
+    /// Whether it is revoked to run this: registers ascending by name.
+    pub(crate) fn ran(&self, kind: Kind, registers: &[(String, Vec<u8>)]) -> Option<Ran> {
+        let [of_root, of_others] = &self.gone;
+        let by_root = of_root.run(kind, registers).map(Ran::ByRoot);
+        by_root.or_else(|| of_others.run(kind, registers).map(Ran::ByOthers))
     }
 
     /// The statements that count, and their places.
@@ -161,8 +204,8 @@ fn published(
         return Ok(Vec::new());
     }
     let graph = Graph::of(statements, active)?;
-    let publishers = Publishers::of(statements, &graph, topic, active);
-    Ok(places().filter(|(place, said)| publishers.believes(*place, said, &graph)).collect())
+    let publishers = Publishers::of(statements, &graph, topic, active)?;
+    Ok(places().filter(|(place, said)| publishers.believes(*place, said, &graph).is_some()).collect())
 }
 
 /// Marks what a revocation revokes, if it is one and its target is admitted. The first to revoke is remembered.
@@ -180,6 +223,37 @@ fn revoke(
     {
         mark.get_or_insert(by.digest());
     }
+}
+
+/// The thing that a sentence revokes.
+const fn distrusted(sentence: &Sentence) -> Option<&Subject> {
+    if let Sentence::Distrusts(subject) = sentence { Some(subject) } else { None }
+}
+
+fn by_speaker(said: Vec<(&Said, &Subject)>) -> BTreeMap<Speaker, Things<Digest>> {
+    let mut all: BTreeMap<Speaker, Vec<(&Subject, Digest)>> = BTreeMap::new();
+    for (by, subject) in said {
+        all.entry(by.speaker()).or_default().push((subject, by.digest()));
+    }
+    all.into_iter().map(|(speaker, things)| (speaker, Things::of(things))).collect()
+}
+
+/// Marks the statements that things which are revoked concern.
+fn revoke_things(
+    revoked: &mut [Option<Digest>],
+    statements: &Statements,
+    concern: impl Fn(&Said, &mut u64) -> Option<Digest>,
+) -> Result<(), ProofError> {
+    let mut tests = 0;
+    for (said, mark) in statements.said().iter().zip(revoked) {
+        if let Some(by) = concern(said, &mut tests) {
+            mark.get_or_insert(by);
+        }
+        if tests > VISITS_MAX {
+            return Err(ProofError::Entangled { max: VISITS_MAX });
+        }
+    }
+    Ok(())
 }
 
 fn state(place: usize, said: &Said, revoked: Option<Digest>, floors: &Floors, at: UnixTime) -> State {

@@ -1,4 +1,4 @@
-//! As much DER as a certificate of one shape needs. [X.690 §8, §10]
+//! As much DER as certificates of one shape need, to be written and read. [X.690 §8, §10]
 
 /// An object identifier's content, ready to be put under its tag.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +60,61 @@ pub(super) fn time(at: casemate_cose::UnixTime) -> Vec<u8> {
     match digits.get(2..) {
         Some(short) if digits.as_str() < "2050" && digits.as_str() >= "1950" => tagged(0x17, short.as_bytes()),
         _ => tagged(0x18, digits.as_bytes()),
+    }
+}
+
+/// A cursor over a row of elements, of short form and with no length that more than three bytes tell.
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(super) const fn new(rest: &'a [u8]) -> Self {
+        Self { rest }
+    }
+
+    /// The content of the one element of this tag that `bytes` are.
+    pub(super) fn only(bytes: &'a [u8], tag: u8) -> Option<&'a [u8]> {
+        let mut reader = Self::new(bytes);
+        let (_, content) = reader.element(tag)?;
+        reader.end()?;
+        Some(content)
+    }
+
+    /// The next element, which has this tag: all of it, and its content.
+    pub(super) fn element(&mut self, tag: u8) -> Option<(&'a [u8], &'a [u8])> {
+        let [actual, first, ..] = *self.rest else { return None };
+        if actual != tag {
+            return None;
+        }
+        let digits = match first {
+            0..=0x7f => 0,
+            0x81 => 1,
+            0x82 => 2,
+            _ => return None,
+        };
+        let header = 2_usize.checked_add(digits)?;
+        let length = match self.rest.get(2..header)? {
+            [] => usize::from(first),
+            more => more.iter().fold(0_usize, |sum, byte| (sum << 8) | usize::from(*byte)),
+        };
+        let (raw, rest) = self.rest.split_at_checked(header.checked_add(length)?)?;
+        self.rest = rest;
+        Some((raw, raw.get(header..)?))
+    }
+
+    /// Whether the next element has this tag.
+    pub(super) fn is_next(&self, tag: u8) -> bool {
+        self.rest.first() == Some(&tag)
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Nothing, if something is left.
+    pub(super) fn end(&self) -> Option<()> {
+        self.is_empty().then_some(())
     }
 }
 

@@ -9,6 +9,14 @@ use super::{NONCE_BYTES_MAX, NONCE_BYTES_MIN, Tier};
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ResultError {
+    /// A file of names is not one.
+    #[error("{message}")]
+    Admission {
+        /// What is wrong.
+        message: String,
+        /// Where: a byte range of the text.
+        span: Option<std::ops::Range<usize>>,
+    },
     /// A token says that it is signed by another algorithm than its key's.
     #[error(
         "signed with `{actual}`, where the expected key signs `{expected}`; take the token from whoever holds that key"
@@ -101,6 +109,14 @@ pub enum ResultError {
     /// The key did not sign: a hardware key that is gone, or a fault.
     #[error("the key does not sign; look at whatever holds it")]
     Signer,
+    /// Nothing but the report data name the key, and nobody said that this workload states nothing else there.
+    #[error(
+        "only the report data name the key, and whoever runs {what} may state there what others ask for; if its program does not, say so"
+    )]
+    StatedKey {
+        /// What runs.
+        what: Digest,
+    },
     /// A status that says more than its reasons do.
     #[error("the status `{actual}` is better than what it rests on, `{worst}`; the verifier is not to be believed")]
     Status {
@@ -118,5 +134,11 @@ pub enum ResultError {
         actual: usize,
         /// How many are allowed.
         max: usize,
+    },
+    /// What runs has no name.
+    #[error("what runs, {what}, has no name; name it, or run what has one")]
+    Unnamed {
+        /// What runs.
+        what: Digest,
     },
 }

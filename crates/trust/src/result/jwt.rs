@@ -11,6 +11,7 @@
 //! 4. The signature is this key's over the bytes as received.
 
 use aws_lc_rs::rand::SecureRandom;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use casemate_cose::{Signer, VerifyingKey};
 
 use super::{
@@ -19,6 +20,9 @@ use super::{
     from_base64url,
     tree::{Key, Tree},
 };
+
+/// How often software that knows SPIFFE looks for another bundle, in seconds: an authority's key stays for months.
+const REFRESH_S: u64 = 86_400;
 
 /// What a token is for, by its header: explicit typing [RFC 8725 §3.11].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,6 +65,23 @@ impl AttestationResult {
 /// A key as others take it: a JWK [RFC 7517, RFC 7518 §6.2, RFC 8037 §2] with its algorithm and the `kid` that tokens name.
 #[must_use]
 pub fn jwk(key: &VerifyingKey) -> String {
+    format!(r#"{{{},"use":"sig","alg":"{}","kid":"{}"}}"#, members(key), algorithm(key), key_id(key))
+}
+
+/// What software that knows SPIFFE believes of a trust domain: a JWK Set of the authority's key with its certificate in DER, for
+/// X.509-SVIDs, and of the key, for JWT-SVIDs, where these can be signed with it. [SPIFFE Trust Domain and Bundle §4]
+#[must_use]
+pub fn spiffe_bundle(certificate: &[u8], key: &VerifyingKey) -> String {
+    let (members, certificate) = (members(key), STANDARD.encode(certificate));
+    let mut keys = format!(r#"{{{members},"use":"x509-svid","x5c":["{certificate}"]}}"#);
+    if !matches!(key, VerifyingKey::Ed25519(_)) {
+        keys.push_str(&format!(r#",{{{members},"use":"jwt-svid","kid":"{}"}}"#, key_id(key)));
+    }
+    format!(r#"{{"keys":[{keys}],"spiffe_refresh_hint":{REFRESH_S}}}"#)
+}
+
+/// The members of a JWK that say what key it is.
+fn members(key: &VerifyingKey) -> String {
     let (kind, curve, coordinates, bytes) = match key {
         VerifyingKey::Ed25519(_) => ("OKP", "Ed25519", ["x"].as_slice(), 32),
         VerifyingKey::P256(_) => ("EC", "P-256", ["x", "y"].as_slice(), 32),
@@ -70,11 +91,11 @@ pub fn jwk(key: &VerifyingKey) -> String {
     let spki = key.spki();
     let start = spki.len().saturating_sub(coordinates.len().saturating_mul(bytes));
     let values = spki.get(start..).unwrap_or_default().chunks(bytes).map(base64url);
-    let mut members = format!(r#"{{"kty":"{kind}","crv":"{curve}""#);
+    let mut members = format!(r#""kty":"{kind}","crv":"{curve}""#);
     for (name, value) in coordinates.iter().zip(values) {
         members.push_str(&format!(r#","{name}":"{value}""#));
     }
-    members + &format!(r#","use":"sig","alg":"{}","kid":"{}"}}"#, algorithm(key), key_id(key))
+    members
 }
 
 /// What JOSE calls the algorithm of a key.

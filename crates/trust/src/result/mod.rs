@@ -4,33 +4,39 @@
 //! These are credentials for others. Inside Casemate none of them stands in for evidence: nothing turns an [`AttestationResult`],
 //! read or made, into a [`crate::Accepted`].
 
+mod admission;
 mod claims;
 mod cwt;
 mod der;
 mod ear;
 mod error;
 mod jwt;
+mod jwt_svid;
 mod spiffe;
-mod svid;
 mod told;
 mod tree;
 mod trustworthiness;
+mod x509;
+mod x509_read;
 
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use casemate_cose::{Digest, UnixTime};
 
+pub use admission::{
+    ADMISSION_BYTES_MAX, Admission, Keyed, LIFETIME_S_DEFAULT, LIFETIME_S_MAX, WORKLOADS_MAX, what_runs,
+};
 pub use claims::{CLAIM_BYTES_MAX, CLAIMS_MAX, ClaimValue};
 pub use ear::{CLOCK_SKEW_S_MAX, DOTTED_PROFILE, EAR_PROFILE, Expected, Freshness, Names, Received};
 pub use error::ResultError;
-pub use jwt::jwk;
+pub use jwt::{jwk, spiffe_bundle};
+pub use jwt_svid::{JwtSvid, jwt_svid, read_jwt_svid};
 pub use spiffe::{SPIFFE_ID_BYTES_MAX, SpiffeId, TRUST_DOMAIN_BYTES_MAX, TrustDomain, Workload};
-pub use svid::{
-    Admission, LIFETIME_S_MAX, SVID_EXTENSION_OID, authority, jwt_svid, read_jwt_svid, what_runs, x509_svid,
-};
 pub use told::{Appraised, digest_of_accepted};
 pub use trustworthiness::{Aspect, Judgement, Tier, Trustworthiness};
+pub use x509::{SVID_EXTENSION_OID, authority, x509_svid};
+pub use x509_read::{Authority, CERTIFICATE_BYTES_MAX, X509Svid};
 
 use crate::{Hardware, Reason, component::Component, statement::Kind};
 

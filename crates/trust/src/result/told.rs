@@ -140,6 +140,11 @@ fn fault(reason: &DenyReason) -> AspectFault {
         DenyReason::NoRuntime { .. } | DenyReason::Register { .. } | DenyReason::Runtime { .. } => {
             AspectFault::Measurement
         }
+        DenyReason::Outside { what, .. } => match *what {
+            "runtime" => AspectFault::Measurement,
+            "attester" => AspectFault::Attester,
+            _ => AspectFault::Platform,
+        },
         DenyReason::Property { kind, property, .. } => property_fault(*kind, property),
         DenyReason::Proof { .. } | DenyReason::Time { .. } => AspectFault::Whole,
     }

@@ -9,9 +9,9 @@
 //! 5. Tests fit their values: an order only where there is one.
 
 use super::{
-    DEMANDS_MAX, DEPTH_MAX, Demand, IDENTITIES_MAX, Identities, Measurement, NESTING_MAX, PlatformRule, Purpose,
-    REGISTERS_MAX, Release, STATEMENT_BYTES_MAX, Sentence, Statement, StatementError, Subject, Test, VALUE_BYTES_MAX,
-    VALUES_MAX, Value,
+    DEMANDS_MAX, DEPTH_MAX, Demand, IDENTITIES_MAX, Identities, LIMIT_NAMES_MAX, Limits, Measurement, NESTING_MAX,
+    PlatformRule, Purpose, REGISTERS_MAX, Release, STATEMENT_BYTES_MAX, Sentence, Statement, StatementError, Subject,
+    Test, Topic, VALUE_BYTES_MAX, VALUES_MAX, Value,
 };
 use crate::printable::hides_or_moves;
 
@@ -62,6 +62,10 @@ fn check_sentence(said: &Sentence) -> Result<(), StatementError> {
             check_name("name of a property", name)?;
             check_value(name, value)
         }
+        Sentence::Distrusts(subject) => match subject {
+            Subject::Key(_) | Subject::Measurement(_) | Subject::Program(_) => check_subject(subject),
+            _ => refuse_subject(subject, "be revoked"),
+        },
         Sentence::Revokes(_) => Ok(()),
         Sentence::SpeaksFor { speaker, principal } => {
             for subject in [speaker, principal] {
@@ -101,9 +105,31 @@ fn check_purpose(subject: &Subject, purpose: &Purpose) -> Result<(), StatementEr
         Purpose::Publishing { depth, .. } if *depth > DEPTH_MAX => {
             Err(StatementError::TooMany { what: "keys deep", actual: usize::from(*depth), max: usize::from(DEPTH_MAX) })
         }
+        Purpose::Publishing { topic, limits: Some(limits), .. } => check_limits(*topic, limits),
         Purpose::Execution(Some(release)) => check_release(release),
         _ => Ok(()),
     }
+}
+
+fn check_limits(topic: Topic, limits: &Limits) -> Result<(), StatementError> {
+    if let Some(what) = limits.misfit(topic) {
+        return Err(StatementError::Limit { what, topic });
+    }
+    let Limits { kinds, properties, releases } = limits;
+    if limits.is_empty() || kinds.as_ref().is_some_and(Vec::is_empty) {
+        return Err(StatementError::None { what: "limits" });
+    }
+    check_count("limits", kinds.as_ref().map_or(0, Vec::len), LIMIT_NAMES_MAX)?;
+    check_ascending("limits", kinds.iter().flatten())?;
+    for names in [properties, releases].into_iter().flatten() {
+        if names.is_empty() {
+            return Err(StatementError::None { what: "limits" });
+        }
+        check_count("limits", names.len(), LIMIT_NAMES_MAX)?;
+        check_ascending("limits", names.iter())?;
+        names.iter().try_for_each(|name| check_name("name of a limit", name))?;
+    }
+    Ok(())
 }
 
 fn check_subject(subject: &Subject) -> Result<(), StatementError> {

@@ -3,7 +3,7 @@
 use casemate_cose::{CborError, CoseError, Digest};
 use thiserror::Error;
 
-use super::NESTING_MAX;
+use super::{NESTING_MAX, Topic};
 
 /// Why a statement was refused when it was read or made.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -18,6 +18,14 @@ pub enum StatementError {
     /// The root says what another key says.
     #[error("the domain says what another key says: that takes the other's signed statement")]
     Hearsay,
+    /// A right to publish is limited by what statements about its topic don't name.
+    #[error("statements about {topic} name no {what}: the limit would let none of them count")]
+    Limit {
+        /// The list of limits.
+        what: &'static str,
+        /// The topic.
+        topic: Topic,
+    },
     /// A label is too long, or has characters that a screen would act on.
     #[error("`{}` is no label of at most {max} bytes of printable text", actual.escape_default())]
     Label {

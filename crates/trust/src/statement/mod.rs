@@ -6,6 +6,7 @@
 
 mod check;
 mod error;
+pub(crate) mod limits;
 pub(crate) mod list;
 mod measurement;
 mod nesting;
@@ -22,6 +23,7 @@ use minicbor::{Decode, Encode};
 
 pub use check::{LABEL_BYTES_MAX, NAME_BYTES_MAX};
 pub use error::StatementError;
+pub use limits::{LIMIT_NAMES_MAX, Limits};
 pub use measurement::{Measurement, REGISTERS_MAX, Register};
 pub use nesting::{LEVELS_MAX, decode_nested};
 pub use platform::{

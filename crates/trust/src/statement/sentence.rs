@@ -4,7 +4,7 @@ use casemate_cose::Digest;
 use casemate_evidence::named;
 use minicbor::{Decode, Encode};
 
-use super::{Kind, Subject, Value};
+use super::{Kind, Limits, Subject, Value, limits};
 
 /// The deepest delegation: how many keys may lie between who delegates and who publishes.
 pub const DEPTH_MAX: u16 = 1024;
@@ -76,6 +76,10 @@ pub enum Sentence {
     /// The platform of the component of the evidence at hand fits a rule that is trusted. Only proofs say so.
     #[n(9)]
     PlatformTrusted(#[n(0)] u16),
+    /// The subject counts no more, whoever says otherwise: a key, nothing that it says and no trust in it; a measurement or program, no
+    /// trust in it. It doesn't expire.
+    #[n(10)]
+    Distrusts(#[n(0)] Subject),
 }
 
 /// For what something is trusted.
@@ -106,6 +110,9 @@ pub enum Purpose {
         /// How many keys deep they may hand this on: 0, not at all.
         #[n(1)]
         depth: u16,
+        /// Of that topic, only what these name; without them, all of it.
+        #[n(2)]
+        limits: Option<Box<Limits>>,
     },
 }
 
@@ -134,7 +141,7 @@ pub enum Topic {
     Programs,
     /// Which properties hardware and keys have: regions, operators.
     Properties,
-    /// Which statements are revoked, except the root's own.
+    /// Which statements are revoked, except the root's own, and which keys, measurements and programs, except by the root's own word.
     Revocations,
 }
 
@@ -156,7 +163,7 @@ impl Sentence {
         match self {
             Self::Floor(_) => Some(Topic::Measurements),
             Self::HasProperty { .. } => Some(Topic::Properties),
-            Self::Revokes(_) => Some(Topic::Revocations),
+            Self::Distrusts(_) | Self::Revokes(_) => Some(Topic::Revocations),
             Self::SpeaksFor { .. } => Some(Topic::Keys),
             Self::Trusted { purpose: Purpose::Publishing { topic, .. }, .. } => Some(*topic),
             // Whose word counts is a matter of keys, also where it is a program's.
@@ -205,14 +212,16 @@ impl Purpose {
         }
     }
 
-    /// Whether who is trusted for this is trusted for the other: a deeper right to publish holds a less deep one, execution as
+    /// Whether who is trusted for this is trusted for the other: a deeper right to publish holds a less deep one, and one
+    /// within its limits; execution as
     /// any release is execution, and attestation of no kind in particular is that of every kind but a launcher's word.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Publishing { topic, depth }, Self::Publishing { topic: asked, depth: least }) => {
-                topic == asked && depth >= least
-            }
+            (
+                Self::Publishing { topic, depth, limits },
+                Self::Publishing { topic: asked, depth: least, limits: narrower },
+            ) => topic == asked && depth >= least && limits::cover(limits.as_deref(), narrower.as_deref()),
             (Self::Attestation(None), Self::Attestation(Some(kind))) => *kind != Kind::Software,
             (Self::Execution(_), Self::Execution(None)) => true,
             _ => self == other,

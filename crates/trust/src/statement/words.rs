@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, fmt};
 use casemate_cose::Digest;
 
 use super::{
-    Demand, Identities, Kind, Measurement, PlatformRule, Purpose, Release, Said, Sentence, Speaker, Statement, Subject,
-    Test, Validity, Value,
+    Demand, Identities, Kind, Limits, Measurement, PlatformRule, Purpose, Release, Said, Sentence, Speaker, Statement,
+    Subject, Test, Validity, Value,
 };
 use crate::{
     component::{beside, registry},
@@ -54,6 +54,10 @@ impl Names {
     #[must_use]
     pub fn sentence(&self, sentence: &Sentence) -> String {
         match sentence {
+            Sentence::Distrusts(subject @ Subject::Key(_)) => {
+                format!("{} counts no more: nothing that it says, and no trust in it", self.subject(subject))
+            }
+            Sentence::Distrusts(subject) => format!("{} is trusted no more, whoever says so", self.subject(subject)),
             Sentence::EvidenceTrusted => "the evidence is trusted as a whole".into(),
             Sentence::Floor(release) => format!("{} counts from version {} on", quoted(&release.line), release.version),
             Sentence::HasProperty { subject, name, value } => {
@@ -72,6 +76,16 @@ impl Names {
                 format!("{} speaks for {}", self.subject(speaker), self.subject(principal))
             }
             Sentence::Trusted { subject, purpose } => format!("{} {}", self.subject(subject), may(subject, purpose)),
+        }
+    }
+
+    /// What a right to publish is about: `measurements of release `casemate``.
+    pub(crate) fn published(purpose: &Purpose) -> String {
+        match purpose {
+            Purpose::Publishing { topic, limits, .. } => {
+                format!("{topic}{}", limits.as_ref().map(ToString::to_string).unwrap_or_default())
+            }
+            other => other.kind().to_owned(),
         }
     }
 
@@ -152,6 +166,19 @@ impl fmt::Display for Validity {
             write!(f, " until {}", self.not_after)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Limits {
+    /// As it stands behind a topic: ` of release `casemate` and of kind snp, tdx`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let called = |names: &Vec<String>| list(names.iter().map(|name| quoted(name)));
+        let parts = [
+            self.properties.as_ref().map(|names| format!(" called {}", called(names))),
+            self.releases.as_ref().map(|names| format!(" of release {}", called(names))),
+            self.kinds.as_ref().map(|kinds| format!(" of kind {}", list(kinds.iter().map(ToString::to_string)))),
+        ];
+        f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join(" and"))
     }
 }
 
@@ -245,9 +272,14 @@ fn may(subject: &Subject, purpose: &Purpose) -> String {
             format!("may run what is secret, as version {version} of {}", quoted(line))
         }
         Purpose::KeyProvision => "may be given keys".into(),
-        Purpose::Publishing { topic, depth: 0 } => format!("may publish {topic}"),
-        Purpose::Publishing { topic, depth: 1 } => format!("may publish {topic}, and let one other key"),
-        Purpose::Publishing { topic, depth } => format!("may publish {topic}, and let other keys, {depth} deep"),
+        Purpose::Publishing { depth, .. } => {
+            let on = match depth {
+                0 => String::new(),
+                1 => ", and let one other key".to_owned(),
+                depth => format!(", and let other keys, {depth} deep"),
+            };
+            format!("may publish {}{on}", Names::published(purpose))
+        }
     }
 }
 
@@ -276,7 +308,7 @@ mod tests {
     #[test]
     fn a_delegation_reads_as_a_person_would_say_it() {
         let subject = Subject::Key(Digest::of(b"team"));
-        let purpose = Purpose::Publishing { topic: Topic::Measurements, depth: 0 };
+        let purpose = Purpose::Publishing { topic: Topic::Measurements, depth: 0, limits: None };
         let mut statement = Statement::always("release team", Sentence::Trusted { subject, purpose });
         assert_eq!(statement.to_string(), "`release team` may publish measurements");
         statement.validity.not_after = UnixTime(951_782_399);

@@ -5,7 +5,10 @@ use std::fmt;
 use casemate_cose::{Digest, PublicKey, UnixTime};
 use casemate_evidence::{Isolation, Lack};
 
-use super::remedy::{is_for_better, relax};
+use super::{
+    danger::{dangerous, mend, safe},
+    remedy::{is_for_better, relax},
+};
 use crate::{
     Reason,
     component::registry::{self, Property},
@@ -151,6 +154,18 @@ pub enum DenyReason {
         /// Its kind.
         kind: Kind,
     },
+    /// Somebody says what would accept it, who may publish, but not this.
+    /// Fault: whoever published it, or the domain's limits. Remedy: another publisher, or wider limits.
+    Outside {
+        /// The component.
+        component: String,
+        /// The statement.
+        place: Place,
+        /// What the statement is about: `attester`, `platform`, `runtime`.
+        what: &'static str,
+        /// What its speaker may publish, each in plain words.
+        rights: Vec<String>,
+    },
     /// The domain has no rule for platforms of this kind.
     /// Fault: the runner's choice of host. Remedy: another host, or an entry in the domain.
     Platform {
@@ -232,6 +247,7 @@ impl DenyReason {
             | Self::Identity { component, .. }
             | Self::Lapsed { component, .. }
             | Self::NoRuntime { component, .. }
+            | Self::Outside { component, .. }
             | Self::Platform { component, .. }
             | Self::Property { component, .. }
             | Self::Register { component, .. } => Some(component),
@@ -268,6 +284,7 @@ impl DenyReason {
             | Self::Danger { place, .. }
             | Self::Identity { place, .. }
             | Self::Lapsed { place, .. }
+            | Self::Outside { place, .. }
             | Self::Property { place, .. }
             | Self::Register { place, .. } => Some(place),
             _ => None,
@@ -297,6 +314,7 @@ impl DenyReason {
             Self::Lapsed { .. } => "domain-lapsed",
             Self::Launcher { .. } => "domain-launcher",
             Self::NoRuntime { .. } | Self::Runtime { .. } => "domain-runtime",
+            Self::Outside { .. } => "domain-delegate",
             Self::Platform { .. } => "domain-platform",
             Self::Proof { .. } => "domain-proof",
             Self::Property { .. } => "domain-property",
@@ -313,6 +331,7 @@ impl DenyReason {
             Self::Property { actual, demanded, .. } => (1, short_by(actual.as_ref(), demanded)),
             Self::Time { .. } => (2, 0),
             Self::Lapsed { .. } => (3, 0),
+            Self::Outside { .. } => (3, 1),
             Self::Register { .. } | Self::Runtime { .. } => (4, 0),
             Self::NoRuntime { .. } => (4, 1),
             Self::Beside { .. } | Self::Identity { .. } => (5, 0),
@@ -341,6 +360,7 @@ impl DenyReason {
                 one_of("launcher", accepted, |launcher| format!("{} {}", quoted(&launcher.name), launcher.key))
             }
             Self::NoRuntime { kind, .. } => format!("a runtime for `{kind}`: the domain names none"),
+            Self::Outside { .. } => "the word of somebody who may publish it".to_owned(),
             Self::Platform { accepted, .. } => one_of("platform", accepted, |kind| format!("`{kind}`")),
             Self::Proof { .. } => "a proof that the checker accepts".to_owned(),
             Self::Property { kind, property, demanded, place, .. } => {
@@ -375,6 +395,10 @@ impl DenyReason {
             Self::Lapsed { component, place, state, .. } => format!("{}{place}, which {state}", of(component)),
             Self::Launcher { actual, .. } => actual.to_string(),
             Self::NoRuntime { component, kind } => format!("{}registers of `{kind}`", of(component)),
+            Self::Outside { component, place, rights, .. } => {
+                let rights = rights.iter().map(|right| format!("only {right}")).collect::<Vec<_>>().join(", and ");
+                format!("{}{place} says so, but may publish {rights}", of(component))
+            }
             Self::Platform { component, actual, .. } => format!("{}platform `{actual}`", of(component)),
             Self::Proof { why } => why.clone(),
             Self::Property { component, kind, property, actual, .. } => {
@@ -418,23 +442,14 @@ impl DenyReason {
                 "{}; or add \"{actual}\" to `accept_lacks` under `[process]` in domain.toml",
                 actual.explain().remedy
             ),
-            Self::Lapsed { what, state, place, .. } => match state {
-                State::BelowFloor { floor } => format!("run version {floor} or a later one"),
-                State::NotYet => format!("wait until it begins, or let {place} begin earlier"),
-                State::Revoked(_) if *what == DELEGATION => {
-                    "do not let it in again unless you know why it was revoked: what it published counts no more"
-                        .to_owned()
-                }
-                State::Revoked(_) => format!("use another {what}: this one was revoked"),
-                State::Expired if *what == DELEGATION => {
-                    format!("renew {place}, if who it is about may still publish: what it published counts no more")
-                }
-                _ => format!("use another {what}, or renew {place}"),
-            },
+            Self::Lapsed { what, state, place, .. } => renew(what, *state, place),
             Self::Launcher { .. } => {
                 "run on a host that domain.toml names, or add this key to it as a `[[launcher]]`".to_owned()
             }
             Self::NoRuntime { kind, .. } => format!("add a `[[runtime]]` with registers of `{kind}` to domain.toml"),
+            Self::Outside { .. } => {
+                "have it published by a key that may, or widen the limits of this one's `[[delegate]]`".to_owned()
+            }
             Self::Platform { actual, .. } => {
                 format!("run on an accepted platform, or add a `[[platform]]` of kind `{actual}` to domain.toml")
             }
@@ -458,7 +473,8 @@ impl DenyReason {
                 "run a version of Casemate that domain.toml names, or add this digest to it as a `[[runtime]]`"
                     .to_owned()
             }
-            Self::Time { .. } => "start the run again; if it was fast, set both machines' clocks by NTP".to_owned(),
+            Self::Time { .. } => "judge new evidence, or a recording at the time it was made; if it is new, one of the two clocks is wrong"
+                .to_owned(),
         }
     }
 }
@@ -477,54 +493,19 @@ impl From<&DenyReason> for Reason {
     }
 }
 
-/// A danger in two words, for verdicts and receipts: `host-operated`.
-pub(super) const fn short(danger: Allowance) -> &'static str {
-    match danger {
-        Allowance::Debug => "debug",
-        Allowance::HostOperatedTpm => "host-operated",
-        Allowance::MaskedChip => "chip masked",
-        Allowance::Migratable => "migratable",
-        Allowance::ServiceDomain => "service domain bound",
-        Allowance::VmplAboveZero => "privilege level above zero",
-    }
-}
-
-/// What a danger is, and what it lets somebody do.
-const fn dangerous(danger: Allowance) -> &'static str {
-    match danger {
-        Allowance::Debug => "debug mode, in which the host reads the memory",
-        Allowance::HostOperatedTpm => {
-            "an attestation key that is only known as such: whoever operates the host can quote what he likes"
+/// What to do about a statement that counts no more, or not yet.
+fn renew(what: &str, state: State, place: &Place) -> String {
+    match state {
+        State::BelowFloor { floor } => format!("run version {floor} or a later one"),
+        State::NotYet => format!("wait until it begins, or let {place} begin earlier"),
+        State::Revoked(_) if what == DELEGATION => {
+            "do not let it in again unless you know why it was revoked: what it published counts no more".to_owned()
         }
-        Allowance::MaskedChip => {
-            "a masked chip, which may be any other than those listed, one whose key leaked among them"
+        State::Revoked(_) => format!("use another {what}: this one was revoked"),
+        State::Expired if what == DELEGATION => {
+            format!("renew {place}, if who it is about may still publish: what it published counts no more")
         }
-        Allowance::Migratable => "a guest that an agent can move to a host of its choice, and read on the way",
-        Allowance::ServiceDomain => "a service domain bound to it, which acts in its name",
-        Allowance::VmplAboveZero => "evidence asked for by a privilege level that a higher one in the guest rules",
-    }
-}
-
-/// What would have been safe instead.
-const fn safe(danger: Allowance) -> &'static str {
-    match danger {
-        Allowance::Debug => "no debug mode",
-        Allowance::HostOperatedTpm => "an attestation key that a certification authority vouches for",
-        Allowance::MaskedChip => "a chip that tells which one it is",
-        Allowance::Migratable => "a guest that stays on its host",
-        Allowance::ServiceDomain => "no service domain",
-        Allowance::VmplAboveZero => "evidence of privilege level 0",
-    }
-}
-
-const fn mend(danger: Allowance) -> &'static str {
-    match danger {
-        Allowance::Debug => "launch it without debug mode",
-        Allowance::HostOperatedTpm => "use a TPM whose key is certified",
-        Allowance::MaskedChip => "run on a host that does not mask its chip",
-        Allowance::Migratable => "launch it without a migration agent",
-        Allowance::ServiceDomain => "launch it without a service domain",
-        Allowance::VmplAboveZero => "have the evidence asked for by privilege level 0",
+        _ => format!("use another {what}, or renew {place}"),
     }
 }
 

@@ -8,8 +8,8 @@ use casemate_evidence::Vendor;
 use casemate_trust::{
     Domain, DomainError,
     statement::{
-        Allowance, Demand, Identities, Kind, Measurement, PlatformRule, Purpose, Register, Release, Sentence, Signed,
-        Statement, Subject, Test, Topic, Validity, Value,
+        Allowance, Demand, Identities, Kind, Limits, Measurement, PlatformRule, Purpose, Register, Release, Sentence,
+        Signed, Statement, Subject, Test, Topic, Validity, Value,
     },
 };
 use proptest::{prelude::*, test_runner::TestRunner};
@@ -231,7 +231,7 @@ fn ten_thousand_signed_statements_fit_in_every_form() {
         "release team",
         Sentence::Trusted {
             subject: Subject::Key(key.public().spki_digest()),
-            purpose: Purpose::Publishing { topic: Topic::Measurements, depth: 0 },
+            purpose: Purpose::Publishing { topic: Topic::Measurements, depth: 0, limits: None },
         },
     );
     let domain = Domain::of("clinic", 1, vec![delegate], vec![key.public().into()], signed).unwrap();
@@ -416,9 +416,22 @@ fn purpose() -> BoxedStrategy<Purpose> {
         Just(Purpose::Contracts),
         Just(Purpose::KeyProvision),
         release().prop_map(Purpose::Execution),
-        (prop::sample::select(Topic::ALL), 0_u16..3).prop_map(|(topic, depth)| Purpose::Publishing { topic, depth }),
+        (prop::sample::select(Topic::ALL), 0_u16..3, prop::option::weighted(0.5, limits()))
+            .prop_map(|(topic, depth, limits)| Purpose::Publishing { topic, depth, limits: limits.map(Box::new) }),
     ]
     .boxed()
+}
+
+fn limits() -> BoxedStrategy<Limits> {
+    let texts = prop::option::of(prop::collection::btree_set(text(), 1..3).prop_map(|set| set.into_iter().collect()));
+    let kinds = prop::option::of(prop::sample::subsequence(Kind::ALL, 1..3).prop_map(|mut kinds| {
+        kinds.sort();
+        kinds
+    }));
+    let properties = prop::option::of(prop::sample::subsequence(&["operator", "region"][..], 1..3));
+    let properties =
+        properties.prop_map(|names| names.map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>()));
+    (kinds, properties, texts).prop_map(|(kinds, properties, releases)| Limits { kinds, properties, releases }).boxed()
 }
 
 fn sentence() -> BoxedStrategy<Sentence> {
@@ -426,6 +439,7 @@ fn sentence() -> BoxedStrategy<Sentence> {
         1 => (text(), 0_u64..5).prop_map(|(line, version)| Sentence::Floor(Release { line, version })),
         1 => (subject(), property(), value()).prop_map(|(subject, name, value)| Sentence::HasProperty { subject, name, value }),
         1 => digest().prop_map(Sentence::Revokes),
+        1 => subject().prop_map(Sentence::Distrusts),
         1 => (subject(), subject()).prop_map(|(speaker, principal)| Sentence::SpeaksFor { speaker, principal }),
         8 => (subject(), purpose()).prop_map(|(subject, purpose)| Sentence::Trusted { subject, purpose }),
     ]
@@ -447,7 +461,7 @@ fn statement() -> BoxedStrategy<Statement> {
 /// Keys that may publish about everything, so that hardly an entry can never count.
 fn delegates() -> Vec<Statement> {
     let subject = || Subject::Key(Digest::from_bytes([0xdd; 32]));
-    let purpose = |topic: &Topic| Purpose::Publishing { topic: *topic, depth: 0 };
+    let purpose = |topic: &Topic| Purpose::Publishing { topic: *topic, depth: 0, limits: None };
     let trusted = |topic| Sentence::Trusted { subject: subject(), purpose: purpose(topic) };
     Topic::ALL.iter().map(|topic| Statement::always("everything", trusted(topic))).collect()
 }

@@ -43,7 +43,7 @@ fn each_suspicion_goes_with_its_cause() {
     for (good, bad, what) in [
         ("until = 2027-03-31\n", "", "`release team` may publish without end"),
         (
-            "may_publish = [\"measurements\"]",
+            "may_publish = [\"measurements\"]\nreleases = [\"casemate\"]",
             "may_publish = [\"keys\"]",
             "whom this domain believes is then theirs to say",
         ),

@@ -10,6 +10,7 @@ mod attacked;
 mod crimes;
 mod forms;
 mod judged;
+mod limited;
 mod sealed;
 mod signers;
 
@@ -110,6 +111,7 @@ digest = "sha256:070707070707070707070707070707070707070707070707070707070707070
 name = "release team"
 key = "p256:60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb67903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"
 may_publish = ["measurements"]
+releases = ["casemate"]
 depth = 0
 until = 2027-03-31
 
@@ -141,6 +143,10 @@ hosts = ["ed25519:fd1724385aa0c75b64fb78cd602fa1d991fdebf76b13c58ed702eac835e9f6
 [[revoke]]
 name = "the old release team"
 statement = "sha256:0101010101010101010101010101010101010101010101010101010101010101"
+
+[[revoke]]
+name = "a stolen key"
+key = "sha256:acacacacacacacacacacacacacacacacacacacacacacacacacacacacacacacac"
 "#;
 
 pub(crate) fn full() -> String {

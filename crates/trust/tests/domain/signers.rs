@@ -42,13 +42,13 @@ fn what_a_stranger_says_of_signers_shuts_nobody_out() {
     let stranger = domain(vec![], vec![signed(9, signer()), signed(9, nested)]);
     assert!(!stranger.names_signers().unwrap() && accepts(&stranger, 1));
     // Who may publish something else is a stranger here.
-    let other = trusted(9, Purpose::Publishing { topic: Topic::Measurements, depth: 3 });
+    let other = trusted(9, Purpose::Publishing { topic: Topic::Measurements, depth: 3, limits: None });
     assert!(accepts(&domain(vec![other], vec![signed(9, signer())]), 1));
 }
 
 #[test]
 fn who_is_believed_about_keys_names_signers_also_in_anothers_name() {
-    let publisher = || trusted(9, Purpose::Publishing { topic: Topic::Keys, depth: 0 });
+    let publisher = || trusted(9, Purpose::Publishing { topic: Topic::Keys, depth: 0, limits: None });
     let direct = domain(vec![publisher()], vec![signed(9, trusted(2, Purpose::Contracts))]);
     assert!(direct.names_signers().unwrap() && accepts(&direct, 2) && !accepts(&direct, 1));
     // Nested, by a key that speaks for the publisher.
@@ -63,7 +63,8 @@ fn who_is_believed_about_keys_names_signers_also_in_anothers_name() {
 
 #[test]
 fn whom_the_owner_stops_believing_named_nobody() {
-    let publisher = Statement::always("own", trusted(9, Purpose::Publishing { topic: Topic::Keys, depth: 0 }));
+    let publisher =
+        Statement::always("own", trusted(9, Purpose::Publishing { topic: Topic::Keys, depth: 0, limits: None }));
     let revoked = Sentence::Revokes(publisher.digest());
     let said = || signed(9, trusted(2, Purpose::Contracts));
     let stopped = domain(vec![publisher.sentence.clone(), revoked], vec![said()]);

@@ -13,8 +13,8 @@ use casemate_testkit::NOW;
 use casemate_trust::{
     Domain, Reason, Verdict, appraise, draft,
     statement::{
-        Allowance, Demand, Identities, Kind, Measurement, PlatformRule, Purpose, Register, Release, Sentence, Signed,
-        Statement, Subject, Test, Topic, Value,
+        Allowance, Demand, Identities, Kind, Limits, Measurement, PlatformRule, Purpose, Register, Release, Sentence,
+        Signed, Statement, Subject, Test, Topic, Value,
     },
 };
 use proptest::{
@@ -43,6 +43,7 @@ fn keep() -> software::Statement {
     software::Statement {
         isolation: Isolation::Process,
         runtime: Digest::from_bytes([6; 32]),
+        libraries: Digest::from_bytes([10; 32]),
         program: Digest::from_bytes([7; 32]),
         manifest: Digest::from_bytes([2; 32]),
         report_data: [3; 64],
@@ -152,7 +153,19 @@ fn anything() -> impl Strategy<Value = (u8, Sentence)> {
         2 => (0..5_u64).prop_map(|version| Sentence::Floor(Release { line: "runtime".to_owned(), version })),
         2 => prop::sample::select(accepting).prop_map(Sentence::Revokes),
         2 => (1..4_u8, prop::sample::select(Topic::ALL.to_vec()), 0..2_u16)
-            .prop_map(|(key, topic, depth)| trusted(subject(key), Purpose::Publishing { topic, depth })),
+            .prop_map(|(key, topic, depth)| trusted(subject(key), Purpose::Publishing { topic, depth, limits: None })),
+        1 => (1..4_u8, kind(), prop::bool::ANY).prop_map(|(key, kind, is_of_line)| {
+            let releases = is_of_line.then(|| vec!["runtime".to_owned()]);
+            let limits = Limits { kinds: Some(vec![kind]), releases, ..Limits::default() };
+            let purpose =
+                Purpose::Publishing { topic: Topic::Measurements, depth: 0, limits: Some(Box::new(limits)) };
+            trusted(subject(key), purpose)
+        }),
+        1 => (1..4_u8).prop_map(|key| Sentence::Distrusts(subject(key))),
+        1 => (0..9_u8).prop_map(|value| {
+            let registers = vec![Register { name: "measurement".to_owned(), value: vec![value; 48] }];
+            Sentence::Distrusts(Subject::Measurement(Measurement { kind: Kind::Snp, registers }))
+        }),
         1 => (1..4_u8, 1..4_u8).prop_map(|(speaker, principal)| Sentence::SpeaksFor {
             speaker: subject(speaker),
             principal: subject(principal),
@@ -253,7 +266,9 @@ fn a_statement_more_denies_nothing_unless_it_revokes_or_is_a_floor() {
         if !verdict(asker, &less).0 {
             return;
         }
-        let takes = |sentence: &Sentence| matches!(sentence, Sentence::Floor(_) | Sentence::Revokes(_));
+        let takes = |sentence: &Sentence| {
+            matches!(sentence, Sentence::Distrusts(_) | Sentence::Floor(_) | Sentence::Revokes(_))
+        };
         // What hands on the right to revoke, or to set floors, may make another's revocation or floor count.
         let may_take = takes(&more.1) || said.iter().any(|(speaker, sentence)| *speaker != 0 && takes(sentence));
         let still = verdict(asker, &larger).0;

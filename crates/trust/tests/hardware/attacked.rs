@@ -32,7 +32,7 @@ fn signed(seed: u8, statement: &Statement) -> Signed {
 }
 
 fn delegate(seed: u8, topic: Topic) -> Statement {
-    let purpose = Purpose::Publishing { topic, depth: 0 };
+    let purpose = Purpose::Publishing { topic, depth: 0, limits: None };
     Statement::always("release team", Sentence::Trusted { subject: Subject::Key(digest(seed)), purpose })
 }
 

@@ -13,6 +13,7 @@ mod attacked;
 mod composite;
 mod cost;
 mod dangers;
+mod limited;
 mod machines;
 mod reasons;
 mod said;

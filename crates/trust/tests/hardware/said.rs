@@ -91,7 +91,7 @@ fn what_meets_a_demand_is_looked_up() {
 #[expect(clippy::disallowed_methods, reason = "signing takes a source of randomness, from which Ed25519 draws nothing")]
 fn a_delegate_that_says_too_much_takes_nothing_away() {
     let key: Signer = SigningKey::from_seed(&[7; 32]).into();
-    let purpose = Purpose::Publishing { topic: Topic::Properties, depth: 0 };
+    let purpose = Purpose::Publishing { topic: Topic::Properties, depth: 0, limits: None };
     let delegate = Sentence::Trusted { subject: Subject::Key(key.public().spki_digest()), purpose };
     let hasty = hasty(&snp(&[]));
     let asking = |number: u64| {

@@ -145,9 +145,11 @@ fn the_honest_proof_is_accepted() {
         let proof = effective.prove_evidence(&goal, &grounds(&effective, &components), facts, NOW).unwrap();
         assert_eq!(check(&proof, effective.standing(), facts, NOW), Ok(&goal));
     }
-    for purpose in
-        [Purpose::Attestation(None), Purpose::Contracts, Purpose::Publishing { topic: Topic::Keys, depth: 0 }]
-    {
+    for purpose in [
+        Purpose::Attestation(None),
+        Purpose::Contracts,
+        Purpose::Publishing { topic: Topic::Keys, depth: 0, limits: None },
+    ] {
         let goal = Sentence::Trusted { subject: Subject::Key(bound()), purpose };
         assert!(effective.prove_evidence(&goal, &grounds(&effective, &components), facts, NOW).is_err());
     }

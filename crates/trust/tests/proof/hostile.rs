@@ -53,7 +53,7 @@ fn signing_id(number: usize) -> Digest {
 }
 
 fn publishes(key: Digest, topic: Topic, depth: u16) -> Sentence {
-    Sentence::Trusted { subject: Subject::Key(key), purpose: Purpose::Publishing { topic, depth } }
+    Sentence::Trusted { subject: Subject::Key(key), purpose: Purpose::Publishing { topic, depth, limits: None } }
 }
 
 /// What follows, within the bytes that its statements allow.
@@ -72,22 +72,26 @@ fn effective(statements: &Arc<Statements>) -> Effective {
 fn proof(effective: &Effective, goal: &Sentence) -> Proof {
     let proof = effective.prove(goal, NOW).unwrap().expect("provable");
     assert_eq!(check(&proof, effective.standing(), Facts::NONE, NOW), Ok(goal));
+    assert!(Proof::from_bytes(&proof.to_bytes()).is_ok(), "what is made is read");
     proof
 }
 
 #[test]
 fn ten_thousand_speak_for_one_another_in_a_chain() {
     let chain = (0..10_000).map(|key| speaks(key, key + 1));
-    let purposes = [Purpose::Contracts, Purpose::Publishing { topic: Topic::Programs, depth: 3 }];
+    let purposes = [Purpose::Contracts, Purpose::Publishing { topic: Topic::Programs, depth: 3, limits: None }];
     let trust = purposes.iter().map(|purpose| trusted(10_000, purpose.clone()));
     let statements = of(chain.chain(trust).collect(), &[]);
     let effective = effective(&statements);
     // One for each statement, one for each key that inherits, of two rights.
     assert_eq!(effective.len(), 10_002 + 2 * 10_000);
     for purpose in purposes {
-        assert_eq!(proof(&effective, &trusted(0, purpose)).steps.len(), 20_001);
+        assert_eq!(proof(&effective, &trusted(6_000, purpose.clone())).steps.len(), 8_001);
+        // It would follow, in 20,001 steps, and be longer than any proof that is read.
+        let error = effective.prove(&trusted(0, purpose), NOW).unwrap_err();
+        assert!(matches!(error, ProofError::TooMany { what: "bytes of proof", max: PROOF_BYTES_MAX, .. }), "{error}");
     }
-    assert_eq!(proof(&effective, &speaks(0, 10_000)).steps.len(), 19_999);
+    assert_eq!(proof(&effective, &speaks(6_000, 10_000)).steps.len(), 7_999);
     assert_eq!(effective.prove(&speaks(10_000, 0), NOW).unwrap(), None);
 }
 

@@ -83,9 +83,9 @@ fn trust_covers_what_is_less() {
     let effective: Effective = rig.effective();
     let holds = |subject: &Subject, purpose: Purpose| effective.is_trusted(subject, &purpose).is_some();
     for (depth, held) in [(0, true), (2, true), (3, false)] {
-        assert_eq!(holds(&subject(1), Purpose::Publishing { topic: Topic::Keys, depth }), held);
+        assert_eq!(holds(&subject(1), Purpose::Publishing { topic: Topic::Keys, depth, limits: None }), held);
     }
-    assert!(!holds(&subject(1), Purpose::Publishing { topic: Topic::Programs, depth: 0 }));
+    assert!(!holds(&subject(1), Purpose::Publishing { topic: Topic::Programs, depth: 0, limits: None }));
     assert!(holds(&program, Purpose::Execution(None)) && holds(&program, release(3)));
     assert!(!holds(&program, release(2)));
     assert!(holds(&subject(2), Purpose::Contracts) && !holds(&subject(2), Purpose::Attestation(None)));

@@ -11,6 +11,7 @@
 mod evidence;
 mod floors;
 mod hostile;
+mod limits;
 mod lookup;
 mod mutation;
 mod random;
@@ -20,3 +21,4 @@ mod rig;
 mod rules;
 mod seen;
 mod standing;
+mod things;

@@ -3,23 +3,23 @@
 use casemate_cose::{Digest, UnixTime, encode};
 use casemate_trust::{
     proof::{Facts, Proof, ProofError, Rule, STEPS_MAX, Standing, State, Step, check},
-    statement::{Purpose, Sentence, Topic},
+    statement::{Kind, Purpose, Sentence, Topic},
 };
 
 use crate::{
     evidence::{bound, honest},
     reference::{Off, Reference},
-    rig::{NOW, Rig, measurement, publishes, said, speaks, trusted, until},
+    rig::{NOW, Rig, kinds as limits, measurement, publishes_within, said, speaks, trusted, until},
 };
 
 /// A domain whose proofs use every rule about statements, and one of them.
 fn statements() -> (Rig, Proof) {
     let rig = Rig::new()
-        .root(publishes(3, Topic::Measurements, 2))
+        .root(publishes_within(3, Topic::Measurements, 2, limits(&[Kind::Snp, Kind::Software])))
         .root(speaks(1, 2))
         .root(speaks(2, 3))
-        .says(1, said(3, publishes(4, Topic::Measurements, 1)))
-        .says(4, publishes(5, Topic::Measurements, 0))
+        .says(1, said(3, publishes_within(4, Topic::Measurements, 1, limits(&[Kind::Software]))))
+        .says(4, publishes_within(5, Topic::Measurements, 0, limits(&[Kind::Software])))
         .root(speaks(6, 5))
         .says(6, measurement(7));
     let proof = rig.prove(&measurement(7)).unwrap();
@@ -157,7 +157,7 @@ fn each_check_of_the_checker_is_needed() {
     let leaf = Step {
         rule: Rule::Signed(rig.signed[1].digest()),
         premises: vec![],
-        conclusion: said(4, publishes(5, Topic::Measurements, 0)),
+        conclusion: said(4, publishes_within(5, Topic::Measurements, 0, limits(&[Kind::Software]))),
     };
     let goal = Step { rule: Rule::Domain(rig.root[1].digest()), premises: vec![], conclusion: speaks(1, 2) };
     let unused = Proof { at: NOW, steps: vec![leaf, goal] };

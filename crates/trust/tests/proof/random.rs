@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 use casemate_trust::{
     proof::{Facts, Proof, Rule, check},
-    statement::{Kind, Purpose, Sentence, Subject, Topic, Validity},
+    statement::{Kind, Limits, Purpose, Sentence, Subject, Topic, Validity},
 };
 use proptest::{
     prelude::*,
@@ -15,8 +15,8 @@ use proptest::{
 use crate::{
     reference::{Off, Reference},
     rig::{
-        NOW, Rig, covers, floor, from, id, measurement, publishes, region, released, said, speaks, subject, trusted,
-        until,
+        NOW, Rig, covers, floor, from, id, kinds, lines, measurement, properties, publishes, publishes_within, region,
+        registers, released, said, speaks, subject, trusted, until,
     },
 };
 
@@ -38,19 +38,21 @@ enum What {
     Floor(u64),
     Measurement(u8),
     Owns(u8, Purpose),
-    Publishes(u8, Topic, u16),
+    Publishes(u8, Topic, u16, Option<Limits>),
     Region(u8),
     Released(u8, u64),
+    /// A key, or what runs.
+    Distrusts(u8, bool),
     /// An earlier line.
     Revokes(prop::sample::Index),
     Speaks(u8, u8),
     SpeaksForDomain(u8, u8),
 }
 
-fn lines() -> impl Strategy<Value = Vec<Line>> {
+fn domains() -> impl Strategy<Value = Vec<Line>> {
     let key = 1..=KEYS;
     let what = prop_oneof![
-        8 => (key.clone(), prop::sample::select(&TOPICS[..]), 0..3_u16).prop_map(|(key, topic, depth)| What::Publishes(key, topic, depth)),
+        8 => (key.clone(), limited(), 0..3_u16).prop_map(|(key, (topic, limits), depth)| What::Publishes(key, topic, depth, limits)),
         4 => (key.clone(), key.clone()).prop_map(|(speaker, principal)| What::Speaks(speaker, principal)),
         1 => (key.clone(), key.clone()).prop_map(|(speaker, domain)| What::SpeaksForDomain(speaker, domain)),
         2 => (key.clone(), prop::sample::select(purposes().to_vec())).prop_map(|(key, purpose)| What::Owns(key, purpose)),
@@ -59,6 +61,7 @@ fn lines() -> impl Strategy<Value = Vec<Line>> {
         1 => (0..3_u64).prop_map(What::Floor),
         1 => key.clone().prop_map(What::Region),
         2 => any::<prop::sample::Index>().prop_map(What::Revokes),
+        1 => (key.clone(), prop::bool::weighted(0.3)).prop_map(|(number, runs)| What::Distrusts(number, runs)),
     ];
     let validity = prop_oneof![
         16 => Just(Validity::ALWAYS),
@@ -78,6 +81,23 @@ fn lines() -> impl Strategy<Value = Vec<Line>> {
     prop::collection::vec(line, 2..14)
 }
 
+/// A topic, and limits that its statements can have: mostly such as some of them keep.
+fn limited() -> impl Strategy<Value = (Topic, Option<Limits>)> {
+    let some = [lines(&["runtime"]), lines(&["other"]), lines(&["other", "runtime"]), kinds(&[Kind::Software])];
+    let more = [kinds(&[Kind::Snp, Kind::Software]), Limits { kinds: Some(vec![Kind::Snp]), ..lines(&["runtime"]) }];
+    let own = [properties(&["region"]), properties(&["operator"]), properties(&["operator", "region"])];
+    let of_keys = [kinds(&[Kind::Snp]), kinds(&[Kind::Snp, Kind::Software])];
+    let of_measurements = [some.to_vec(), more.to_vec()].concat();
+    let within =
+        |topic: Topic, limits: Vec<Limits>| prop::sample::select(limits).prop_map(move |limits| (topic, Some(limits)));
+    prop_oneof![
+        5 => prop::sample::select(&TOPICS[..]).prop_map(|topic| (topic, None)),
+        3 => within(Topic::Measurements, of_measurements),
+        1 => within(Topic::Properties, own.to_vec()),
+        1 => within(Topic::Keys, of_keys.to_vec()),
+    ]
+}
+
 fn purposes() -> [Purpose; 6] {
     let [any, chips, launchers] = [None, Some(Kind::Snp), Some(Kind::Software)].map(Purpose::Attestation);
     [any, chips, launchers, Purpose::Authentication, Purpose::Contracts, Purpose::KeyProvision]
@@ -88,10 +108,13 @@ fn domain(lines: &[Line]) -> Rig {
     let (mut rig, mut digests) = (Rig::new(), Vec::new());
     for Line { speaker, nested, what, validity } in lines {
         let sentence = match what {
+            What::Distrusts(key, false) => Sentence::Distrusts(subject(*key)),
+            What::Distrusts(value, true) => Sentence::Distrusts(Subject::Measurement(registers(*value))),
             What::Floor(version) => floor(*version),
             What::Measurement(value) => measurement(*value),
             What::Owns(key, purpose) => trusted(*key, purpose.clone()),
-            What::Publishes(key, topic, depth) => publishes(*key, *topic, *depth),
+            What::Publishes(key, topic, depth, None) => publishes(*key, *topic, *depth),
+            What::Publishes(key, topic, depth, Some(limits)) => publishes_within(*key, *topic, *depth, limits.clone()),
             What::Region(key) => region(*key, "EU"),
             What::Released(value, version) => released(*value, *version),
             What::Revokes(_) if digests.is_empty() => continue,
@@ -142,7 +165,7 @@ fn on_domains(cases: u32, property: impl Fn(&[Line])) {
         proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
     );
     runner
-        .run(&lines(), |lines| {
+        .run(&domains(), |lines| {
             property(&lines);
             Ok(())
         })
@@ -204,9 +227,9 @@ fn a_statement_more_takes_nothing_away_unless_it_revokes_or_is_a_floor() {
     let (goals, taken) = (goals(), RefCell::new(0));
     on_domains(1_500, |lines| {
         let Some((last, before)) = lines.split_last() else { return };
-        let takes = matches!(last.what, What::Floor(_) | What::Revokes(_))
+        let takes = matches!(last.what, What::Distrusts(..) | What::Floor(_) | What::Revokes(_))
             // What hands on the right to revoke, or to set floors, may make a revocation or floor count.
-            || lines.iter().any(|line| matches!(line.what, What::Floor(_) | What::Revokes(_)) && line.speaker != 0);
+            || lines.iter().any(|line| matches!(line.what, What::Distrusts(..) | What::Floor(_) | What::Revokes(_)) && line.speaker != 0);
         let (less, more) = (domain(before).effective(), domain(lines).effective());
         for goal in &goals {
             if less.prove(goal, NOW).unwrap().is_some() && more.prove(goal, NOW).unwrap().is_none() {

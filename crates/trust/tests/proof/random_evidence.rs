@@ -13,8 +13,8 @@ use casemate_trust::{
     component::{Component, registry},
     proof::{Effective, Fact, Facts, Grounds, Proof, ProofError, Rule, check},
     statement::{
-        Allowance, Demand, Identities, Kind, Measurement, PlatformRule, Purpose, Register, Release, Sentence, Subject,
-        Test, Topic, Value,
+        Allowance, Demand, Identities, Kind, Measurement, PlatformRule, Purpose, Register, Release, Sentence, Speaker,
+        Subject, Test, Topic, Value,
     },
 };
 use proptest::{
@@ -103,7 +103,13 @@ fn measurement() -> impl Strategy<Value = Measurement> {
 fn sentence() -> impl Strategy<Value = Sentence> {
     let trusted = |subject, purpose| Sentence::Trusted { subject, purpose };
     let key = || 1..4_u8;
-    let topic = prop::sample::select(vec![Topic::Keys, Topic::Measurements, Topic::Platforms, Topic::Properties]);
+    let topic = prop::sample::select(vec![
+        Topic::Keys,
+        Topic::Measurements,
+        Topic::Platforms,
+        Topic::Properties,
+        Topic::Revocations,
+    ]);
     let release = prop::option::weighted(0.3, 0..3_u64);
     let release = release.prop_map(|it| it.map(|version| Release { line: "runtime".to_owned(), version }));
     let of = prop_oneof![
@@ -116,6 +122,7 @@ fn sentence() -> impl Strategy<Value = Sentence> {
         6 => (measurement(), release).prop_map(move |(it, release)| trusted(Subject::Measurement(it), Purpose::Execution(release))),
         1 => (measurement(), attested()).prop_map(move |(it, purpose)| trusted(Subject::Measurement(it), purpose)),
         1 => (0..3_u64).prop_map(floor),
+        1 => measurement().prop_map(|it| Sentence::Distrusts(Subject::Measurement(it))),
         4 => (of, property()).prop_map(|(subject, (name, value))| Sentence::HasProperty { subject, name: name.to_owned(), value }),
         3 => (key(), topic, 0..2_u16).prop_map(|(key, topic, depth)| publishes(key, topic, depth)),
         1 => (key(), key()).prop_map(|(speaker, principal)| speaks(speaker, principal)),
@@ -251,6 +258,12 @@ fn carries(seen: &Seen<'_>, effective: &Effective, choice: &Choice, known: &BTre
     vouched.contains(&environment)
         && !seen.makes(Rule::PlatformMeets, &premises).is_empty()
         && !seen.makes(Rule::Measured, &[&environment, &sentence(measurement)]).is_empty()
+        && !seen.refuses(0, is_own(effective, measurement))
+}
+
+/// Whether the root says it.
+fn is_own(effective: &Effective, fact: Fact) -> bool {
+    effective.said(fact).is_some_and(|said| said.speaker() == Speaker::Root)
 }
 
 fn goals() -> Vec<Sentence> {
@@ -328,7 +341,7 @@ fn damaged(proof: &Proof) -> Vec<Proof> {
 
 #[test]
 fn prover_checker_and_naive_rules_agree_about_evidence() {
-    let cases = 2_000;
+    let cases = 2_600;
     for (kind, name) in OWN {
         assert!(registry::property(kind, name).is_some());
     }
@@ -364,6 +377,7 @@ fn prover_checker_and_naive_rules_agree_about_evidence() {
         "the properties are not in order, each once",
         "the rule does not allow a danger of the component",
         "the rule is for another kind of platform",
+        "what runs is revoked",
         "what is only said of a component is excluded by nothing",
     ] {
         tally.at_least(why, 5);
@@ -381,11 +395,13 @@ fn of_case(lines: &[Line], components: &[Component], other: &Component, key: Opt
     let (saturated, stands) = (reference.saturate(), reference.standing());
     let known: Vec<&Sentence> = saturated.keys().collect();
     let set: BTreeSet<&Sentence> = known.iter().copied().collect();
+    let (gone, own) = (reference.gone(), rig.root.iter().map(|own| own.sentence.clone()).collect::<Vec<_>>());
+    let whole = Seen { components, key, gone: &gone, own: &own };
     // Each component alone: every choice, and whether there is one.
     let mut chosen = Vec::new();
     for component in components {
         let alone = [component.clone()];
-        let (facts, seen) = (Facts { components: &alone, key }, Seen { components: &alone, key });
+        let (facts, seen) = (Facts { components: &alone, key }, Seen { components: &alone, ..whole });
         let choices = choices(&effective, component);
         let follows = seen.saturate(&known).contains(&Sentence::EvidenceTrusted);
         let holds: Vec<bool> = choices.iter().map(|choice| carries(&seen, &effective, choice, &set)).collect();
@@ -397,6 +413,7 @@ fn of_case(lines: &[Line], components: &[Component], other: &Component, key: Opt
         let measured = effective.measurements(component.kind, &component.registers);
         for (fact, _) in &measured {
             assert!(!seen.makes(Rule::Measured, &[&Sentence::IsEnvironment(0), &says(*fact)]).is_empty());
+            assert!(!seen.refuses(0, is_own(&effective, *fact)));
         }
         // Every choice that holds is tried; of the others, some of all.
         let step = choices.len().div_ceil(CHOICES_MAX).max(1);
@@ -425,7 +442,7 @@ fn of_case(lines: &[Line], components: &[Component], other: &Component, key: Opt
         chosen.extend(choices.into_iter().zip(holds).find(|(_, holds)| *holds).map(|(choice, _)| choice.grounds));
     }
     // All of them together, for every goal.
-    let (facts, seen) = (Facts { components, key }, Seen { components, key });
+    let (facts, seen) = (Facts { components, key }, whole);
     let follows = seen.saturate(&known);
     assert_eq!(follows.contains(&Sentence::EvidenceTrusted), chosen.len() == components.len());
     for goal in goals() {
@@ -436,18 +453,29 @@ fn of_case(lines: &[Line], components: &[Component], other: &Component, key: Opt
         if matches!(goal, Sentence::Trusted { purpose: Purpose::Attestation(_), .. }) {
             tally.add("attests");
         }
-        of_other((&reference, &stands), &effective, &proof, (components, other), tally);
-        for changed in damaged(&proof) {
-            let accepted = check(&changed, effective.standing(), facts, NOW).is_ok();
-            assert_eq!(accepted, reference.accepts_of(&seen, &stands, &changed, NOW), "{changed:?}");
-            tally.add(if accepted { "damaged accepted" } else { "damaged denied" });
-        }
+        of_other((&reference, &stands, &seen), &effective, &proof, (components, other), tally);
+        of_damaged((&reference, &stands, &seen), &effective, &proof, tally);
+    }
+}
+
+/// A damaged proof, held against its own evidence.
+fn of_damaged(
+    (reference, stands, seen): (&Reference<'_>, &[Digest], &Seen<'_>),
+    effective: &Effective,
+    proof: &Proof,
+    tally: &Tally,
+) {
+    let facts = Facts { components: seen.components, key: seen.key };
+    for changed in damaged(proof) {
+        let accepted = check(&changed, effective.standing(), facts, NOW).is_ok();
+        assert_eq!(accepted, reference.accepts_of(seen, stands, &changed, NOW), "{changed:?}");
+        tally.add(if accepted { "damaged accepted" } else { "damaged denied" });
     }
 }
 
 /// A proof of some evidence, held against other evidence.
 fn of_other(
-    (reference, stands): (&Reference<'_>, &[Digest]),
+    (reference, stands, seen): (&Reference<'_>, &[Digest], &Seen<'_>),
     effective: &Effective,
     proof: &Proof,
     (components, other): (&[Component], &Component),
@@ -468,7 +496,7 @@ fn of_other(
     for components in &others {
         for key in [None, Some(bound()), Some(id(8))] {
             let accepted = check(proof, effective.standing(), Facts { components, key }, NOW).is_ok();
-            let expected = reference.accepts_of(&Seen { components, key }, stands, proof, NOW);
+            let expected = reference.accepts_of(&Seen { components, key, ..*seen }, stands, proof, NOW);
             assert_eq!(accepted, expected, "{proof:?} of {components:?}");
             tally.add(if accepted { "other evidence accepted" } else { "other evidence denied" });
         }

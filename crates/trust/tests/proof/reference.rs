@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use casemate_cose::{Digest, UnixTime};
 use casemate_trust::{
     proof::{Proof, Rule},
-    statement::{Purpose, Said, Sentence, Speaker, Statements, Subject, Topic, Value},
+    statement::{Kind, Limits, Measurement, Purpose, Said, Sentence, Speaker, Statements, Subject, Topic, Value},
 };
 
 use crate::{
@@ -25,12 +25,16 @@ pub(crate) enum Off {
     Begins,
     /// What is revoked counts no more.
     Revocations,
+    /// Who trusts what is revoked, and what revoked keys say, counts no more.
+    Things,
     /// Releases below their floor count no more.
     Floors,
     /// A key publishes about its topic alone.
     Topic,
     /// What is handed on is less deep.
     Depth,
+    /// What is said, and what is handed on, lies within limits.
+    Limits,
     /// Words are relayed, and rights to publish inherited, by the root's word alone.
     ByRoot,
     /// A nested sentence needs a key that speaks for the next.
@@ -69,7 +73,9 @@ impl Reference<'_> {
     pub(crate) fn standing(&self) -> Vec<Digest> {
         let begun = |said: &Said| self.off == Off::Begins || said.statement().validity.not_before <= self.at;
         let ended = |said: &Said| self.off != Off::Ends && said.statement().validity.not_after < self.at;
-        let revokes = |sentence: &Sentence, target: &Said| *sentence == Sentence::Revokes(target.digest());
+        let revokes = |sentence: &Sentence, target: &Said| {
+            *sentence == Sentence::Revokes(target.digest()) || (self.off != Off::Things && is_gone(sentence, target))
+        };
         let first = |target: &Said| {
             self.off != Off::Revocations
                 && self.statements.said().iter().any(|by| {
@@ -83,7 +89,7 @@ impl Reference<'_> {
         let second = |target: &Said| {
             self.off != Off::Revocations
                 && target.speaker() != Speaker::Root
-                && known.contains_key(&Sentence::Revokes(target.digest()))
+                && known.keys().any(|sentence| revokes(sentence, target))
             // The root's own revocations are known, too, and were decided.
         };
         let known = self.close(|said| begun(said) && !first(said) && !second(said));
@@ -123,18 +129,44 @@ impl Reference<'_> {
         left.iter().filter(|said| !overruled(said)).map(|said| said.digest()).collect()
     }
 
+    /// The measurements that are revoked, and whether by the root.
+    pub(crate) fn gone(&self) -> Vec<(Measurement, bool)> {
+        let begun = |said: &Said| said.statement().validity.not_before <= self.at;
+        let of_root = |by: &&Said| begun(by) && by.speaker() == Speaker::Root;
+        let own: Vec<&Sentence> =
+            self.statements.said().iter().filter(of_root).map(|by| &by.statement().sentence).collect();
+        let is_revoked = |said: &Said| {
+            let gone = |by: &&Sentence| **by == Sentence::Revokes(said.digest()) || is_gone(by, said);
+            own.iter().any(gone)
+                || self
+                    .statements
+                    .said()
+                    .iter()
+                    .any(|by| begun(by) && by.speaker() == said.speaker() && gone(&&by.statement().sentence))
+        };
+        let known = self.close(|said| begun(said) && !is_revoked(said));
+        let measurement = |sentence: &Sentence| match sentence {
+            Sentence::Distrusts(Subject::Measurement(measurement)) => Some(measurement.clone()),
+            _ => None,
+        };
+        let others = known.iter().filter(|(sentence, by_root)| !**by_root && !own.contains(sentence));
+        let others = others.filter_map(|(sentence, _)| Some((measurement(sentence)?, false)));
+        own.iter().filter_map(|sentence| Some((measurement(sentence)?, true))).chain(others).collect()
+    }
+
     /// Whether a key's floor is for another key's release: it begins while the key may publish, and the release is its own, or of one
     /// that has its right of it, and not of the root.
     fn floors(&self, by: &Said, release: &Said, known: &Known, left: &dyn Fn(&Said) -> bool) -> bool {
         let begins = by.statement().validity.not_before;
-        let may = |known: &Known, key: Digest, least: u16| {
-            known.keys().any(|sentence| match sentence {
-                Sentence::Trusted { subject, purpose: Purpose::Publishing { topic: Topic::Measurements, depth } } => {
-                    *subject == Subject::Key(key) && *depth >= least
-                }
-                _ => false,
+        let may = |known: &Known, key: Digest, what: &Sentence| {
+            let least = if let Some((_, depth, _)) = publishing(what) { depth + 1 } else { 0 };
+            known.keys().any(|sentence| {
+                publishing(sentence).is_some_and(|(subject, depth, limits)| {
+                    *subject == Subject::Key(key) && depth >= least && self.lets(limits, what)
+                })
             })
         };
+        let released = innermost(&release.statement().sentence);
         let says = |known: &Known, said: &Said| {
             let (key, sentence) = (last(said)?, innermost(&said.statement().sentence).clone());
             known.contains_key(&Sentence::Says { key, sentence: Box::new(sentence) }).then_some(key)
@@ -145,17 +177,16 @@ impl Reference<'_> {
             known.get(&sentence) == Some(&true)
         };
         let (mut handed, mut of_root) = (vec![Subject::Key(key)], Vec::new());
-        let grants: Vec<(Option<Digest>, u16, Subject)> = self
+        let grants: Vec<(Option<Digest>, &Sentence, Subject)> = self
             .statements
             .said()
             .iter()
             .filter(|said| left(said))
-            .filter_map(|said| match innermost(&said.statement().sentence) {
-                Sentence::Trusted { subject, purpose: Purpose::Publishing { topic: Topic::Measurements, depth } } => {
-                    let key = if said.speaker() == Speaker::Root { None } else { Some(says(known, said)?) };
-                    Some((key, *depth, subject.clone()))
-                }
-                _ => None,
+            .filter_map(|said| {
+                let sentence = innermost(&said.statement().sentence);
+                let (subject, _, limits) = publishing(sentence)?;
+                let key = if said.speaker() == Speaker::Root { None } else { Some(says(known, said)?) };
+                self.lets(limits, released).then(|| (key, sentence, subject.clone()))
             })
             .collect();
         let subjects: Vec<Subject> = known
@@ -172,8 +203,8 @@ impl Reference<'_> {
         }
         loop {
             let before = handed.len();
-            for (key, depth, subject) in &grants {
-                let believed = key.is_some_and(|key| handed.contains(&Subject::Key(key)) && may(known, key, depth + 1));
+            for (key, grant, subject) in &grants {
+                let believed = key.is_some_and(|key| handed.contains(&Subject::Key(key)) && may(known, key, grant));
                 if believed && !of_root.contains(subject) && !handed.contains(subject) {
                     handed.push(subject.clone());
                 }
@@ -193,7 +224,7 @@ impl Reference<'_> {
         }
         let then =
             self.close(|said| left(said) && (said.digest() == by.digest() || said.statement().validity.holds(begins)));
-        says(&then, by).is_some() && may(&then, key, 0)
+        says(&then, by).is_some() && may(&then, key, innermost(&by.statement().sentence))
     }
 
     /// Applies every rule to every pair until nothing new comes.
@@ -241,7 +272,10 @@ impl Reference<'_> {
         match (rule, first, second) {
             (
                 Rule::Believe,
-                Sentence::Trusted { subject: Subject::Key(may), purpose: Purpose::Publishing { topic: about, depth } },
+                Sentence::Trusted {
+                    subject: Subject::Key(may),
+                    purpose: Purpose::Publishing { topic: about, depth, limits },
+                },
                 Sentence::Says { key, sentence },
             ) => {
                 let of_topic = topic(sentence) == Some(*about) || self.off == Off::Topic && topic(sentence).is_some();
@@ -254,7 +288,8 @@ impl Reference<'_> {
                 let same = may == key || self.off == Off::Speaker;
                 let inner = if self.off == Off::Nesting { innermost(sentence) } else { sentence };
                 let of_topic = of_topic || self.off == Off::Nesting && topic(inner) == Some(*about);
-                if same && of_topic && shallow { vec![(inner.clone(), false)] } else { vec![] }
+                let within = self.lets(limits.as_deref(), inner);
+                if same && of_topic && shallow && within { vec![(inner.clone(), false)] } else { vec![] }
             }
             (
                 Rule::Relay,
@@ -289,6 +324,20 @@ impl Reference<'_> {
             }
             _ => vec![],
         }
+    }
+
+    /// Whether a right of these limits is one to say this.
+    fn lets(&self, limits: Option<&Limits>, sentence: &Sentence) -> bool {
+        let Some(limits) = limits.filter(|_| self.off != Off::Limits) else { return true };
+        if let Sentence::Trusted { purpose: Purpose::Publishing { limits: handed, .. }, .. } = sentence {
+            return handed.as_ref().is_some_and(|handed| narrows(handed, limits));
+        }
+        let lies = |what, limit: Option<Vec<String>>| {
+            let named = named(sentence, what);
+            limit.is_none_or(|limit| !named.is_empty() && named.iter().all(|name| limit.contains(name)))
+        };
+        let kinds = limits.kinds.as_ref().map(|kinds| kinds.iter().map(Kind::to_string).collect());
+        lies("kind", kinds) && lies("name", limits.properties.clone()) && lies("line", limits.releases.clone())
     }
 
     /// A checker for proofs about statements, with the same check switched off.
@@ -331,6 +380,15 @@ impl Reference<'_> {
                 (Rule::Policy, []) => vec![(step.conclusion.clone(), true)],
                 (rule, all) if is_of_evidence(rule) => {
                     let sentences: Vec<&Sentence> = all.iter().map(|(sentence, _)| sentence).collect();
+                    let place = match (rule, sentences.as_slice()) {
+                        (Rule::Measured, [Sentence::IsEnvironment(place), _]) => Some(*place),
+                        (Rule::Authenticate, [_, _, _]) => Some(0),
+                        _ => None,
+                    };
+                    let by_root = all.last().is_some_and(|(_, by_root)| *by_root);
+                    if self.off != Off::Things && place.is_some_and(|place| seen.refuses(place, by_root)) {
+                        return false;
+                    }
                     seen.makes(rule, &sentences).into_iter().map(|sentence| (sentence, false)).collect()
                 }
                 (rule, [left, right]) => self.apply(rule, left, right),
@@ -344,6 +402,90 @@ impl Reference<'_> {
         }
         let last = proof.steps.len().saturating_sub(1);
         !proof.steps.is_empty() && (self.off == Off::Unused || used[..last].iter().all(|used| *used))
+    }
+}
+
+/// Whether a revocation of a thing is one of what this statement says.
+fn is_gone(revocation: &Sentence, target: &Said) -> bool {
+    let Sentence::Distrusts(thing) = revocation else { return false };
+    let sentence = innermost(&target.statement().sentence);
+    let of_key = |key: &Digest| {
+        let trusted = [Subject::Key(*key), Subject::Domain(*key)];
+        let mut speakers = Vec::new();
+        if let Speaker::Key(speaker) = target.speaker() {
+            speakers.push(speaker);
+        }
+        let mut said = &target.statement().sentence;
+        while let Sentence::Says { key, sentence } = said {
+            speakers.push(*key);
+            said = sentence;
+        }
+        match sentence {
+            Sentence::Trusted { subject, .. } | Sentence::SpeaksFor { speaker: subject, .. } => {
+                trusted.contains(subject)
+            }
+            _ => false,
+        }
+        .max(speakers.contains(key))
+    };
+    match (thing, sentence) {
+        (Subject::Key(key), _) => of_key(key),
+        (Subject::Program(_), Sentence::Trusted { subject, .. }) => subject == thing,
+        (Subject::Measurement(gone), Sentence::Trusted { subject: Subject::Measurement(trusted), .. }) => {
+            gone.kind == trusted.kind && gone.registers.iter().all(|one| trusted.registers.contains(one))
+        }
+        _ => false,
+    }
+}
+
+/// What a sentence names of what limits may be about. Attestation of no kind in particular is of a kind that no limit has.
+fn named(sentence: &Sentence, what: &str) -> Vec<String> {
+    let mut named = Vec::new();
+    if let Sentence::HasProperty { subject, name, .. } = sentence {
+        named.push(("name", name.clone()));
+        if let Subject::Hardware(kind, _) = subject {
+            named.push(("kind", kind.to_string()));
+        }
+    }
+    if let Sentence::Floor(release) = sentence {
+        named.push(("line", release.line.clone()));
+    }
+    if let Sentence::Trusted { subject, purpose } = sentence {
+        match subject {
+            Subject::Measurement(measurement) => named.push(("kind", measurement.kind.to_string())),
+            Subject::Platform(rule) => named.push(("kind", rule.kind.to_string())),
+            _ => {}
+        }
+        match purpose {
+            Purpose::Attestation(kind) => named.push(("kind", kind.map_or("any".to_owned(), |kind| kind.to_string()))),
+            Purpose::Execution(Some(release)) => named.push(("line", release.line.clone())),
+            _ => {}
+        }
+    }
+    named.into_iter().filter(|(of, _)| *of == what).map(|(_, name)| name).collect()
+}
+
+/// Whether limits lie within others.
+pub(crate) fn narrows(inner: &Limits, outer: &Limits) -> bool {
+    fn within<T: PartialEq>(inner: &Option<Vec<T>>, outer: &Option<Vec<T>>) -> bool {
+        match (inner, outer) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(inner), Some(outer)) => inner.iter().all(|name| outer.contains(name)),
+        }
+    }
+    within(&inner.kinds, &outer.kinds)
+        && within(&inner.properties, &outer.properties)
+        && within(&inner.releases, &outer.releases)
+}
+
+/// Whom a sentence lets publish measurements, how deep, and within which limits.
+fn publishing(sentence: &Sentence) -> Option<(&Subject, u16, Option<&Limits>)> {
+    match sentence {
+        Sentence::Trusted { subject, purpose: Purpose::Publishing { topic: Topic::Measurements, depth, limits } } => {
+            Some((subject, *depth, limits.as_deref()))
+        }
+        _ => None,
     }
 }
 
@@ -385,7 +527,7 @@ fn topic(sentence: &Sentence) -> Option<Topic> {
         Sentence::Trusted { subject: Subject::Platform(_), .. } => Some(Topic::Platforms),
         Sentence::Trusted { .. } | Sentence::SpeaksFor { .. } => Some(Topic::Keys),
         Sentence::HasProperty { .. } => Some(Topic::Properties),
-        Sentence::Revokes(_) => Some(Topic::Revocations),
+        Sentence::Distrusts(_) | Sentence::Revokes(_) => Some(Topic::Revocations),
         _ => None,
     }
 }

@@ -7,10 +7,12 @@ use casemate_cose::{Digest, Signer, SigningKey, UnixTime};
 use casemate_trust::{
     proof::{Effective, Facts, Proof, ProofError, check},
     statement::{
-        Kind, Measurement, Purpose, Register, Release, Sentence, Signed, Statement, Statements, Subject, Topic,
+        Kind, Limits, Measurement, Purpose, Register, Release, Sentence, Signed, Statement, Statements, Subject, Topic,
         Validity, Value,
     },
 };
+
+use crate::reference::narrows;
 
 /// When the tests take place.
 pub(crate) const NOW: UnixTime = UnixTime(1_000);
@@ -76,9 +78,19 @@ impl Rig {
 pub(crate) fn covers(proved: &Sentence, goal: &Sentence) -> bool {
     match (proved, goal) {
         (
-            Sentence::Trusted { subject, purpose: Purpose::Publishing { topic, depth } },
-            Sentence::Trusted { subject: whom, purpose: Purpose::Publishing { topic: what, depth: least } },
-        ) => subject == whom && topic == what && depth >= least,
+            Sentence::Trusted { subject, purpose: Purpose::Publishing { topic, depth, limits } },
+            Sentence::Trusted {
+                subject: whom,
+                purpose: Purpose::Publishing { topic: what, depth: least, limits: inner },
+            },
+        ) => {
+            let within = match (inner, limits) {
+                (_, None) => true,
+                (None, Some(_)) => false,
+                (Some(inner), Some(limits)) => narrows(inner, limits),
+            };
+            subject == whom && topic == what && depth >= least && within
+        }
         (
             Sentence::Trusted { subject, purpose: Purpose::Execution(_) },
             Sentence::Trusted { subject: what, purpose: Purpose::Execution(None) },
@@ -123,7 +135,27 @@ pub(crate) fn trusted(key: u8, purpose: Purpose) -> Sentence {
 }
 
 pub(crate) fn publishes(key: u8, topic: Topic, depth: u16) -> Sentence {
-    trusted(key, Purpose::Publishing { topic, depth })
+    trusted(key, Purpose::Publishing { topic, depth, limits: None })
+}
+
+/// A right within limits.
+pub(crate) fn publishes_within(key: u8, topic: Topic, depth: u16, limits: Limits) -> Sentence {
+    trusted(key, Purpose::Publishing { topic, depth, limits: Some(Box::new(limits)) })
+}
+
+/// Limits to these lines of releases.
+pub(crate) fn lines(names: &[&str]) -> Limits {
+    Limits { releases: Some(names.iter().map(|name| (*name).to_owned()).collect()), ..Limits::default() }
+}
+
+/// Limits to these kinds of platform.
+pub(crate) fn kinds(kinds: &[Kind]) -> Limits {
+    Limits { kinds: Some(kinds.to_vec()), ..Limits::default() }
+}
+
+/// Limits to properties of these names.
+pub(crate) fn properties(names: &[&str]) -> Limits {
+    Limits { properties: Some(names.iter().map(|name| (*name).to_owned()).collect()), ..Limits::default() }
 }
 
 pub(crate) fn speaks(speaker: u8, principal: u8) -> Sentence {

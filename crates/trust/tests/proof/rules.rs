@@ -238,7 +238,7 @@ fn nobody_speaks_for_the_root() {
 #[test]
 fn a_domain_is_its_key() {
     let domain = Subject::Domain(id(1));
-    let purpose = Purpose::Publishing { topic: Topic::Measurements, depth: 0 };
+    let purpose = Purpose::Publishing { topic: Topic::Measurements, depth: 0, limits: None };
     let rig = Rig::new().root(Sentence::Trusted { subject: domain.clone(), purpose }).says(1, measurement(7));
     assert_eq!(rig.prove(&measurement(7)).unwrap().steps.len(), 5);
     let other =

@@ -17,13 +17,17 @@ use casemate_trust::{
 pub(crate) struct Seen<'a> {
     pub(crate) components: &'a [Component],
     pub(crate) key: Option<Digest>,
+    /// Measurements that are revoked, and whether by the root.
+    pub(crate) gone: &'a [(Measurement, bool)],
+    /// What the root says.
+    pub(crate) own: &'a [Sentence],
 }
 
 /// What only evidence says of components of a kind, among the names that the tests use.
 pub(crate) const OWN: [(Kind, &str); 1] = [(Kind::Snp, "product")];
 
 impl Seen<'_> {
-    pub(crate) const NOTHING: Seen<'static> = Seen { components: &[], key: None };
+    pub(crate) const NOTHING: Seen<'static> = Seen { components: &[], key: None, gone: &[], own: &[] };
 
     /// All that follows from evidence and from what is known by statements.
     pub(crate) fn saturate(&self, known: &[&Sentence]) -> BTreeSet<Sentence> {
@@ -37,7 +41,11 @@ impl Seen<'_> {
             known.iter().copied().filter(|it| matches!(it, Sentence::HasProperty { .. })).collect();
         for environment in &environments {
             for one in known {
-                all.extend(self.makes(Rule::Measured, &[environment, one]));
+                if let Sentence::IsEnvironment(place) = environment
+                    && !self.refuses(*place, self.own.contains(one))
+                {
+                    all.extend(self.makes(Rule::Measured, &[environment, one]));
+                }
                 if !matches!(one, Sentence::Trusted { subject: Subject::Platform(_), .. }) {
                     continue;
                 }
@@ -62,7 +70,9 @@ impl Seen<'_> {
         if let (true, [bound]) = (all.contains(&Sentence::EvidenceTrusted), bound.as_slice()) {
             all.extend(self.makes(Rule::Authenticate, &[&Sentence::EvidenceTrusted, bound]));
             for one in known {
-                all.extend(self.makes(Rule::Authenticate, &[&Sentence::EvidenceTrusted, bound, one]));
+                if !self.refuses(0, self.own.contains(one)) {
+                    all.extend(self.makes(Rule::Authenticate, &[&Sentence::EvidenceTrusted, bound, one]));
+                }
             }
         }
         all
@@ -136,6 +146,12 @@ impl Seen<'_> {
             }
             _ => vec![],
         }
+    }
+
+    /// Whether what runs there is revoked to who trusts it on this word.
+    pub(crate) fn refuses(&self, place: u16, by_root: bool) -> bool {
+        let Some(component) = self.component(place) else { return false };
+        self.gone.iter().any(|(gone, for_all)| is_measured(component, gone) && (*for_all || !by_root))
     }
 
     fn component(&self, place: u16) -> Option<&Component> {

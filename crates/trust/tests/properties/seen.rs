@@ -227,7 +227,8 @@ fn claims(isolation: Option<Isolation>, platform: Platform) -> Claims {
 fn keep() -> Claims {
     let launcher = SigningKey::from_seed(&[9; 32]).public();
     let (runtime, program) = (Digest::of(b"runtime"), Digest::of(b"program"));
-    let own = software::Claims { runtime, program, lacks: Vec::new(), secret_bytes: 1, launcher };
+    let libraries = Digest::of(b"libraries");
+    let own = software::Claims { runtime, libraries, program, lacks: Vec::new(), secret_bytes: 1, launcher };
     claims(Some(Isolation::Process), Platform::Software(own))
 }
 

@@ -69,6 +69,7 @@ pub(crate) fn evidence(key: &SigningKey, at: UnixTime) -> Authenticated<Bound> {
     let statement = Statement {
         isolation: Isolation::Process,
         runtime: RUNTIME,
+        libraries: Digest::of(b"the libraries"),
         program: PROGRAM,
         manifest: MANIFEST,
         report_data: binding.report_data(),
@@ -97,7 +98,7 @@ pub(crate) fn root(trust_domain: &str, key: &Signer, at: UnixTime) -> Vec<u8> {
 /// The SVID of the keep that holds `key`, accepted at `at`.
 pub(crate) fn svid(key: &SigningKey, trust_domain: &str, authority: &Signer, at: UnixTime) -> Vec<u8> {
     let accepted = accepted(key, at);
-    x509_svid(&accepted, &key.public().into(), &admission(trust_domain), authority, &random(), at).unwrap()
+    x509_svid(&accepted, &key.public().spki(), &admission(trust_domain), authority, &random(), at).unwrap()
 }
 
 pub(crate) fn pem(label: &str, der: &[u8]) -> String {

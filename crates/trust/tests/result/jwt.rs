@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use casemate_cose::{Signer, SigningKey};
-use casemate_trust::result::{ResultError, SpiffeId, TrustDomain, jwt_svid, read_jwt_svid};
+use casemate_trust::result::{JwtSvid, ResultError, TrustDomain, digest_of_accepted, jwt_svid, read_jwt_svid};
 
 use crate::admitted::{AT, accepted, admission, ed25519, p256, p384, random};
 
@@ -20,7 +20,10 @@ fn is_read_by_its_audience() {
     for authority in [p256(), p384()] {
         let token = token(&authority).unwrap();
         let read = |at| read_jwt_svid(&token, &authority.public(), &clinic(), "reports", at);
-        assert_eq!(read(AT).unwrap(), "spiffe://clinic/keep/cohort".parse::<SpiffeId>().unwrap());
+        let accepted = accepted(&SigningKey::from_seed(&[1; 32]), AT);
+        let id = "spiffe://clinic/keep/cohort".parse().unwrap();
+        let (evidence, verdict) = (accepted.evidence_digest(), digest_of_accepted(&accepted));
+        assert_eq!(read(AT).unwrap(), JwtSvid { id, evidence, verdict, from: AT, until: AT.plus_s(300) });
         // The verdict ends after 300 s, the lifetime would be 600.
         assert!(read(AT.plus_s(300)).is_ok());
         assert!(matches!(read(AT.plus_s(301)), Err(ResultError::Expired { .. })));

@@ -44,7 +44,7 @@ fn the_same_verdict_gives_the_same_certificate() {
 fn no_other_key_than_the_attested_one() {
     let neighbour = SigningKey::from_seed(&[2; 32]).public();
     let refused =
-        x509_svid(&accepted(&keep(), AT), &neighbour.into(), &admission("clinic"), &ed25519(20), &random(), AT);
+        x509_svid(&accepted(&keep(), AT), &neighbour.spki(), &admission("clinic"), &ed25519(20), &random(), AT);
     let attested = keep().public().spki_digest();
     assert_eq!(refused, Err(ResultError::Key { attested, actual: neighbour.spki_digest() }));
 }
@@ -53,7 +53,7 @@ fn no_other_key_than_the_attested_one() {
 fn ends_with_the_verdict_or_before() {
     let of = |lifetime, at| {
         let admission = Admission::new("clinic".parse().unwrap(), lifetime).unwrap();
-        x509_svid(&accepted(&keep(), AT), &keep().public().into(), &admission, &ed25519(20), &random(), at)
+        x509_svid(&accepted(&keep(), AT), &keep().public().spki(), &admission, &ed25519(20), &random(), at)
     };
     let expires = accepted(&keep(), AT).expires();
     assert!(ends(&of(60, AT).unwrap(), AT.plus_s(60)));
@@ -69,7 +69,7 @@ fn the_name_follows_from_the_program_that_was_accepted() {
     let plain = Admission::new(trust_domain.clone(), 60).unwrap();
     assert_eq!(plain.id(&PROGRAM).to_string(), format!("spiffe://clinic/keep/sha256-{}", "07".repeat(32)));
     let other = plain.named(Digest::of(b"another program"), "payroll".parse().unwrap(), vec![]).unwrap();
-    let der = x509_svid(&accepted(&keep(), AT), &keep().public().into(), &other, &ed25519(20), &random(), AT).unwrap();
+    let der = x509_svid(&accepted(&keep(), AT), &keep().public().spki(), &other, &ed25519(20), &random(), AT).unwrap();
     assert!(!holds(&der, b"payroll"), "another program's name");
 }
 

@@ -11,8 +11,8 @@ use crate::{
     component::registry,
     domain::DomainError,
     statement::{
-        DEPTH_MAX, Kind, Measurement, Purpose, Register, Release, STATEMENT_BYTES_MAX, Sentence, Signed, Statement,
-        Subject, Topic, Value, decode_nested,
+        DEPTH_MAX, Kind, LIMIT_NAMES_MAX, Limits, Measurement, Purpose, Register, Release, STATEMENT_BYTES_MAX,
+        Sentence, Signed, Statement, Subject, Topic, Value, decode_nested,
     },
 };
 use casemate_cose::Digest;
@@ -80,7 +80,8 @@ pub(super) fn read(file: &Table<'_>, draft: &mut Draft) -> Result<(), DomainErro
         let purpose = Purpose::Execution(release(&entry)?);
         draft.say("program", &entry, name, Sentence::Trusted { subject: Subject::Program(digest), purpose })
     })?;
-    each(file, "delegate", &["name", "key", "may_publish", "depth"], |entry, name| delegate(&entry, name, draft))?;
+    let words = ["name", "key", "may_publish", "kinds", "properties", "releases", "depth"];
+    each(file, "delegate", &words, |entry, name| delegate(&entry, name, draft))?;
     each(file, "signer", &["name", "key"], |entry, name| {
         trusted(&entry, name, "signer", &[Purpose::Contracts], draft)
     })?;
@@ -110,11 +111,10 @@ pub(super) fn read(file: &Table<'_>, draft: &mut Draft) -> Result<(), DomainErro
         }
         draft.say("floor", &entry, Some(name), Sentence::Floor(release))?;
     }
-    for entry in file.entries("revoke", &with(&["name", "statement"]))? {
-        let word = entry.need("statement")?;
-        let name = entry.word("name").map(|word| named(&word)).transpose()?;
-        let name = name.unwrap_or_else(|| Name { label: REVOKED.to_owned(), mark: word.span() });
-        draft.say("revoke", &entry, Some(name), Sentence::Revokes(word.digest()?))?;
+    let mut words = vec!["name", "statement", "key", "program", "runtime"];
+    words.extend(Kind::ALL.iter().map(|kind| kind.as_str()));
+    for entry in file.entries("revoke", &with(&words))? {
+        revoke(&entry, draft)?;
     }
     Ok(())
 }
@@ -259,9 +259,7 @@ fn runtime(entry: &Table<'_>, name: Option<Name>, draft: &mut Draft, once: &mut 
     let purpose = Purpose::Execution(release(entry)?);
     let mut measurements = Vec::new();
     if let Some(word) = entry.word("digest") {
-        let value = once.digest(&word)?.as_bytes().to_vec();
-        let registers = vec![Register { name: crate::domain::views::RUNTIME.to_owned(), value }];
-        measurements.push(Measurement { kind: Kind::Software, registers });
+        measurements.push(of_process(once.digest(&word)?));
     }
     for kind in Kind::ALL.iter().copied() {
         let Some(word) = entry.word(kind.as_str()) else { continue };
@@ -327,10 +325,90 @@ fn delegate(entry: &Table<'_>, name: Option<Name>, draft: &mut Draft) -> Result<
         None => 0,
     };
     for topic in topics {
-        let purpose = Purpose::Publishing { topic, depth };
+        let purpose = Purpose::Publishing { topic, depth, limits: limits(entry, topic)? };
         draft.say("delegate", entry, name.clone(), Sentence::Trusted { subject: Subject::Key(key), purpose })?;
     }
     Ok(())
+}
+
+/// What limits the right to publish about this topic.
+fn limits(entry: &Table<'_>, topic: Topic) -> Result<Option<Box<Limits>>, DomainError> {
+    let mut limits = Limits::default();
+    if let Some(word) = entry.word("kinds") {
+        limits.kinds = Some(named_by(&word, |word| word.named("kind of platform", Kind::ALL))?);
+        fits(&limits, topic, &word)?;
+    }
+    if let Some(word) = entry.word("properties") {
+        limits.properties = Some(named_by(&word, require::name)?);
+        fits(&limits, topic, &word)?;
+    }
+    if let Some(word) = entry.word("releases") {
+        limits.releases = Some(named_by(&word, |word| word.label())?);
+        fits(&limits, topic, &word)?;
+    }
+    Ok(if limits.is_empty() { None } else { Some(Box::new(limits)) })
+}
+
+/// The members of a list, of which there is one at least.
+fn named_by<T: Ord>(
+    word: &Word<'_>,
+    read: impl Fn(&Word<'_>) -> Result<T, DomainError>,
+) -> Result<Vec<T>, DomainError> {
+    let names = word.set(read)?;
+    if names.is_empty() {
+        return Err(never("an empty list lets nothing count", "name some, or remove the word for all of them", word));
+    }
+    if names.len() > LIMIT_NAMES_MAX {
+        return Err(DomainError::TooMany { actual: names.len(), max: LIMIT_NAMES_MAX });
+    }
+    Ok(names.into_iter().collect())
+}
+
+/// A limit that says nothing of a topic would leave it unlimited, or let nothing count.
+fn fits(limits: &Limits, topic: Topic, word: &Word<'_>) -> Result<(), DomainError> {
+    let Some(what) = limits.misfit(topic) else { return Ok(()) };
+    let remedy = format!("let the key publish {topic} by another entry, without `{what}`");
+    Err(never(&format!("statements about {topic} name no {what}, so that none would count"), &remedy, word))
+}
+
+/// One thing that counts no more.
+fn revoke(entry: &Table<'_>, draft: &mut Draft) -> Result<(), DomainError> {
+    let mut revoked = Vec::new();
+    if let Some(word) = entry.word("statement") {
+        revoked.push((Sentence::Revokes(word.digest()?), word));
+    }
+    if let Some(word) = entry.word("key") {
+        revoked.push((Sentence::Distrusts(Subject::Key(draft.key(&word)?)), word));
+    }
+    if let Some(word) = entry.word("program") {
+        revoked.push((Sentence::Distrusts(Subject::Program(word.digest()?)), word));
+    }
+    if let Some(word) = entry.word("runtime") {
+        revoked.push((Sentence::Distrusts(Subject::Measurement(of_process(word.digest()?))), word));
+    }
+    for kind in Kind::ALL.iter().copied() {
+        let Some(word) = entry.word(kind.as_str()) else { continue };
+        let measurement = Measurement { kind, registers: registers(kind, &word)? };
+        revoked.push((Sentence::Distrusts(Subject::Measurement(measurement)), word));
+    }
+    let mut revoked = revoked.into_iter();
+    let Some((sentence, word)) = revoked.next() else {
+        return Err(entry.missing("statement` or `key` or `program` or `runtime"));
+    };
+    if let Some((_, second)) = revoked.next() {
+        let what = format!("the entry revokes `{}` and `{}`", word.name(), second.name());
+        let remedy = "give each an entry of its own".to_owned();
+        return Err(DomainError::Contradiction { what, remedy, span: Some(second.span()) });
+    }
+    let name = entry.word("name").map(|word| named(&word)).transpose()?;
+    let name = name.unwrap_or_else(|| Name { label: REVOKED.to_owned(), mark: word.span() });
+    draft.say("revoke", entry, Some(name), sentence)
+}
+
+/// What runs in isolation `process`, by its runtime.
+fn of_process(digest: Digest) -> Measurement {
+    let register = Register { name: crate::domain::views::RUNTIME.to_owned(), value: digest.as_bytes().to_vec() };
+    Measurement { kind: Kind::Software, registers: vec![register] }
 }
 
 fn trusted(
@@ -365,10 +443,7 @@ fn region(entry: &Table<'_>, name: Option<Name>, draft: &mut Draft, said: &mut S
 
 fn property(entry: &Table<'_>, name: Option<Name>, draft: &mut Draft, said: &mut Said) -> Result<(), DomainError> {
     let word = entry.need("property")?;
-    let property = word.text()?;
-    if !require::is_name(property) {
-        return Err(word.refuse("a name of lower-case letters, digits, `-` and `.`"));
-    }
+    let property = &require::name(&word)?;
     let value = require::plain(&entry.need("value")?)?;
     let name = name.ok_or_else(|| entry.missing("name"))?;
     has(entry, "property", &name, (property, value), draft, said)

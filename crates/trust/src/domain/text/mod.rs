@@ -10,6 +10,7 @@ mod entries;
 mod platform;
 mod require;
 mod table;
+mod toml_words;
 mod useful;
 mod words;
 mod write;

@@ -19,7 +19,7 @@ use super::{
     Demanded,
     date::Edge,
     table::{Table, Word, alike_first},
-    write::{quoted, value_at},
+    toml_words::{quoted, value_at},
 };
 use crate::{
     component::{
@@ -55,6 +55,15 @@ impl Said {
             (None, None) => (property == REGION).then_some(Type::Text),
         }
     }
+}
+
+/// The name of a property, whoever says it.
+pub(super) fn name(word: &Word<'_>) -> Result<String, DomainError> {
+    let name = word.text()?;
+    if !is_name(name) {
+        return Err(word.refuse("a name of lower-case letters, digits, `-` and `.`"));
+    }
+    Ok(name.to_owned())
 }
 
 /// Whether a property may be called so.
@@ -185,7 +194,7 @@ fn wrong_test(asked: Asked<'_>, word: &Word<'_>, what: &str) -> DomainError {
     let list = if of == Type::Text { ", or a list in brackets of all that will do" } else { "" };
     DomainError::Contradiction {
         what: format!("`{}` asks what no {of} {what}, and `{name}` is a {of}", word.name()),
-        remedy: format!("write `{} = {example}`{list}", super::write::key(name)),
+        remedy: format!("write `{} = {example}`{list}", super::toml_words::key(name)),
         span: Some(word.span()),
     }
 }

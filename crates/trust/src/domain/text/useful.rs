@@ -11,7 +11,8 @@ use crate::{
     component::{beside, registry},
     domain::{DomainError, check::launcher_without_process},
     printable::quoted,
-    statement::{Demand, Identities, Kind, PlatformRule, Purpose, Release, Sentence, Subject, Topic, Value},
+    proof::Things,
+    statement::{Demand, Identities, Kind, Limits, PlatformRule, Purpose, Release, Sentence, Subject, Topic, Value},
 };
 
 pub(super) fn check(draft: &Draft, sequence: u64) -> Result<(), DomainError> {
@@ -37,17 +38,44 @@ pub(super) fn check(draft: &Draft, sequence: u64) -> Result<(), DomainError> {
             Sentence::HasProperty { subject, name, value } => useful.property(placed, subject, name, value)?,
             // Floors of a domain that replaced others stay, also where nothing of their line is left.
             Sentence::Floor(release) if sequence == 0 => useful.floor(placed, release)?,
-            Sentence::Revokes(digest) => useful.revocation(placed, *digest)?,
+            Sentence::Revokes(digest) => {
+                if let Some(revoked) = useful.digests.get(digest) {
+                    revocation(placed, revoked)?;
+                }
+            }
             _ => {}
+        }
+    }
+    let distrusted = draft.said.iter().filter_map(|placed| match &placed.statement.sentence {
+        Sentence::Distrusts(subject) => Some((subject, placed)),
+        _ => None,
+    });
+    let gone = Things::of(distrusted);
+    for revoked in draft.said.iter().filter(|_| !gone.is_empty()) {
+        if let Some(placed) = gone.concern_trust(&revoked.statement, &mut 0) {
+            revocation(placed, revoked)?;
         }
     }
     Ok(())
 }
 
+/// A revocation, and what it revokes of this very domain: only what begins before it ever counts.
+fn revocation(placed: &Placed, revoked: &Placed) -> Result<(), DomainError> {
+    if placed.statement.validity.not_before > revoked.statement.validity.not_before {
+        return Ok(());
+    }
+    let label = revoked.statement.label.escape_debug();
+    Err(DomainError::Contradiction {
+        what: format!("it revokes `{label}`, which this very domain says"),
+        remedy: format!("remove `{label}` and this entry"),
+        span: Some(placed.mark.clone()),
+    })
+}
+
 /// What of the whole file decides whether an entry can count.
 struct Useful<'d> {
-    /// About what keys may publish.
-    topics: BTreeSet<Topic>,
+    /// About what keys may publish, and within which limits.
+    topics: BTreeMap<Topic, Vec<Option<&'d Limits>>>,
     /// The kinds of which a runtime has registers.
     runtimes: BTreeSet<Kind>,
     platforms: BTreeSet<Kind>,
@@ -66,7 +94,7 @@ struct Useful<'d> {
 impl<'d> Useful<'d> {
     fn of(draft: &'d Draft) -> Self {
         let mut useful = Self {
-            topics: BTreeSet::new(),
+            topics: BTreeMap::new(),
             runtimes: BTreeSet::new(),
             platforms: BTreeSet::new(),
             lines: BTreeSet::new(),
@@ -109,26 +137,33 @@ impl<'d> Useful<'d> {
             _ => {}
         }
         match purpose {
-            Purpose::Publishing { topic, .. } => _ = self.topics.insert(*topic),
+            Purpose::Publishing { topic, limits, .. } => {
+                self.topics.entry(*topic).or_default().push(limits.as_deref());
+            }
             Purpose::Execution(Some(release)) => _ = self.lines.insert(&release.line),
             Purpose::Attestation(_) => self.has_attesters = true,
             _ => {}
         }
     }
 
-    fn may_publish(&self, topic: Topic) -> bool {
-        self.topics.contains(&topic)
+    /// Whether somebody may publish about a topic what `admits` asks of the limits.
+    fn may_publish(&self, topic: Topic, admits: impl Fn(&Limits) -> bool) -> bool {
+        self.topics.get(&topic).into_iter().flatten().any(|limits| limits.is_none_or(&admits))
+    }
+
+    fn may_publish_of(&self, topic: Topic, kind: Kind) -> bool {
+        self.may_publish(topic, |limits| limits.kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind)))
     }
 
     fn launcher(&self, placed: &Placed) -> Result<(), DomainError> {
-        if self.platforms.contains(&Kind::Software) || self.may_publish(Topic::Platforms) {
+        if self.platforms.contains(&Kind::Software) || self.may_publish_of(Topic::Platforms, Kind::Software) {
             return Ok(());
         }
         Err(launcher_without_process(Some(placed.mark.clone())))
     }
 
     fn runtime(&self, placed: &Placed, kind: Kind) -> Result<(), DomainError> {
-        if self.platforms.contains(&kind) || self.may_publish(Topic::Platforms) {
+        if self.platforms.contains(&kind) || self.may_publish_of(Topic::Platforms, kind) {
             return Ok(());
         }
         let (what, remedy) = if kind == Kind::Software {
@@ -146,7 +181,7 @@ impl<'d> Useful<'d> {
         for demand in &rule.demands {
             if let Some(other) = beside::kind_of(&demand.property)
                 && !self.platforms.contains(&other)
-                && !self.may_publish(Topic::Platforms)
+                && !self.may_publish_of(Topic::Platforms, other)
             {
                 let what = format!("`with` asks for a {other} as well, and no `[[platform]]` of that kind is accepted");
                 let remedy = format!("add a `[[platform]]` with kind = \"{other}\", or remove it from `with`");
@@ -163,12 +198,12 @@ impl<'d> Useful<'d> {
         if kind == Kind::Software {
             return Ok(());
         }
-        if !self.runtimes.contains(&kind) && !self.may_publish(Topic::Measurements) {
+        if !self.runtimes.contains(&kind) && !self.may_publish_of(Topic::Measurements, kind) {
             let what = format!("no `[[runtime]]` has registers of {kind}: whatever runs there is refused");
             let remedy = format!("add `{kind} = {{ … }}` to a `[[runtime]]`, or remove the platform");
             return Err(never(what, remedy, placed));
         }
-        if !self.has_attesters && !self.may_publish(Topic::Keys) {
+        if !self.has_attesters && !self.may_publish_of(Topic::Keys, kind) {
             let what = format!("nobody is believed about what is genuine {kind}");
             return Err(never(what, "name `attesters`: keys, or a vendor".to_owned(), placed));
         }
@@ -180,7 +215,11 @@ impl<'d> Useful<'d> {
     /// # Errors
     /// What is wrong, and what to do.
     fn demand(&self, rule: &PlatformRule, demand: &Demand) -> Result<(), (String, &'static str)> {
-        if registry::property(rule.kind, &demand.property).is_some() || self.may_publish(Topic::Properties) {
+        let is_lent = |limits: &Limits| {
+            limits.properties.as_ref().is_none_or(|names| names.contains(&demand.property))
+                && limits.kinds.as_ref().is_none_or(|kinds| kinds.contains(&rule.kind))
+        };
+        if registry::property(rule.kind, &demand.property).is_some() || self.may_publish(Topic::Properties, is_lent) {
             return Ok(());
         }
         let said = self.properties.get(demand.property.as_str());
@@ -213,7 +252,8 @@ impl<'d> Useful<'d> {
     }
 
     fn floor(&self, placed: &Placed, release: &Release) -> Result<(), DomainError> {
-        let published = self.may_publish(Topic::Measurements) || self.may_publish(Topic::Programs);
+        let of_line = |limits: &Limits| limits.releases.as_ref().is_none_or(|lines| lines.contains(&release.line));
+        let published = self.may_publish(Topic::Measurements, of_line) || self.may_publish(Topic::Programs, of_line);
         if published || self.lines.contains(release.line.as_str()) {
             return Ok(());
         }
@@ -231,19 +271,6 @@ impl<'d> Useful<'d> {
         let (version, line) = (release.version, release.line.escape_debug());
         let what = format!("version {version} of `{line}` is below the floor of this very domain, {floor}");
         Err(never(what, "remove it, or lower the floor".to_owned(), placed))
-    }
-
-    fn revocation(&self, placed: &Placed, digest: Digest) -> Result<(), DomainError> {
-        let Some(revoked) = self.digests.get(&digest) else { return Ok(()) };
-        if placed.statement.validity.not_before > revoked.statement.validity.not_before {
-            return Ok(());
-        }
-        let label = revoked.statement.label.escape_debug();
-        Err(DomainError::Contradiction {
-            what: format!("it revokes `{label}`, which this very domain says"),
-            remedy: format!("remove `{label}` and this entry"),
-            span: Some(placed.mark.clone()),
-        })
     }
 }
 

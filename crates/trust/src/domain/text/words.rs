@@ -68,7 +68,7 @@ impl Word {
             Self::Delegate => "# Who else may publish statements, about this and nothing else.",
             Self::Signer => "# Whose signatures under contracts count.",
             Self::Speaks => "# What the one key says counts as said by the other.",
-            Self::Revoke => "# A statement that counts no more.",
+            Self::Revoke => "# What counts no more, whoever says otherwise.",
         }
     }
 }

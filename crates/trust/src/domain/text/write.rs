@@ -9,12 +9,13 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use casemate_cose::{Digest, UnixTime, VerifyingKey};
+use casemate_cose::{Digest, VerifyingKey};
 
 use super::{
     date::{self, Edge},
     entries::{PURPOSES, REVOKED, attestation_of},
     require::{self, Said},
+    toml_words::{comment, key, list, plain, quoted},
     words::{self, HEAD, REQUIRE, Word},
 };
 use crate::{
@@ -24,8 +25,8 @@ use crate::{
         views::{LACKS, PROCESS, RUNTIME},
     },
     statement::{
-        Demand, Identities, Kind, Measurement, PlatformRule, Purpose, Release, Sentence, Statement, Subject, Validity,
-        Value,
+        Demand, Identities, Kind, Limits, Measurement, PlatformRule, Purpose, Release, Sentence, Statement, Subject,
+        Validity, Value,
     },
 };
 
@@ -139,7 +140,7 @@ impl<'d> Writer<'d> {
         }
         let name = match (&statement.sentence, word) {
             // Revocations need no name of their own.
-            (Sentence::Revokes(_), Word::Revoke) => statement.digest().to_string(),
+            (Sentence::Distrusts(_) | Sentence::Revokes(_), Word::Revoke) => statement.digest().to_string(),
             _ => statement.label.clone(),
         };
         let validity = statement.validity;
@@ -190,7 +191,10 @@ impl<'d> Writer<'d> {
                     (Word::Property, format!("{name} {value_text}"))
                 })
             }
-            Sentence::Revokes(_) => Some((Word::Revoke, String::new())),
+            Sentence::Distrusts(Subject::Measurement(measurement)) => {
+                is_measured(measurement).then(|| (Word::Revoke, String::new()))
+            }
+            Sentence::Distrusts(_) | Sentence::Revokes(_) => Some((Word::Revoke, String::new())),
             Sentence::SpeaksFor { speaker: Subject::Key(one), principal: Subject::Key(other) } => {
                 (one != other).then(|| (Word::Speaks, String::new()))
             }
@@ -202,14 +206,14 @@ impl<'d> Writer<'d> {
     fn shape_of_trust(&self, subject: &Subject, purpose: &Purpose, label: &str) -> Option<(Word, String)> {
         match (subject, purpose) {
             (Subject::Key(_), Purpose::Contracts) => Some((Word::Signer, String::new())),
-            (Subject::Key(key), Purpose::Publishing { depth, .. }) => Some((Word::Delegate, format!("{key} {depth}"))),
+            (Subject::Key(key), Purpose::Publishing { depth, limits, .. }) => {
+                let limits = limit_lines(limits.as_deref())?.join(" ");
+                Some((Word::Delegate, format!("{key} {depth} {limits}")))
+            }
             (Subject::Key(key), Purpose::Authentication | Purpose::KeyProvision) => Some((Word::Key, key.to_string())),
             (Subject::Measurement(measurement), Purpose::Execution(release)) => {
-                let is_known = |name: &str| registry::register(measurement.kind, name).is_some();
-                let fits =
-                    measurement.registers.iter().all(|register| is_known(&register.name) && !register.value.is_empty());
                 let same = release_lines(release.as_ref()).join(" ");
-                (fits && is_released(release.as_ref())).then_some((Word::Runtime, same))
+                (is_measured(measurement) && is_released(release.as_ref())).then_some((Word::Runtime, same))
             }
             (Subject::Program(_), Purpose::Execution(release)) => {
                 is_released(release.as_ref()).then(|| (Word::Program, String::new()))
@@ -239,7 +243,7 @@ impl<'d> Writer<'d> {
         let Some(first) = group.statements.first() else { return text };
         let is_named = match &first.sentence {
             Sentence::Floor(release) => release.line != first.label,
-            Sentence::Revokes(_) => first.label != REVOKED,
+            Sentence::Distrusts(_) | Sentence::Revokes(_) => first.label != REVOKED,
             _ => word != Word::Process,
         };
         if is_named {
@@ -260,12 +264,25 @@ impl<'d> Writer<'d> {
         match &first.sentence {
             Sentence::Floor(release) => release_lines(Some(release)),
             Sentence::HasProperty { name, value, .. } => self.property(word, group, name, value),
+            Sentence::Distrusts(subject) => vec![self.revoked(subject)],
             Sentence::Revokes(digest) => vec![format!("statement = \"{digest}\"")],
             Sentence::SpeaksFor { speaker, principal } => {
                 vec![format!("key = {}", self.subject(speaker)), format!("for = {}", self.subject(principal))]
             }
             Sentence::Trusted { subject, purpose } => self.trusted(word, group, subject, purpose),
             _ => Vec::new(),
+        }
+    }
+
+    /// What is revoked, beside statements.
+    fn revoked(&self, subject: &Subject) -> String {
+        match subject {
+            Subject::Measurement(measurement) => match digest_of(measurement) {
+                Some(digest) => format!("runtime = \"sha256:{}\"", registry::hex(&digest)),
+                None => registers(measurement),
+            },
+            Subject::Program(digest) => format!("program = \"{digest}\""),
+            _ => format!("key = {}", self.subject(subject)),
         }
     }
 
@@ -319,13 +336,14 @@ impl<'d> Writer<'d> {
             return vec![format!("trusted_for = [{}]", list(names.map(|name| format!("\"{name}\""))))];
         }
         let topics = purposes.iter().filter_map(|purpose| match purpose {
-            Purpose::Publishing { topic, depth } => Some((topic, depth)),
+            Purpose::Publishing { topic, depth, limits } => Some((topic, depth, limits)),
             _ => None,
         });
         let topics: Vec<_> = topics.collect();
-        let Some((_, depth)) = topics.first() else { return Vec::new() };
+        let Some((_, depth, limits)) = topics.first() else { return Vec::new() };
         let mut lines =
-            vec![format!("may_publish = [{}]", list(topics.iter().map(|(topic, _)| format!("\"{topic}\""))))];
+            vec![format!("may_publish = [{}]", list(topics.iter().map(|(topic, ..)| format!("\"{topic}\""))))];
+        lines.extend(limit_lines(limits.as_deref()).unwrap_or_default());
         if **depth > 0 {
             lines.push(format!("depth = {depth}"));
         }
@@ -436,6 +454,12 @@ fn measurement(statement: &Statement) -> Option<&Measurement> {
     }
 }
 
+/// Whether words can say of which registers it is.
+fn is_measured(measurement: &Measurement) -> bool {
+    let is_known = |name: &str| registry::register(measurement.kind, name).is_some();
+    measurement.registers.iter().all(|register| is_known(&register.name) && !register.value.is_empty())
+}
+
 /// What `digest` says of a runtime.
 fn digest_of(measurement: &Measurement) -> Option<Vec<u8>> {
     match measurement.registers.as_slice() {
@@ -466,6 +490,22 @@ fn release_lines(release: Option<&Release>) -> Vec<String> {
         vec![format!("release = {}", quoted(&release.line)), format!("version = {}", release.version)]
     };
     release.map(lines).unwrap_or_default()
+}
+
+/// What limits a right to publish; `None` where the words can't say it.
+fn limit_lines(limits: Option<&Limits>) -> Option<Vec<String>> {
+    let Some(Limits { kinds, properties, releases }) = limits else { return Some(Vec::new()) };
+    let is_said = properties.iter().flatten().all(|name| require::is_name(name))
+        && releases.iter().flatten().all(|line| crate::domain::check_name(line).is_ok());
+    let line = |word: &str, names: Vec<String>| format!("{word} = [{}]", list(names.into_iter()));
+    let texts = |names: &Vec<String>| names.iter().map(|name| quoted(name)).collect::<Vec<_>>();
+    let kinds = kinds.as_ref().map(|kinds| kinds.iter().map(|kind| format!("\"{kind}\"")).collect());
+    let lines = [
+        kinds.map(|names| line("kinds", names)),
+        properties.as_ref().map(|names| line("properties", texts(names))),
+        releases.as_ref().map(|names| line("releases", texts(names))),
+    ];
+    is_said.then(|| lines.into_iter().flatten().collect())
 }
 
 /// Whether the words `release` and `version` can say it.
@@ -540,53 +580,4 @@ fn demands(rule: &PlatformRule, said: &Said) -> Option<Vec<String>> {
     let mut rows: Vec<_> = rows.into_iter().collect();
     rows.sort_by_cached_key(|(property, _)| (registry::place(rule.kind, property), (*property).to_owned()));
     Some(rows.into_iter().map(row).collect())
-}
-
-/// A value as TOML; `None` where TOML has none such.
-pub(super) fn plain(value: &Value) -> Option<String> {
-    value_at(value, Edge::First)
-}
-
-/// A value as TOML, whose date alone means this edge of its day.
-pub(super) fn value_at(value: &Value, edge: Edge) -> Option<String> {
-    match value {
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Bytes(_) => None,
-        Value::Number(number) => i64::try_from(*number).ok().map(|number| number.to_string()),
-        Value::Set(names) => Some(format!("[{}]", list(names.iter().map(|name| quoted(name))))),
-        Value::Text(text) => Some(quoted(text)),
-        Value::Time(time) => date::write(UnixTime(time.0), edge),
-    }
-}
-
-fn list(items: impl Iterator<Item = String>) -> String {
-    items.collect::<Vec<_>>().join(", ")
-}
-
-/// A key of a table.
-pub(super) fn key(name: &str) -> String {
-    let is_bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    if is_bare { name.to_owned() } else { quoted(name) }
-}
-
-/// A text in quotes, on one line.
-pub(super) fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            character if character.is_control() => {
-                let _ = write!(quoted, "\\u{:04X}", u32::from(character));
-            }
-            character => quoted.push(character),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-/// Words of others in a comment: nothing that ends its line.
-fn comment(text: &str) -> String {
-    crate::printable::printable(text)
 }
