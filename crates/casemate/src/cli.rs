@@ -1,11 +1,13 @@
 //! What a person types: every verb, its options and an example. Parsing only.
 
+pub(crate) mod admission;
 pub(crate) mod domain;
 pub(crate) mod program;
 pub(crate) mod verify;
 
 use std::path::PathBuf;
 
+use admission::AdmissionVerb;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use domain::{AppraiseArgs, DomainVerb, ExplainArgs, ProofVerb};
 use program::ProgramVerb;
@@ -95,7 +97,11 @@ pub(crate) enum Verb {
     /// Check proofs that `casemate appraise` wrote.
     #[command(subcommand)]
     Proof(ProofVerb),
-    /// Say in words what a file is: evidence, decision, permit, manifest, contract, receipt, card, domain, proof or denial.
+    /// Name accepted keeps to software that knows nothing of attestation: an authority, certificates and tokens (SPIFFE).
+    #[command(subcommand)]
+    Admission(AdmissionVerb),
+    /// Say in words what a file is: evidence, decision, permit, manifest, contract, receipt, card, domain, proof,
+    /// denial or SVID.
     #[command(
         after_help = "Examples:\n  casemate explain results/1f…/run.receipt\n  casemate explain quote.proof --domain domain.toml --svg quote.svg"
     )]

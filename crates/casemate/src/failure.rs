@@ -90,6 +90,11 @@ impl Failure {
         matches!(self.kind, Kind::Input)
     }
 
+    /// Whether a check said no.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(self.kind, Kind::Refused)
+    }
+
     /// The same failure, of which the verb's own object under `--json` has told already: only the exit code is left.
     pub(crate) fn in_object(mut self) -> Self {
         self.is_in_object = true;

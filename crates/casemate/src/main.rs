@@ -65,7 +65,6 @@ fn dispatch(cli: &Cli, screen: Screen) -> Outcome {
         Verb::Explain(args) => verbs::explain::explain(args, screen),
         Verb::Program(verb) => verbs::program::program(verb, screen),
         Verb::Receipt(verb) => verbs::receipt::receipt(verb, screen),
-        Verb::Proof(verb) => verbs::proof::proof(verb, screen),
         Verb::Verify(args) => verbs::verify::verify(args, screen),
         _ => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -78,6 +77,7 @@ fn dispatch(cli: &Cli, screen: Screen) -> Outcome {
 async fn dispatch_async(cli: &Cli, screen: Screen) -> Outcome {
     let global = &cli.global;
     match &cli.verb {
+        Verb::Admission(verb) => verbs::admission::admission(verb, global, screen).await,
         Verb::Appraise(args) => verbs::appraise::appraise(args, global, screen).await,
         Verb::Domain(verb) => verbs::domain::domain(verb, global, screen).await,
         Verb::Init(args) => verbs::init::init(args, global, screen).await,
@@ -85,6 +85,7 @@ async fn dispatch_async(cli: &Cli, screen: Screen) -> Outcome {
         Verb::Endorsements(verb) => verbs::endorsements::endorsements(verb, global, screen).await,
         Verb::Dataset(verb) => verbs::dataset::dataset(verb, global, screen).await,
         Verb::Party(verb) => verbs::party::party(verb, global, screen).await,
+        Verb::Proof(verb) => verbs::proof::proof(verb, global, screen).await,
         Verb::Contract(verb) => verbs::contract::contract(verb, global, screen).await,
         Verb::Broker(verb) => verbs::broker::broker(verb, global, screen).await,
         Verb::Run(args) => verbs::run::run(args, global, screen).await,
@@ -95,7 +96,6 @@ async fn dispatch_async(cli: &Cli, screen: Screen) -> Outcome {
         | Verb::Demo(_)
         | Verb::Explain(_)
         | Verb::Program(_)
-        | Verb::Proof(_)
         | Verb::Receipt(_)
         | Verb::Verify(_) => Ok(()),
     }

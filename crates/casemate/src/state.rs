@@ -4,6 +4,7 @@
 //! DIR/party.toml    name, broker address, public keys: nothing secret
 //! DIR/keys.age      every secret key, under the passphrase
 //! DIR/domain.toml   whom this owner believes
+//! DIR/admission.toml, authority.pem, bundle.json   how keeps are called, by which authority
 //! DIR/state.db      datasets, contracts, runs, ledger
 //! DIR/datasets/     sealed files       DIR/results/  what runs left
 //! ```

@@ -1,7 +1,7 @@
 //! What a verifier expects evidence to be bound to. The type of the expectation is the type of the outcome.
 //!
-//! A key is released on [`Bound`] alone. [`DangerouslyUnbound`], [`Stated`] and [`AllowDebug`] are for looking at evidence; no
-//! function that releases anything accepts what they lead to.
+//! A key is released on [`Bound`] alone. [`DangerouslyUnbound`], [`Stated`] and [`AllowDebug`] are for looking at evidence,
+//! [`BoundToKey`](crate::BoundToKey) for naming its key to others; no function that releases anything accepts what they lead to.
 
 use casemate_cose::Digest;
 
@@ -9,7 +9,8 @@ use crate::{Binding, Claims, Platform, Refusal};
 
 /// What [`crate::authenticate`] compares with the claims. Sealed: the implementations here are all there are.
 pub trait Expectation: Clone + sealed::Check {
-    /// SHA-256 of the `SubjectPublicKeyInfo` of the key that the evidence has to be bound to; `None` where no key is expected.
+    /// SHA-256 of the `SubjectPublicKeyInfo` of the key that the evidence has to be bound to, in one session, so that keys may be given to
+    /// it; `None` where there is no such key.
     fn key(&self) -> Option<Digest> {
         None
     }
@@ -185,7 +186,7 @@ fn same(expected: Vec<u8>, claims: &Claims) -> Result<(), Refusal> {
     }
 }
 
-fn refuse_debug(claims: &Claims) -> Result<(), Refusal> {
+pub(crate) fn refuse_debug(claims: &Claims) -> Result<(), Refusal> {
     if claims.debug { Err(Refusal::Debug) } else { Ok(()) }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! - [`authenticate`] is the only maker of [`Authenticated`], and checks every step that its file numbers.
 //! - Each format has one folder of the same files: `abi` (bytes), `endorsements`, `verify` (the steps), `tcb`, `claims`, `flaw`.
-//! - Unbound and debug evidence come out as other types ([`DangerouslyUnbound`], [`Stated`], [`AllowDebug`]) than [`Bound`].
+//! - Unbound and debug evidence come out as other types ([`DangerouslyUnbound`], [`Stated`], [`BoundToKey`], [`AllowDebug`]) than [`Bound`].
 //! - Below the formats: `wire` (bounded reading), `x509` (chains and revocation lists), `crypto` (signatures).
 //! - What is read is bounded, and so is what it costs: judging evidence of `n` bytes, however it was made, holds at most `64 n` bytes and
 //!   1 MiB of memory at once beside what the endorsements need, which is bounded so by their own length. `tests/allocations.rs`
@@ -17,6 +17,7 @@ mod arm;
 mod authenticate;
 pub mod azure;
 mod binding;
+mod bound_to_key;
 mod bundle;
 mod cache;
 pub mod cca;
@@ -49,6 +50,7 @@ pub mod ratls;
 mod recognise;
 mod refusal;
 mod report_data;
+mod request;
 mod rollback;
 mod roots;
 mod signatures;
@@ -62,6 +64,7 @@ mod xml;
 
 pub use authenticate::{Authenticated, authenticate, authenticate_cached};
 pub use binding::{Binding, Role, UnknownRole};
+pub use bound_to_key::{BoundToKey, Tie};
 pub use bundle::{BUNDLE_BYTES_MAX, BUNDLE_ITEMS_MAX, BUNDLE_VERSION, Bundle, BundleError, Publisher};
 pub use cache::{CACHE_ENTRIES_MAX, Cache};
 pub use claims::{Claims, NotCompared, Platform};

@@ -1,4 +1,4 @@
-//! Reads a public key as its holders publish it: PEM, DER, or a JSON Web Key [RFC 7517].
+//! Reads a public key as its holders publish it: alone or in a certificate or a request for one, PEM or DER, or as a JSON Web Key [RFC 7517].
 
 use base64::Engine as _;
 use serde::Deserialize;
@@ -6,17 +6,25 @@ use serde::Deserialize;
 use crate::{
     crypto::KeyKind,
     pem::blocks,
-    wire::WireError,
+    request::request_key,
+    wire::{WireError, der::SEQUENCE},
     x509::{Certificate, Spki},
 };
 
-/// The `SubjectPublicKeyInfo` in `bytes`: a PEM `PUBLIC KEY` or `CERTIFICATE`, its DER, or an EC key as JWK.
+/// The `SubjectPublicKeyInfo` in `bytes`: a PEM `PUBLIC KEY`, `CERTIFICATE` or `CERTIFICATE REQUEST`, the DER of one, or an EC key as JWK. Of
+/// a certificate nothing else is looked at; a request has to be signed by its own key.
 ///
 /// # Errors
 /// None of these, or a kind of key that is not known here. A private key is refused: it should not be lying about.
 pub fn public_key(bytes: &[u8]) -> Result<Vec<u8>, WireError> {
     if Spki::parse(bytes).is_ok() {
         return Ok(bytes.to_vec());
+    }
+    if let Ok(certificate) = Certificate::parse(bytes) {
+        return Ok(certificate.spki.raw.to_vec());
+    }
+    if bytes.first() == Some(&SEQUENCE) {
+        return request_key(bytes);
     }
     let text = std::str::from_utf8(bytes).map_err(|_| refuse("bytes"))?.trim();
     if text.starts_with('{') {
@@ -28,6 +36,7 @@ pub fn public_key(bytes: &[u8]) -> Result<Vec<u8>, WireError> {
     match block.label.as_str() {
         "PUBLIC KEY" => Spki::parse(&block.bytes).map(|spki| spki.raw.to_vec()),
         "CERTIFICATE" => Certificate::parse(&block.bytes).map(|certificate| certificate.spki.raw.to_vec()),
+        "CERTIFICATE REQUEST" => request_key(&block.bytes),
         other => Err(refuse(other)),
     }
 }

@@ -40,6 +40,15 @@ pub enum Refusal {
         /// The digest of the manifest that the evidence states, if it states one.
         actual: Option<Digest>,
     },
+    /// The evidence speaks for another key, or for none.
+    /// Fault: whoever brought evidence and key together. Remedy: give the key that the keep had attested.
+    #[error("the evidence does not speak for this key")]
+    OtherKey {
+        /// SHA-256 of the `SubjectPublicKeyInfo` of the key that was given.
+        expected: Digest,
+        /// What the evidence states where it would name a key.
+        actual: String,
+    },
     /// `azure` evidence was refused.
     #[error(transparent)]
     Azure(#[from] azure::Flaw),
@@ -105,6 +114,7 @@ impl Refusal {
             | Self::Frame(_)
             | Self::KeyBound
             | Self::Manifest { .. }
+            | Self::OtherKey { .. }
             | Self::TooLong { .. }
             | Self::UnknownFormat(_) => return None,
             Self::Azure(flaw) => (Format::Azure, flaw.step()),
@@ -132,6 +142,7 @@ impl Refusal {
             Self::Frame(_) => "evidence-frame",
             Self::KeyBound => "evidence-key-bound",
             Self::Manifest { .. } => "evidence-manifest",
+            Self::OtherKey { .. } => "evidence-key",
             Self::Azure(flaw) => flaw.rule(),
             Self::Cca(flaw) => flaw.rule(),
             Self::Composite(flaw) => flaw.rule(),
@@ -159,6 +170,7 @@ impl Refusal {
             Self::Frame(_) => "a frame of format and bytes in deterministic CBOR".to_owned(),
             Self::KeyBound => "evidence made for this session".to_owned(),
             Self::Manifest { expected, .. } => format!("manifest {expected}"),
+            Self::OtherKey { expected, .. } => format!("evidence for the key {expected}"),
             Self::Azure(flaw) => flaw.expected(),
             Self::Cca(flaw) => flaw.expected(),
             Self::Composite(flaw) => flaw.expected(),
@@ -187,6 +199,7 @@ impl Refusal {
             Self::Frame(error) => error.to_string(),
             Self::KeyBound => "evidence made for a certificate's key (CVE-2026-33697)".to_owned(),
             Self::Manifest { actual, .. } => name(*actual),
+            Self::OtherKey { actual, .. } => actual.clone(),
             Self::Azure(flaw) => flaw.actual(),
             Self::Cca(flaw) => flaw.actual(),
             Self::Composite(flaw) => flaw.actual(),
@@ -217,6 +230,10 @@ impl Refusal {
             Self::KeyBound => "ask the keep for evidence over this session's challenge, after the handshake".to_owned(),
             Self::Manifest { .. } => {
                 "launch the keep with the manifest that follows from contract, computation and run".to_owned()
+            }
+            Self::OtherKey { .. } => {
+                "give the key that the keep had attested, or evidence whose certificate, key field or report data names this key"
+                    .to_owned()
             }
             Self::Azure(flaw) => flaw.remedy(),
             Self::Cca(flaw) => flaw.remedy(),

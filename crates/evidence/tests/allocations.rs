@@ -181,6 +181,7 @@ fn statement() -> Statement {
     Statement {
         isolation: Isolation::Process,
         runtime: Digest::from_bytes([1; 32]),
+        libraries: Digest::from_bytes([10; 32]),
         program: Digest::from_bytes([2; 32]),
         manifest: Digest::from_bytes([3; 32]),
         report_data: [4; 64],

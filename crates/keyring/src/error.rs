@@ -7,6 +7,9 @@ use thiserror::Error;
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum KeyringError {
+    /// The key of an authority is none.
+    #[error("the authority's key is no P-256 key in PKCS #8")]
+    Authority,
     /// The text is no intact key file, or the bytes no intact age file.
     #[error("damaged: {0}")]
     Damaged(String),

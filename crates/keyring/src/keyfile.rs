@@ -1,7 +1,7 @@
 //! The key file: deterministic CBOR inside an armoured age v1 file under a passphrase. [docs/formats/keyfile.md]
 //!
 //! ```text
-//! {0: format, 1: holds (0 keys, 1 backup), 2: {0: identity, 1: broker, 2: launcher, 3: recipient, 4: wrap}, ?3: [wrapped key]}
+//! {0: format, 1: holds (0 keys, 1 backup), 2: {0: identity, 1: broker, 2: launcher, 3: recipient, 4: wrap, ?5: authority}, ?3: [wrapped key]}
 //! ```
 
 use std::{
@@ -26,8 +26,10 @@ pub const WORK_FACTOR_DEFAULT: u8 = 16;
 /// The highest that is accepted: 1 GiB, several seconds.
 pub const WORK_FACTOR_MAX: u8 = 20;
 
-/// The format this version writes, and the newest it reads.
-const FORMAT: u32 = 1;
+/// The newest format that is read: with an authority's key.
+const FORMAT: u32 = 2;
+/// The format of a file without one, which every version reads.
+const FORMAT_PLAIN: u32 = 1;
 /// Bytes of a key file as text: some 10,000 dataset keys in a backup.
 const TEXT_BYTES_MAX: usize = 2 << 20;
 
@@ -66,11 +68,11 @@ pub(crate) struct Content {
 
 impl Content {
     pub(crate) const fn keys(secrets: Secrets) -> Self {
-        Self { format: FORMAT, holds: Holds::Keys, secrets, wrapped: None }
+        Self { format: format(&secrets), holds: Holds::Keys, secrets, wrapped: None }
     }
 
     pub(crate) const fn backup(secrets: Secrets, wrapped: Vec<WrappedKey>) -> Self {
-        Self { format: FORMAT, holds: Holds::Backup, secrets, wrapped: Some(wrapped) }
+        Self { format: format(&secrets), holds: Holds::Backup, secrets, wrapped: Some(wrapped) }
     }
 
     pub(crate) fn expect(&self, expected: Holds) -> Result<(), KeyringError> {
@@ -79,6 +81,11 @@ impl Content {
         }
         Err(KeyringError::WrongKind { found: self.holds.name(), expected: expected.name() })
     }
+}
+
+/// No newer than it has to be.
+const fn format(secrets: &Secrets) -> u32 {
+    if secrets.authority.is_some() { FORMAT } else { FORMAT_PLAIN }
 }
 
 pub(crate) fn lock(content: &Content, passphrase: &str, work_factor: u8) -> Result<String, KeyringError> {
@@ -155,7 +162,8 @@ fn decode_secret(bytes: &[u8]) -> Result<Content, KeyringError> {
         return Err(KeyringError::NewerFormat { found, known: FORMAT });
     }
     let content: Content = minicbor::decode(bytes).map_err(malformed)?;
-    let is_consistent = content.format == FORMAT && content.wrapped.is_some() == (content.holds == Holds::Backup);
+    let is_consistent =
+        content.format == format(&content.secrets) && content.wrapped.is_some() == (content.holds == Holds::Backup);
     if !is_consistent || *encode_secret(&content) != bytes {
         return Err(KeyringError::Damaged("not a key file's deterministic encoding".to_owned()));
     }

@@ -1,14 +1,17 @@
 //! The keys of one party.
 
-use casemate_cose::{PublicKey, SigningKey};
+use casemate_cose::{PublicKey, Signer, SigningKey};
 use casemate_seal::blob;
 use minicbor::{Decode, Encode};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{KeyringError, decrypt_with, keyfile};
 
-/// Bytes of entropy that a party's keys are made of: 32 for each of the five.
+/// Bytes of entropy that a party's keys are made of: 32 for each of the five; an authority's key comes apart.
 pub const ENTROPY_BYTES: usize = 160;
+
+/// A P-256 key in PKCS #8 with its public half has some 140.
+const AUTHORITY_BYTES_MAX: usize = 256;
 
 /// The keys of one party. All secrets are wiped when it is dropped.
 #[derive(Debug)]
@@ -18,6 +21,7 @@ pub struct PartyKeys {
     launcher: SigningKey,
     recipient: Secret,
     wrap: Secret,
+    authority: Option<AuthoritySecret>,
 }
 
 impl PartyKeys {
@@ -35,6 +39,7 @@ impl PartyKeys {
             launcher: SigningKey::from_seed(&launcher.0),
             recipient,
             wrap,
+            authority: None,
         }
     }
 
@@ -54,6 +59,29 @@ impl PartyKeys {
     #[must_use]
     pub const fn launcher(&self) -> &SigningKey {
         &self.launcher
+    }
+
+    /// Signs SVIDs; `None` for a party that admits nobody.
+    ///
+    /// # Errors
+    /// None for a key that was taken by [`Self::with_authority`]; it could be refused again, so it is a result.
+    pub fn authority(&self) -> Result<Option<Signer>, KeyringError> {
+        let read = |secret: &AuthoritySecret| Signer::p256(&secret.0).map_err(|_| KeyringError::Authority);
+        self.authority.as_ref().map(read).transpose()
+    }
+
+    /// The same party with this authority: a P-256 key in PKCS #8, which the caller drew and wipes. Whoever believed the one before
+    /// has to be given the new one's certificate.
+    ///
+    /// # Errors
+    /// [`KeyringError::Authority`] for another kind of key.
+    pub fn with_authority(&self, pkcs8: &[u8]) -> Result<Self, KeyringError> {
+        let secret = AuthoritySecret(pkcs8.to_vec());
+        let keys = Self { authority: Some(secret), ..Self::from_secrets(&self.secrets()) };
+        if pkcs8.len() > AUTHORITY_BYTES_MAX {
+            return Err(KeyringError::Authority);
+        }
+        keys.authority().map(|_| keys)
     }
 
     /// The public half of [`Self::identity`].
@@ -127,6 +155,7 @@ impl PartyKeys {
             launcher: Secret(*self.launcher.seed()),
             recipient: self.recipient.clone(),
             wrap: self.wrap.clone(),
+            authority: self.authority.clone(),
         }
     }
 
@@ -137,6 +166,7 @@ impl PartyKeys {
             launcher: SigningKey::from_seed(&secrets.launcher.0),
             recipient: secrets.recipient.clone(),
             wrap: secrets.wrap.clone(),
+            authority: secrets.authority.clone(),
         }
     }
 }
@@ -166,4 +196,17 @@ pub(crate) struct Secrets {
     pub(crate) recipient: Secret,
     #[n(4)]
     pub(crate) wrap: Secret,
+    #[n(5)]
+    pub(crate) authority: Option<AuthoritySecret>,
+}
+
+/// A P-256 key in PKCS #8, wiped when dropped and never printed.
+#[derive(Clone, Decode, Encode, Eq, PartialEq, Zeroize, ZeroizeOnDrop)]
+#[cbor(transparent)]
+pub(crate) struct AuthoritySecret(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>);
+
+impl std::fmt::Debug for AuthoritySecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AuthoritySecret")
+    }
 }

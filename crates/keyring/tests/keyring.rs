@@ -1,9 +1,10 @@
 //! A party's keys: round trips, and one test for each way in which a key file, a backup or a wrapped key can be wrong.
 
 #![expect(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::type_complexity,
-    reason = "a helper that fails fails its test; a table of crimes is its own type"
+    reason = "keys of tests are drawn; a helper that fails fails its test; a table of crimes is its own type"
 )]
 
 use std::{
@@ -127,13 +128,54 @@ fn names_a_newer_format() {
     let plaintext = opened(&party(0).lock(PASSPHRASE, WORK).unwrap());
     assert_eq!(plaintext[..3], [0xa3, 0x00, 0x01], "a map of three whose key 0 is format 1");
     let mut newer = plaintext.clone();
-    newer[2] = 2;
+    newer[2] = 3;
     // With fields that this version does not know.
     newer[0] = 0xa4;
     newer.extend([0x09, 0x00]);
     let refused = PartyKeys::unlock(&locked(&newer, &under_passphrase(WORK)), PASSPHRASE).unwrap_err();
-    assert_eq!(refused, KeyringError::NewerFormat { found: 2, known: 1 });
-    assert_eq!(refused.to_string(), "key file format 2, but this version knows 1 at most; update casemate");
+    assert_eq!(refused, KeyringError::NewerFormat { found: 3, known: 2 });
+    assert_eq!(refused.to_string(), "key file format 3, but this version knows 2 at most; update casemate");
+}
+
+fn p256() -> Vec<u8> {
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    let algorithm = &aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+    aws_lc_rs::signature::EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap().as_ref().to_vec()
+}
+
+#[test]
+fn an_authority_is_locked_up_with_the_other_keys() {
+    let keys = party(0).with_authority(&p256()).unwrap();
+    let public = keys.authority().unwrap().unwrap().public();
+    let text = keys.lock(PASSPHRASE, WORK).unwrap();
+    assert_eq!(opened(&text)[..3], [0xa3, 0x00, 0x02], "format 2: older versions say that they know it not");
+    let unlocked = PartyKeys::unlock(&text, PASSPHRASE).unwrap();
+    assert!(same(&keys, &unlocked));
+    assert_eq!(unlocked.authority().unwrap().unwrap().public(), public);
+    // Whatever else changes, it stays.
+    let (rotated, _) = unlocked.rotate(&[9; 32], &[], || [0; 12]).unwrap();
+    let launched = rotated.with_launcher(&[8; 32]);
+    let backup = Backup { keys: launched, wrapped: Vec::new() }.lock(PASSPHRASE, WORK).unwrap();
+    let restored = Backup::unlock(&backup, PASSPHRASE).unwrap().keys;
+    assert_eq!(restored.authority().unwrap().unwrap().public(), public);
+    let other = restored.with_authority(&p256()).unwrap();
+    assert_ne!(other.authority().unwrap().unwrap().public(), public);
+    assert!(party(0).authority().unwrap().is_none());
+    assert!(!format!("{keys:?}").contains("PKCS"));
+}
+
+#[test]
+fn an_authority_is_a_p256_key_in_the_format_that_has_one() {
+    for crime in [Vec::new(), vec![0; 138], [p256(), vec![0; 256]].concat()] {
+        assert_eq!(party(0).with_authority(&crime).err(), Some(KeyringError::Authority));
+    }
+    // With the number of the other format, it is no key file.
+    for keys in [party(0), party(0).with_authority(&p256()).unwrap()] {
+        let mut plaintext = opened(&keys.lock(PASSPHRASE, WORK).unwrap());
+        plaintext[2] = 3 - plaintext[2];
+        let refused = PartyKeys::unlock(&locked(&plaintext, &under_passphrase(WORK)), PASSPHRASE).unwrap_err();
+        assert!(matches!(refused, KeyringError::Damaged(_)), "{refused}");
+    }
 }
 
 #[test]

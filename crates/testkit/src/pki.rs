@@ -70,6 +70,15 @@ impl Key {
         }
     }
 
+    /// An EC key in PKCS #8, as servers and clients load it; `None` for others.
+    #[must_use]
+    pub fn pkcs8(&self) -> Option<Vec<u8>> {
+        match &self.pair {
+            Pair::Ec { der, .. } => Some(der.to_pkcs8v1().unwrap().as_ref().to_vec()),
+            Pair::Ed(_) | Pair::Rsa(_) => None,
+        }
+    }
+
     /// Its `SubjectPublicKeyInfo`.
     #[must_use]
     pub fn spki(&self) -> Vec<u8> {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use casemate_contract::RunId;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::verify::{EndorsedArgs, ExpectedArgs};
@@ -40,11 +41,11 @@ pub(crate) enum DomainVerb {
     Export(DomainExportArgs),
     /// Say what changed between two domains, and which of the evidence seen so far would be judged differently.
     ///
-    /// Evidence is what --evidence names, and what the records of runs in the state folder hold (`results/`): brokers keep the digests of
-    /// evidence alone.
-    #[command(
-        after_help = "Example:\n  casemate domain diff domain.toml new.toml --evidence report.bin --endorsements certificates/"
-    )]
+    /// Evidence is what this party's broker judged and kept in the state folder (each at the time and for the session of then), what
+    /// --evidence names, and what the records of runs in the state folder hold (`results/`).
+    #[command(after_help = "Examples:
+  casemate domain diff domain.toml new.toml
+  casemate domain diff domain.toml new.toml --evidence report.bin --endorsements certificates/")]
     Diff(DomainDiffArgs),
 }
 
@@ -281,7 +282,11 @@ pub(crate) enum ProofVerb {
     #[command(
         after_help = "Example:\n  casemate proof check quote.proof --domain domain.toml --evidence quote.hex --endorsements c.json --dangerously-unbound"
     )]
-    Check(ProofCheckArgs),
+    Check(Box<ProofCheckArgs>),
+    /// Check the proofs by which this party's broker believed the keeps of a run, with the evidence, the session and the domain that it
+    /// kept of them. Exit code 1 if one doesn't hold.
+    #[command(after_help = "Example:\n  casemate proof kept 5f0d1c9e2b7a4d3c8e6f1a2b3c4d5e6f --out proofs/")]
+    Kept(ProofKeptArgs),
 }
 
 /// `casemate proof check`.
@@ -299,12 +304,35 @@ pub(crate) struct ProofCheckArgs {
     /// Which piece of evidence, by number or name, where the file holds several.
     #[arg(long, value_name = "PIECE")]
     pub(crate) piece: Option<String>,
+    /// The session that a broker asked in, as `casemate proof kept --out` writes it: the proof is of its key.
+    #[arg(
+        long,
+        value_name = "FILE",
+        group = "binding",
+        conflicts_with_all = ["nonce", "report_data", "dangerously_unbound", "allow_debug"],
+        value_hint = ValueHint::FilePath
+    )]
+    pub(crate) session: Option<PathBuf>,
     /// With what the evidence is judged; --at demands that the proof is of that time, otherwise its own counts.
     #[command(flatten)]
     pub(crate) endorsed: EndorsedArgs,
     /// What it has to be bound to.
     #[command(flatten)]
     pub(crate) expected: ExpectedArgs,
+}
+
+/// `casemate proof kept`.
+#[derive(Args, Debug)]
+pub(crate) struct ProofKeptArgs {
+    /// The run, as the broker's output and receipts name it.
+    pub(crate) run: RunId,
+    /// The domain that the broker went by then, where it keeps it no more: text, compiled or signed.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) domain: Option<PathBuf>,
+    /// Write evidence, proof, session and compiled domain into this folder, named by digests: with them anybody can run `casemate proof
+    /// check`.
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// `casemate explain`.

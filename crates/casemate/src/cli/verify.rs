@@ -153,7 +153,7 @@ pub(crate) enum Floor {
 /// The least number that is taken as seconds since 1970: 2001-09-09T01:46:40Z. Smaller ones are days without hyphens, or mistakes.
 const SECONDS_MIN: u64 = 1_000_000_000;
 
-fn time(text: &str) -> Result<UnixTime, String> {
+pub(crate) fn time(text: &str) -> Result<UnixTime, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return match text.parse() {
             Ok(seconds) if seconds >= SECONDS_MIN => Ok(UnixTime(seconds)),

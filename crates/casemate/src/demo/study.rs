@@ -183,7 +183,11 @@ fn believe(roles: &mut Roles) -> Result<Vec<String>, Failure> {
             args.extend(["--accept-lack", lack]);
         }
         let domain = roles.expect(owner, &args)?;
-        roles.say(owner, &format!("believes the researcher's host, lacks accepted by name: {}", lacks.join(", ")));
+        let accepts = match lacks.as_slice() {
+            [] => "which lacks nothing".to_owned(),
+            lacks => format!("lacks accepted by name: {}", lacks.join(", ")),
+        };
+        roles.say(owner, &format!("believes the researcher's host, {accepts}"));
         roles.wrote(string(&domain, "path"), "whom this owner believes");
         let cards: Vec<_> = ALL.iter().map(|who| text(&roles.dir.join(format!("{who}.card")))).collect();
         let mut args = vec!["party", "add"];

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use casemate_cose::{UnixTime, VerifyingKey};
 use casemate_evidence::{
-    AllowDebug, Authenticated, DangerouslyUnbound, Endorsements, Evidence, Expectation, Refusal, authenticate,
+    AllowDebug, Authenticated, Bound, DangerouslyUnbound, Endorsements, Evidence, Expectation, Refusal, authenticate,
 };
 use casemate_trust::{
     DenyReason, Domain, DomainError, Reason, Verdict, appraise,
@@ -73,6 +73,30 @@ pub(super) fn appraised(
     let asked = expected.stated.and_then(verify::Expected::asked);
     let nonce = asked.filter(|bytes| (NONCE_BYTES_MIN..=NONCE_BYTES_MAX).contains(&bytes.len()));
     judge(evidence, endorsements, expected, at, &Appraise { domain, at, nonce: nonce.map(<[u8]>::to_vec) })
+}
+
+/// Authenticates evidence that was made for a session, as the broker at its other end did, and appraises it.
+pub(super) fn appraised_bound(
+    evidence: &Evidence,
+    endorsements: &Endorsements,
+    session: &Bound,
+    domain: &Domain,
+    at: UnixTime,
+) -> Result<Appraised, Box<Refusal>> {
+    let authentic = authenticate(evidence, endorsements, session, at)?;
+    Ok(Appraise { domain, at, nonce: None }.then(authentic))
+}
+
+/// Authenticates evidence that was made for a session, as the broker at its other end did, and checks a proof of it.
+pub(super) fn checked_bound(
+    evidence: &Evidence,
+    endorsements: &Endorsements,
+    session: &Bound,
+    (proof, domain): (&Proof, &Domain),
+    at: UnixTime,
+) -> Result<Checked, Box<Refusal>> {
+    let authentic = authenticate(evidence, endorsements, session, at)?;
+    Ok(Check { proof, domain, at }.then(authentic))
 }
 
 /// A proof that was held against authentic evidence.

@@ -2,7 +2,7 @@
 
 use casemate_cose::SigningKey;
 use casemate_evidence::Lack;
-use casemate_launch::{Debug, Isolation as _, Limits, Presence, Process, Row, Spec, probe};
+use casemate_launch::{Debug, Isolation as _, Libraries, Limits, Presence, Process, Report, Row, Spec, probe};
 use serde_json::{Value, json};
 
 use crate::{clock, failure::Outcome, random::random, runtime, screen::Screen};
@@ -19,8 +19,9 @@ pub(crate) async fn doctor(screen: Screen) -> Outcome {
     let tried = attempt().await;
     screen.line("");
     let lacks = match &tried {
-        Ok(lacks) => {
+        Ok(Report { lacks, libraries, .. }) => {
             screen.line("a keep of isolation `process`, started and stopped just now:");
+            show_libraries(libraries, screen);
             for lack in lacks {
                 screen.line(format!("  lacks {lack}: {}", lack.explain().means));
                 screen.line(format!("        remedy: {}", lack.explain().remedy));
@@ -39,13 +40,14 @@ pub(crate) async fn doctor(screen: Screen) -> Outcome {
     };
     screen.object(&json!({
         "runtime": digest.to_string(), "rows": rows.iter().map(row_json).collect::<Vec<_>>(),
+        "libraries": tried.as_ref().ok().map(|report| libraries_json(&report.libraries)),
         "lacks": lacks, "error": tried.err(),
     }));
     Ok(())
 }
 
-/// What a keep on this machine lacks, from one that was really started.
-async fn attempt() -> Result<Vec<Lack>, String> {
+/// How a keep on this machine is isolated, from one that was really started.
+async fn attempt() -> Result<Report, String> {
     let seed = random().map_err(|failure| failure.to_string())?;
     let spec = Spec {
         runtime: runtime::path(),
@@ -65,7 +67,21 @@ async fn attempt() -> Result<Vec<Lack>, String> {
     };
     let measured = spec.measure().map_err(|error| error.to_string())?;
     let running = Process.start(measured).await.map_err(|error| error.to_string())?;
-    Ok(running.report().lacks.iter().copied().collect())
+    Ok(running.report().clone())
+}
+
+fn show_libraries(libraries: &Libraries, screen: Screen) {
+    screen.line(format!("  runs with libraries of this host: {}", libraries.digest()));
+    for (name, library) in libraries.iter() {
+        screen.line(format!("        {name:<22} {} {}", library.digest, library.path.display()));
+    }
+}
+
+fn libraries_json(libraries: &Libraries) -> Value {
+    let files = libraries
+        .iter()
+        .map(|(name, library)| json!({"name": name, "path": library.path, "digest": library.digest.to_string()}));
+    json!({"digest": libraries.digest().to_string(), "files": files.collect::<Vec<_>>()})
 }
 
 fn show(row: &Row, screen: Screen) {

@@ -58,7 +58,7 @@ pub(crate) fn explain(args: &ExplainArgs, screen: Screen) -> Outcome {
     let kind = recognise(&bytes, screen).ok_or_else(|| {
         Failure::input(format!("`{}` is nothing that Casemate writes", args.file.display())).help(
             "it explains run records, receipts, contracts, manifests, evidence, decisions, permits, cards, domains, signed statements, \
-             proofs, denials and attestation results",
+             proofs, denials, attestation results and SVIDs",
         )
     })?;
     screen.object(&json!({"file": args.file, "kind": kind, "bytes": bytes.len()}));
@@ -132,7 +132,8 @@ fn recognise(bytes: &[u8], screen: Screen) -> Option<&'static str> {
     {
         return Some(kind);
     }
-    if let Some(kind) = explain_result::statement(bytes, screen).or_else(|| explain_result::result(bytes, screen)) {
+    let of_others = [explain_result::statement, explain_result::result, explain_result::certificate];
+    if let Some(kind) = of_others.iter().find_map(|told| told(bytes, screen)) {
         return Some(kind);
     }
     if let Some((kind, words)) = opaque(bytes) {
@@ -404,6 +405,7 @@ fn evidence(evidence: &Evidence, screen: Screen) {
     };
     screen.line(format!("  evidence   of kind software, signed by launcher {launcher} at {}", statement.at));
     screen.line(format!("             isolation {}, runtime {}", statement.isolation, statement.runtime));
+    screen.line(format!("             libraries of its host {}", statement.libraries));
     screen.line(format!("             {} KiB of secret memory", statement.secret_bytes >> 10));
     for lack in &statement.lacks {
         screen.line(format!("             lacks {lack}: {}", lack.explain().means));

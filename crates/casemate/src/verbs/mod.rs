@@ -1,5 +1,8 @@
 //! One file a verb. Each takes its arguments and the screen, and returns what became of it.
 
+pub(crate) mod admission;
+mod admission_check;
+mod admission_issue;
 pub(crate) mod appraise;
 mod appraised;
 pub(crate) mod attack;
@@ -20,18 +23,22 @@ mod domain_diff;
 mod domain_file;
 mod domain_import;
 mod domain_say;
+mod domain_standing;
 pub(crate) mod endorsements;
 pub(crate) mod explain;
 mod explain_result;
 pub(crate) mod init;
+mod judged;
 pub(crate) mod key;
 pub(crate) mod party;
 pub(crate) mod program;
 pub(crate) mod proof;
+mod proof_kept;
 pub(crate) mod receipt;
 pub(crate) mod result;
 mod result_files;
 pub(crate) mod run;
 mod run_program;
 mod run_report;
+mod session_file;
 pub(crate) mod verify;

@@ -37,7 +37,11 @@ fn words(event: &Event) -> String {
         Event::EvidenceSigned { count } => format!("the launcher signed evidence ({count})"),
         Event::Isolated { report } => {
             let lacks: Vec<_> = report.lacks.iter().map(ToString::to_string).collect();
-            format!("the keep is isolated ({}), lacking {}", report.isolation, none_or(&lacks))
+            let (isolation, libraries) = (report.isolation, report.libraries.digest().short());
+            format!(
+                "the keep is isolated ({isolation}), lacking {}; the host's libraries in it: {libraries}",
+                none_or(&lacks)
+            )
         }
         Event::Measured { runtime, .. } => format!("measured this program as the runtime: {}", runtime.short()),
         Event::Step { step, owner } => match owner {
@@ -95,6 +99,7 @@ pub(crate) fn done(
         "ordinary_bytes": facts.ordinary_bytes,
         "launcher": facts.report.launcher.to_string(),
         "runtime": facts.report.runtime.to_string(),
+        "libraries": facts.report.libraries.digest().to_string(),
         "trust": trust,
     }));
     Ok(())

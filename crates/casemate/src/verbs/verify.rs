@@ -134,7 +134,7 @@ fn one_field(of: &str) -> Failure {
     Failure::input(format!("`{of}` has one field for both `--nonce` and `--report-data`")).help("give one of them")
 }
 
-fn bytes_of(option: &str, text: &str) -> Result<Vec<u8>, Failure> {
+pub(super) fn bytes_of(option: &str, text: &str) -> Result<Vec<u8>, Failure> {
     let help = "write all of its bytes as hex digits, two for each; it is compared whole";
     let bytes = hex::decode(text.strip_prefix("0x").unwrap_or(text))
         .map_err(|error| Failure::input(format!("`{option}` is not hexadecimal: {error}")).help(help))?;
@@ -194,7 +194,10 @@ fn checks(evidence: &Evidence, outcome: &Judged) -> Vec<(String, &'static str, W
             (_, Some((at, number))) if at == format => usize::from(number),
             (_, Some((part, _))) => step_of_part(format, part),
             (Refusal::Debug, None) => steps(format).len() + 1,
-            (Refusal::Manifest { .. } | Refusal::Binding { .. } | Refusal::KeyBound, None) => steps(format).len() + 2,
+            (
+                Refusal::Manifest { .. } | Refusal::Binding { .. } | Refusal::KeyBound | Refusal::OtherKey { .. },
+                None,
+            ) => steps(format).len() + 2,
             (_, None) => 1,
         }),
     };

@@ -225,7 +225,7 @@ async fn a_result_that_cannot_be_written_is_a_failed_run() {
 }
 
 /// The library of Debian's `faketime` that shifts a program's clock.
-fn faketime(test: &str) -> Option<PathBuf> {
+pub(crate) fn faketime(test: &str) -> Option<PathBuf> {
     let found = fs::read_dir("/usr/lib").into_iter().flatten().filter_map(Result::ok);
     let found = found.map(|entry| entry.path().join("faketime/libfaketime.so.1")).find(|path| path.exists());
     if found.is_none() {
@@ -234,7 +234,7 @@ fn faketime(test: &str) -> Option<PathBuf> {
     found
 }
 
-fn shifted(mut command: Command, library: &Path, by: &str) -> Command {
+pub(crate) fn shifted(mut command: Command, library: &Path, by: &str) -> Command {
     command.env("LD_PRELOAD", library).env("FAKETIME", by).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     command
 }

@@ -1,6 +1,8 @@
 //! The `casemate` command as its users meet it: the built program, one process for each verb, nothing called inside.
 
 #[cfg(test)]
+mod admission;
+#[cfg(test)]
 mod again;
 #[cfg(test)]
 mod bad_input;

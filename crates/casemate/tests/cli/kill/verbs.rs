@@ -238,6 +238,19 @@ fn domain(extent: Extent) {
     Verb { party: &party, args: &args, done: Some((2, "domain.toml` exists")), view: &view }.survives(extent);
 }
 
+fn sign(extent: Extent) {
+    let Alone { party, _folder } = sealed("kill-sign");
+    party.expect(&["key", "card", "own.card"]);
+    party.expect(&["domain", "init", "--host", "own.card"]);
+    party.expect(&["domain", "sign"]);
+    // The next one over it: what is there is whole, the one before or this.
+    let text = file(&party, "state/domain.toml");
+    party.write("state/domain.toml", text.replacen("[domain]\n", "[domain]\nsequence = 1\n", 1));
+    let view = |party: &Party| party.expect(&["domain", "show"]).to_string();
+    Verb { party: &party, args: &["domain", "sign"], done: None, view: &view }.survives(extent);
+    assert_eq!(party.expect(&["domain", "show"])["broker"]["signed"], "same");
+}
+
 fn rotate(extent: Extent) {
     let Alone { party, _folder } = sealed("kill-rotate");
     Verb { party: &party, args: &["key", "rotate"], done: None, view: &datasets }.survives(extent);
@@ -268,6 +281,20 @@ fn restore(extent: Extent) {
     fs::remove_file(party.join("state/keys.age")).unwrap();
     let args = ["key", "restore", "backup.age"];
     Verb { party: &party, args: &args, done: Some((2, "keys.age` is there")), view: &datasets }.survives(extent);
+}
+
+fn admission(extent: Extent) {
+    let Alone { party, _folder } = sealed("kill-admission");
+    // Key file, certificate and names are of one authority, and everything else that the key file opens is still there.
+    let view = |party: &Party| {
+        let (shown, renewed) = (party.expect(&["admission", "show"]), party.expect(&["admission", "renew"]));
+        assert_eq!(shown["key"], renewed["key"]);
+        format!("{} {}", shown["trust_domain"], datasets(party))
+    };
+    let args = ["admission", "init", "--trust-domain", "clinic.example"];
+    Verb { party: &party, args: &args, done: Some((2, "has an authority")), view: &view }.survives(extent);
+    let args = ["admission", "renew", "--new-key"];
+    Verb { party: &party, args: &args, done: None, view: &view }.survives(extent);
 }
 
 fn contract(extent: Extent) {
@@ -338,9 +365,11 @@ tests! {
     open: open_is_run_again, open_is_run_again_after_every_step;
     revoke: revoke_is_run_again, revoke_is_run_again_after_every_step;
     domain: domain_is_run_again, domain_is_run_again_after_every_step;
+    sign: sign_is_run_again, sign_is_run_again_after_every_step;
     rotate: rotate_is_run_again, rotate_is_run_again_after_every_step;
     backup: backup_is_run_again, backup_is_run_again_after_every_step;
     restore: restore_is_run_again, restore_is_run_again_after_every_step;
+    admission: admission_is_run_again, admission_is_run_again_after_every_step;
     contract: contract_is_run_again, contract_is_run_again_after_every_step;
     result: result_is_run_again, result_is_run_again_after_every_step;
 }
