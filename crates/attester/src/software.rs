@@ -112,6 +112,7 @@ mod tests {
         let statement = Statement {
             isolation: Isolation::Process,
             runtime: digest,
+            libraries: digest,
             program: digest,
             manifest: digest,
             report_data,

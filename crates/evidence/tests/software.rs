@@ -8,20 +8,21 @@ use casemate_cose::{Digest, Kind, SigningKey, UnixTime};
 use casemate_evidence::{
     AllowDebug, Authenticated, Binding, Bound, DangerouslyUnbound, Endorsements, Evidence, Expectation, Format,
     Isolation, Lack, Refusal, Role, authenticate,
-    software::{AT_DISTANCE_S_MAX, Flaw, OBJECT_BYTES_MAX, Statement, sign},
+    software::{AT_DISTANCE_S_MAX, Flaw, OBJECT_BYTES_MAX, Statement, digest_of_libraries, sign},
 };
 
 const AT: UnixTime = UnixTime(1_800_000_000);
 
 /// The published vector of docs/formats/evidence-software.md, made by another implementation, in Python.
-const VECTOR: &str = "8268736f667477617265590151845826a20132045820fd1724385aa0c75b64fb78cd602fa1d991fdebf76b13c58ed702eac8\
-     35e9f618a058e3aa0001016770726f636573730258200606060606060606060606060606060606060606060606060606060606\
+const VECTOR: &str = "\
+     8268736f667477617265590175845826a20132045820fd1724385aa0c75b64fb78cd602fa1d991fdebf76b13c58ed702eac835\
+     e9f618a0590106ab0001016770726f636573730258200606060606060606060606060606060606060606060606060606060606\
      060606035820070707070707070707070707070707070707070707070707070707070707070704582002020202020202020202\
-     02020202020202020202020202020202020202020202055840\
-     83d5bbe217879543a14823a5400f1f8c0e6a3bd63f9ebb6681077da66c89cb7a8129cab085576329e3e74e8475f9032cb67ae9\
-     8d3f5a22e76806cba8d58755e106826b7365637265742d6b657973707365637265742d706c61696e746578740719100008f409\
-     1a6b49d2005840223684d683b93a35f059047be41a3273bca83c5feea1bc4a6911d0743842389694a4f24029bdf91f31a93396\
-     c6bb28007c1aa8af9756cd016c05b0c0b469210f";
+     0202020202020202020202020202020202020202020205584083d5bbe217879543a14823a5400f1f8c0e6a3bd63f9ebb668107\
+     7da66c89cb7a8129cab085576329e3e74e8475f9032cb67ae98d3f5a22e76806cba8d58755e106826b7365637265742d6b6579\
+     73707365637265742d706c61696e746578740719100008f4091a6b49d2000a58200a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a\
+     0a0a0a0a0a0a0a0a0a0a0a0a0a0a58409563a9b478e331c7098cf3fc3f544b219a45ab042ab46ab8d3c4eeaafa607694f0e0ae\
+     e7af6af8ddbae8103b60b472306c0f84d696669c52ab2227101a85ff00";
 
 fn launcher() -> SigningKey {
     SigningKey::from_seed(&[9; 32])
@@ -59,7 +60,7 @@ struct Draft {
 impl Draft {
     fn honest() -> Self {
         Self {
-            fields: 10,
+            fields: 11,
             version: 1,
             isolation: "process",
             manifest: vec![2; 32],
@@ -83,6 +84,7 @@ impl Draft {
         encoder.u8(7).unwrap().u64(4096).unwrap();
         encoder.u8(8).unwrap().bool(self.debug).unwrap();
         encoder.u8(9).unwrap().u64(self.at.0).unwrap();
+        encoder.u8(10).unwrap().bytes(&[10; 32]).unwrap();
         [encoder.into_writer().as_slice(), &self.tail].concat()
     }
 
@@ -114,6 +116,7 @@ fn accepts_honest_evidence_and_says_what_it_claims() {
     let software = claims.software().unwrap();
     assert_eq!(claims.isolation, Some(Isolation::Process));
     assert_eq!(software.runtime, Digest::from_bytes([6; 32]));
+    assert_eq!(software.libraries, Digest::from_bytes([10; 32]));
     assert_eq!(software.program, Digest::from_bytes([7; 32]));
     assert_eq!(claims.manifest, Some(Digest::from_bytes([2; 32])));
     assert_eq!(claims.report_data.bytes, binding().report_data());
@@ -130,6 +133,7 @@ fn writes_and_reads_the_published_vector() {
     let statement = Statement {
         isolation: Isolation::Process,
         runtime: Digest::from_bytes([6; 32]),
+        libraries: Digest::from_bytes([10; 32]),
         program: Digest::from_bytes([7; 32]),
         manifest: Digest::from_bytes([2; 32]),
         report_data: binding().report_data(),
@@ -141,10 +145,25 @@ fn writes_and_reads_the_published_vector() {
     let evidence = sign(&statement, &launcher());
     assert_eq!(hex::encode(evidence.to_bytes()), VECTOR);
     assert_eq!(evidence, Draft::honest().evidence());
-    let digest = "sha256:e63c88001cb7e2095c72970018972bcff4292b60b9a00582204d757d70276540";
+    let digest = "sha256:eb574a33d53ef04db7ffe9a2513417820b559e4bfc90b69fece8210eacabcfe4";
     assert_eq!(bound(&evidence).unwrap().evidence_digest().to_string(), digest);
     let published = include_str!("../../../docs/formats/evidence-software.md").replace('\n', "");
     assert!(published.contains(VECTOR) && published.contains(&digest[7..]), "the document says so too");
+}
+
+#[test]
+fn one_digest_stands_for_all_libraries_and_each_of_them_tells() {
+    let of = |files: &[(&str, u8)]| {
+        let files = files.iter().map(|(name, byte)| ((*name).to_owned(), Digest::from_bytes([*byte; 32])));
+        digest_of_libraries(&files.collect())
+    };
+    let published = "d9c2d3a33429b0dd3b171edfe201593217df5d5ce389f40556c7e7965106d563";
+    let known = [("libc.so.6", 12), ("ld-linux-x86-64.so.2", 11)];
+    assert_eq!(of(&known).to_string(), format!("sha256:{published}"), "in whatever order they are named");
+    assert!(include_str!("../../../docs/formats/evidence-software.md").contains(published), "the document says so too");
+    for other in [&[("libc.so.6", 13), known[1]][..], &[("libm.so.6", 12), known[1]], &known[..1], &[]] {
+        assert_ne!(of(other), of(&known), "{other:?}");
+    }
 }
 
 #[test]
@@ -233,7 +252,7 @@ fn refuses_one_byte_more_than_the_most() {
 #[test]
 fn refuses_a_newer_version_by_name_whatever_its_fields() {
     let same_fields = Draft { version: 2, ..Draft::honest() };
-    let more_fields = Draft { fields: 11, tail: vec![0x0a, 0x01], ..same_fields.clone() };
+    let more_fields = Draft { fields: 12, tail: vec![0x0b, 0x01], ..same_fields.clone() };
     for draft in [same_fields, more_fields, Draft { version: 0, ..Draft::honest() }] {
         let flaw = flaw(bound(&draft.evidence()));
         assert_eq!(flaw, Flaw::Version { actual: draft.version });
@@ -250,9 +269,9 @@ fn refuses_payloads_that_are_not_statements() {
         ("version_not_first", vec![0xa1, 0x01, 0x01]),
         ("version_not_a_number", vec![0xa1, 0x00, 0x61, 0x31]),
         ("trailing_byte", Draft { tail: vec![0], ..honest.clone() }.payload()),
-        ("unknown_field", Draft { fields: 11, tail: vec![0x0a, 0x01], ..honest.clone() }.payload()),
-        ("field_twice", Draft { fields: 11, tail: vec![0x08, 0xf4], ..honest.clone() }.payload()),
-        ("field_missing", Draft { fields: 9, ..honest.clone() }.payload()[..honest.payload().len() - 6].to_vec()),
+        ("unknown_field", Draft { fields: 12, tail: vec![0x0b, 0x01], ..honest.clone() }.payload()),
+        ("field_twice", Draft { fields: 12, tail: vec![0x08, 0xf4], ..honest.clone() }.payload()),
+        ("field_missing", Draft { fields: 10, ..honest.clone() }.payload()[..honest.payload().len() - 35].to_vec()),
         ("manifest_31_bytes", Draft { manifest: vec![2; 31], ..honest.clone() }.payload()),
         ("manifest_33_bytes", Draft { manifest: vec![2; 33], ..honest.clone() }.payload()),
         ("report_data_32_bytes", Draft { report_data: vec![0; 32], ..honest.clone() }.payload()),

@@ -14,6 +14,8 @@ mod gcore;
 mod inside;
 #[path = "process/launcher.rs"]
 mod launcher;
+#[path = "process/libraries.rs"]
+mod libraries;
 #[path = "process/memory.rs"]
 mod memory;
 #[path = "process/owners.rs"]
@@ -32,3 +34,5 @@ mod runtime;
 mod sandbox;
 #[path = "process/study.rs"]
 mod study;
+#[path = "process/written.rs"]
+mod written;

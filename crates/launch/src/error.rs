@@ -72,6 +72,9 @@ pub enum LaunchError {
     /// The kernel ended the keep for a system call that its sandbox does not admit.
     #[error("the keep did what its sandbox does not admit, and was ended by the kernel")]
     Trespassed,
+    /// Code or data lies in the keep that is neither the measured runtime's nor a library's that it names.
+    #[error("the keep runs more than what is measured: {0}")]
+    Unmeasured(String),
 }
 
 impl LaunchError {
@@ -97,6 +100,9 @@ impl LaunchError {
             Self::TimedOut { .. } => "use a faster machine or a smaller computation".into(),
             Self::Trespassed => "do not run it again before you know why: the program or the runtime was attacked, or needs \
                                  a system call that keeps do not have; the kernel's log names it (`type=1326`, `syscall=`)"
+                .into(),
+            Self::Unmeasured(_) => "take it out of what this machine loads into every program (`/etc/ld.so.preload`, a security agent, a \
+                                    tracer): `casemate doctor` names it; if a library is being updated, run it again afterwards"
                 .into(),
             Self::Died { ending: Ending::OutOfTime { .. } } => {
                 "sign a successor of the contract with a higher limit of time, or a computation that needs less".into()

@@ -11,6 +11,7 @@
 
 mod ending;
 mod error;
+mod libraries;
 mod measure;
 mod outcome;
 mod probe;
@@ -23,6 +24,7 @@ pub use casemate_attester::{
 };
 pub use ending::Ending;
 pub use error::LaunchError;
+pub use libraries::{Libraries, Library, libraries};
 pub use measure::Measured;
 pub use outcome::{Event, Outcome, PartyResult, Report};
 pub use probe::probe;

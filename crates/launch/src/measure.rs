@@ -26,8 +26,8 @@ use crate::{LaunchError, Spec};
 
 /// The largest runtime: 2 GiB. A debug build with line tables is far below.
 const RUNTIME_BYTES_MAX: u64 = 2 << 30;
-/// The largest file of a sealed program: 64 MiB.
-const SEALED_PROGRAM_BYTES_MAX: u64 = 64 << 20;
+/// The largest file of a sealed program, and the largest library: 64 MiB.
+const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// A specification whose runtime, program and manifest are fixed and digested.
 #[derive(Debug)]
@@ -81,9 +81,9 @@ impl Measured {
 }
 
 /// Reads from the start and leaves the file's position where it is.
-fn digest_file(file: &File) -> io::Result<Digest> {
+pub(crate) fn digest_file(file: &File) -> io::Result<Digest> {
     let length = file.metadata()?.len();
-    if length > SEALED_PROGRAM_BYTES_MAX {
+    if length > FILE_BYTES_MAX {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 MiB"));
     }
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];

@@ -8,6 +8,8 @@ use casemate_cose::{Digest, PublicKey};
 use casemate_evidence::{Isolation, Lack};
 use casemate_trust::Reason;
 
+use crate::Libraries;
+
 /// Something happened.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Event {
@@ -50,6 +52,8 @@ pub struct Report {
     pub secret_bytes: u64,
     /// Digest of the runtime binary.
     pub runtime: Digest,
+    /// The host's libraries that run within it.
+    pub libraries: Libraries,
     /// Digest of the program.
     pub program: Digest,
     /// Digest of the manifest.

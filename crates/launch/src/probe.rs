@@ -1,6 +1,6 @@
 //! What this machine has for isolating keeps, found by trying in a child process that ends at once.
 
-use std::fs;
+use std::{fs, io::ErrorKind};
 
 use casemate_attester::{Presence, Row, probe::hardware_rows};
 use casemate_evidence::Lack;
@@ -15,6 +15,9 @@ use crate::process::group;
 use trial::{Trial, succeeds};
 
 const PAGE_BYTES: usize = 4096;
+const PRELOAD: &str = "/etc/ld.so.preload";
+/// How many preloaded libraries are named at most.
+const PRELOADS_SHOWN_MAX: usize = 8;
 
 /// Every row, for `casemate doctor`.
 #[must_use]
@@ -41,7 +44,7 @@ pub(crate) fn process_rows() -> Vec<Row> {
     .into_iter()
     .map(|(what, lack, trial)| tried(what, lack, trial))
     .collect();
-    rows.extend([sealed_code(), executable_memory(), swap(), tracing(), control_groups()]);
+    rows.extend([preloaded(), sealed_code(), executable_memory(), swap(), tracing(), control_groups()]);
     rows
 }
 
@@ -60,7 +63,7 @@ fn tried(what: &str, lack: Lack, trial: Trial) -> Row {
 /// How much a keep can have. A process with `CAP_IPC_LOCK` in the first user namespace has no limit, whatever the number says;
 /// whether this one has it is found by going beyond.
 fn locked_memory() -> String {
-    const UNLIMITED: &str = "no limit on its size";
+    const UNLIMITED: &str = "no limit for this user; a keep takes at most half of the memory that is available";
     let limit = match getrlimit(Resource::RLIMIT_MEMLOCK) {
         Ok((limit, _)) if limit == libc::RLIM_INFINITY => return UNLIMITED.to_owned(),
         Ok((limit, _)) => limit,
@@ -68,7 +71,7 @@ fn locked_memory() -> String {
     };
     let beyond = usize::try_from(limit).unwrap_or(usize::MAX) / PAGE_BYTES + 1;
     match beyond.checked_mul(PAGE_BYTES).and_then(|bytes| succeeds(Trial::SecretMemory(bytes))) {
-        Some(true) => format!("{UNLIMITED}: this user has `CAP_IPC_LOCK`"),
+        Some(true) => format!("{UNLIMITED} (it has `CAP_IPC_LOCK`)"),
         _ => format!("up to {} KiB for each process", limit >> 10),
     }
 }
@@ -98,7 +101,8 @@ fn swap() -> Row {
         "no swap",
         presence,
         detail,
-        "tables lie in ordinary memory, which the kernel may write to swap",
+        "secret memory never gets there; what lies outside may: where a run lacks `secret-plaintext`, what did not fit, and the \
+         code of a sealed program",
         "`swapoff -a`, or swap to an encrypted device",
     )
 }
@@ -125,6 +129,32 @@ fn landlock_version() -> String {
         version @ 4..6 => format!("version {version}: files and TCP, no signals (Linux 6.12)"),
         version => format!("version {version}: files, TCP, signals and abstract sockets"),
     }
+}
+
+/// What the dynamic loader puts into every program [ld.so(8), FILES].
+fn preloaded() -> Row {
+    let (presence, detail) = match fs::read_to_string(PRELOAD) {
+        Ok(text) => match preloads(&text).as_slice() {
+            [] => (Presence::Present, format!("`{PRELOAD}` names nothing")),
+            names => (Presence::Absent, format!("`{PRELOAD}` names {}", names.join(", "))),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => (Presence::Present, format!("there is no `{PRELOAD}`")),
+        Err(error) => (Presence::Unknown, format!("`{PRELOAD}`: {error}")),
+    };
+    Row::new(
+        "no preloaded libraries",
+        presence,
+        detail,
+        "a library that is loaded into every program would run in a keep unmeasured; no keep starts with one",
+        "find out who put it there (a security agent?), and take it out of `/etc/ld.so.preload`",
+    )
+}
+
+/// The names in a list of libraries: divided by white space or colons, up to `#` in a line.
+fn preloads(text: &str) -> Vec<String> {
+    let lines = text.lines().filter_map(|line| line.split('#').next());
+    let names = lines.flat_map(|line| line.split([' ', '\t', ':'])).filter(|name| !name.is_empty());
+    names.take(PRELOADS_SHOWN_MAX).map(|name| format!("`{}`", name.escape_default())).collect()
 }
 
 fn sealed_code() -> Row {
@@ -176,6 +206,12 @@ mod tests {
             assert_eq!(row.remedy.is_empty(), row.presence == Presence::Present, "{}", row.what);
             assert!(!row.why.is_empty() && !row.detail.is_empty(), "{}", row.what);
         }
+    }
+
+    #[test]
+    fn preloaded_libraries_are_named_and_comments_are_not() {
+        assert_eq!(preloads("# none\n \t\n:\n"), Vec::<String>::new());
+        assert_eq!(preloads("/a/p.so q.so:r.so # s.so\nt.so\n"), ["`/a/p.so`", "`q.so`", "`r.so`", "`t.so`"]);
     }
 
     #[test]

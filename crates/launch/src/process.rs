@@ -3,7 +3,8 @@
 //! 1. Connect to every broker, so that a dead one is known before anything is started.
 //! 2. Execute the sealed image with nothing but a control socket: no arguments, environment or other descriptors.
 //! 3. The keep isolates itself and says so; the kernel tells which process spoke.
-//! 4. Look at that process from outside ([`inspect`]): what the keep says alone is not believed.
+//! 4. Look at that process from outside ([`inspect`]): what the keep says alone is not believed. The libraries of the host that
+//!    run within it are digested; any other file in its memory ends it.
 //! 5. Put it into a control group where one can be made ([`group`]), and send limits; the keep closes the last doors; look
 //!    again.
 //! 6. Any lack that is not accepted ends it. Only then does the keep get its contract, files and sockets.
@@ -15,7 +16,7 @@ mod birth;
 mod disguise;
 pub(crate) mod group;
 mod guardian;
-mod inspect;
+pub(crate) mod inspect;
 mod relay;
 mod running;
 

@@ -55,6 +55,8 @@ pub(crate) struct Files {
     slots: Vec<Slot>,
     used_bytes: u64,
     quota_bytes: u64,
+    /// More than the quota was asked for, and not given.
+    has_refused: bool,
 }
 
 #[derive(Default)]
@@ -89,7 +91,7 @@ impl Node {
 
 impl Files {
     pub(crate) const fn new(inputs: Vec<(String, Bytes)>, quota_bytes: u64) -> Self {
-        Self { inputs, names: BTreeMap::new(), slots: Vec::new(), used_bytes: 0, quota_bytes }
+        Self { inputs, names: BTreeMap::new(), slots: Vec::new(), used_bytes: 0, quota_bytes, has_refused: false }
     }
 
     /// Opens, or makes and opens. Each opened file is to be closed.
@@ -188,10 +190,11 @@ impl Files {
 
     /// Writes all of `data` at `offset`, or nothing; a gap before it is filled with zeros, which count.
     pub(crate) fn write(&mut self, file: File, offset: u64, data: &[u8]) -> Result<(), Errno> {
-        let end = offset.checked_add(data.len() as u64).ok_or(Errno::NoSpace)?;
         if data.is_empty() {
             return self.output(file).map(|_| ());
         }
+        // What no 64 bits count is more than any quota.
+        let end = offset.saturating_add(data.len() as u64);
         if end > self.output(file)?.bytes.len() as u64 {
             self.resize(file, end)?;
         }
@@ -206,7 +209,9 @@ impl Files {
     pub(crate) fn resize(&mut self, file: File, size: u64) -> Result<(), Errno> {
         let quota_bytes = self.quota_bytes;
         let others = self.used_bytes.saturating_sub(self.output(file)?.bytes.len() as u64);
-        let used = others.checked_add(size).filter(|used| *used <= quota_bytes).ok_or(Errno::NoSpace)?;
+        let used = others.checked_add(size).filter(|used| *used <= quota_bytes);
+        self.has_refused |= used.is_none();
+        let used = used.ok_or(Errno::NoSpace)?;
         let size = usize::try_from(size).map_err(|_| Errno::NoSpace)?;
         self.output(file)?.bytes.resize(size, 0);
         self.used_bytes = used;
@@ -240,6 +245,11 @@ impl Files {
         self.names.retain(|_, named| *named != place);
         self.names.insert(name, place);
         Ok(())
+    }
+
+    /// The quota, if bytes beyond it were asked for.
+    pub(crate) fn refused_beyond(&self) -> Option<u64> {
+        self.has_refused.then_some(self.quota_bytes)
     }
 
     /// What the program leaves, by name.

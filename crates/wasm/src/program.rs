@@ -179,7 +179,7 @@ impl Code {
         let end = self.run(&mut store);
         let mut world = store.into_data();
         let said = world.overheard.take().unwrap_or_default();
-        let left = verdict(end, &world.meter, limits).and_then(|()| outputs::check(&rules, world.files.into_outputs()));
+        let left = verdict(end, &world, limits).and_then(|()| outputs::check(&rules, world.files.into_outputs()));
         Ran { said, left }
     }
 

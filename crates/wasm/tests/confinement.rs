@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use casemate_wasm::{FileRule, Job, OutputFault, OutputRules, TrapKind, WasmRefusal};
+use casemate_wasm::{BadEnd, FileRule, Job, OutputFault, OutputRules, TrapKind, WasmRefusal};
 use support::{CREATE, EXCLUSIVE, FORMS, Form, IN, OUT, READ, Script, TRUNCATE, WRITE, job, module, run};
 
 /// Errors of preview 1, by number.
@@ -130,6 +130,46 @@ fn no_more_bytes_than_the_quota() {
         let outputs = OutputRules { max_bytes: 8192, ..job().outputs };
         let wider = script.report_of(form, Job { outputs, ..job() });
         assert!(wider.starts_with(&format!("0 0 0 {NO_SPACE} {NO_SPACE} 0 {NO_SPACE}")), "{form:?}: {wider}");
+    }
+}
+
+/// A C library traps or gives up when it can't write. Whose fault that is, is said: more was written than the contract lets out.
+#[test]
+fn who_fails_after_a_write_beyond_the_quota_is_told_of_the_quota() {
+    let over = "(i32.store (i32.const 0) (i32.const 512)) (i32.store (i32.const 4) (i32.const 4097))";
+    let refused = [
+        format!("{over} (drop (call $fd_write (global.get $fd) (i32.const 0) (i32.const 1) (i32.const 8)))"),
+        "(drop (call $fd_filestat_set_size (global.get $fd) (i64.const 4097)))".to_owned(),
+        format!(
+            "{over} (drop (call $fd_pwrite (global.get $fd) (i32.const 0) (i32.const 1) (i64.const -10) (i32.const 8)))"
+        ),
+    ];
+    let ends = [
+        ("unreachable", BadEnd::Trap(TrapKind::Unreachable)),
+        ("(drop (i32.load (i32.const -4)))", BadEnd::Trap(TrapKind::Bounds)),
+        ("(call $proc_exit (i32.const 1))", BadEnd::ExitCode),
+    ];
+    for form in FORMS {
+        let opened = || Script::new().open(OUT, "report.txt", CREATE, WRITE);
+        for (code, end) in ends {
+            for refused in &refused {
+                let refusal = opened().code(refused).code(code).refusal(form);
+                assert_eq!(refusal, WasmRefusal::Quota { limit_bytes: 4096, end }, "{form:?} {refused} {code}");
+                let (rule, expected, actual, _) = refusal.reason();
+                assert!(rule == "program-quota" && expected.contains("4096"), "{expected}");
+                assert!(actual.contains("trapped") == matches!(end, BadEnd::Trap(_)), "{actual}");
+            }
+            // Who fails within the quota fails for another reason.
+            let within = opened().code("(drop (call $fd_filestat_set_size (global.get $fd) (i64.const 4096)))");
+            let other = match end {
+                BadEnd::ExitCode => WasmRefusal::ExitCode,
+                BadEnd::Trap(kind) => WasmRefusal::Trap { kind },
+            };
+            assert_eq!(within.code(code).refusal(form), other, "{form:?} {code}");
+        }
+        // And who lives with the answer may leave what it has.
+        let lives = opened().code(&refused[1]).silent(form);
+        assert_eq!(run(&lives, job()).map(|files| files.len()), Ok(1), "{form:?}");
     }
 }
 

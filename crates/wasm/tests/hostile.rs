@@ -75,8 +75,12 @@ fn imports_that_do_not_exist_are_named() {
         ),
     ];
     for (wat, name) in cases {
-        let WasmRefusal::MissingImports { names } = refusal(&module(&wat)) else { panic!("{wat}") };
+        let refusal = refusal(&module(&wat));
+        let WasmRefusal::MissingImports { names } = &refusal else { panic!("{wat}") };
         assert!(names.contains(name), "{names} names {name}");
+        // Whoever may not see the program is told the same rule, and none of it.
+        let (open, sealed) = (refusal.reason(), refusal.reason_of_sealed());
+        assert!(open.0 == sealed.0 && !format!("{sealed:?}").contains(name.trim_matches('`')), "{sealed:?}");
     }
 }
 

@@ -139,3 +139,43 @@ fn an_artifact_that_no_keep_loads_is_refused_before_anyone_signs() {
         assert!(said.contains("u{202e}") && !said.contains('\u{202e}'), "{said}");
     }
 }
+
+/// Two modules that do nothing, of which the second has a function more.
+const GENUINE: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x05\x03\x01\0\x01\x07\x13\x02\x06_start\0\0\x06memory\x02\0\x0a\x04\x01\x02\0\x0b";
+const OTHER: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x03\x02\0\0\x05\x03\x01\0\x01\x07\x13\x02\x06_start\0\0\x06memory\x02\0\x0a\x07\x02\x02\0\x0b\x02\0\x0b";
+
+#[test]
+fn nobody_signs_code_that_another_program_was_compiled_to() {
+    let study = Study::sealed("other-artifact");
+    let researcher = &study.researcher;
+    let [genuine, other] = [("genuine", GENUINE), ("other", OTHER)].map(|(name, bytes)| {
+        let file = researcher.write(&format!("{name}.wasm"), bytes);
+        researcher.expect(&["program", "compile", &file, "--out", &format!("{name}.cwasm")])
+    });
+    let text = |of: &serde_json::Value, field: &str| of[field].as_str().unwrap().to_owned();
+    assert_ne!(text(&genuine, "digest"), text(&other, "digest"));
+    let zeros = |digit: &str| format!("sha256:{}", digit.repeat(64));
+    let sign = |artifact: &str, settings: &str, out: &str| {
+        let contract = PROGRAM
+            .replace("WASMTIME", casemate_wasm::WASMTIME)
+            .replace("TARGET", casemate_wasm::TARGET)
+            .replace(&zeros("0"), &text(&genuine, "program"))
+            .replace(&zeros("1"), artifact)
+            .replace(&zeros("2"), settings);
+        study.write_contract(&contract);
+        researcher.call(&["contract", "sign", "study.toml", "--out", out, "--yes"])
+    };
+    let (own, settings) = (text(&genuine, "digest"), text(&genuine, "settings"));
+    let crimes =
+        [("another program's", text(&other, "digest"), &settings), ("other settings", own.clone(), &zeros("3"))];
+    for (crime, artifact, settings) in crimes {
+        let refused = sign(&artifact, settings, "crime.contract");
+        refused.refused(&["artifact-recompiled"]);
+        assert!(!fs::exists(researcher.join("crime.contract")).unwrap(), "{crime}");
+    }
+    let honest = sign(&own, &settings, "honest.contract");
+    assert_eq!(honest.code, Some(0), "{honest:?}");
+    // Who does not have the program can't say what its code is.
+    fs::remove_file(researcher.join("genuine.wasm")).unwrap();
+    sign(&own, &settings, "blind.contract").fails(2, &["is not here to compile"]);
+}

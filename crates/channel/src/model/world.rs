@@ -300,6 +300,7 @@ fn statement(binding: &Binding) -> software::Statement {
     software::Statement {
         isolation: Isolation::Process,
         runtime: Digest::of(RUNTIME),
+        libraries: Digest::of(b"the libraries"),
         program: Digest::of(b"the program"),
         manifest: binding.manifest,
         report_data: binding.report_data(),

@@ -54,6 +54,7 @@ pub(super) fn measured(report_data: [u8; 64]) -> Vec<u8> {
     let statement = software::Statement {
         isolation: Isolation::Process,
         runtime: Digest::of(RUNTIME),
+        libraries: Digest::of(b"the libraries"),
         program: Digest::of(b"the program"),
         manifest: Digest::of(MANIFEST),
         report_data,

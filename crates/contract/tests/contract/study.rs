@@ -174,6 +174,7 @@ pub(crate) fn statement(manifest: &Manifest, binding: &Binding) -> Statement {
     Statement {
         isolation: Isolation::Process,
         runtime: RUNTIME,
+        libraries: Digest::of(b"the libraries"),
         program: manifest.fields().program,
         manifest: binding.manifest,
         report_data: binding.report_data(),

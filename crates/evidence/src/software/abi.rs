@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! { 0: version, 1: isolation, 2: runtime, 3: program, 4: manifest, 5: report data, 6: [lack, …], 7: secret bytes,
-//!   8: debug, 9: at }
+//!   8: debug, 9: at, 10: libraries }
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_cose::{CborError, Digest, Kind, SigningKey, UnixTime, decode, encode};
 use minicbor::{Decode, Decoder, Encode};
@@ -22,6 +22,8 @@ pub struct Statement {
     pub isolation: Isolation,
     /// SHA-256 of the binary that runs as the keep.
     pub runtime: Digest,
+    /// What of the host runs within the keep beside the binary: see [`digest_of_libraries`].
+    pub libraries: Digest,
     /// SHA-256 of the program that it was given.
     pub program: Digest,
     /// SHA-256 of the manifest's bytes.
@@ -42,6 +44,14 @@ pub struct Statement {
 #[must_use]
 pub fn sign(statement: &Statement, key: &SigningKey) -> Evidence {
     Evidence::new(Format::Software, casemate_cose::sign(Kind::Evidence, &encode(&Payload::from(statement)), key))
+}
+
+/// One digest for the shared libraries that a runtime is linked with, its dynamic loader included: SHA-256 over the deterministic CBOR
+/// of an array of `[name, SHA-256 of the file]`, ascending by name. `files` is by the names under which libraries call for
+/// each other (`DT_SONAME`).
+#[must_use]
+pub fn digest_of_libraries(files: &BTreeMap<String, Digest>) -> Digest {
+    Digest::of(&encode(&files.iter().collect::<Vec<(&String, &Digest)>>()))
 }
 
 /// The statement as it lies on the wire: names are still text, so that an unknown one can be refused by name.
@@ -68,6 +78,8 @@ pub(super) struct Payload {
     pub(super) debug: bool,
     #[n(9)]
     pub(super) at: UnixTime,
+    #[n(10)]
+    pub(super) libraries: Digest,
 }
 
 impl From<&Statement> for Payload {
@@ -83,6 +95,7 @@ impl From<&Statement> for Payload {
             secret_bytes: statement.secret_bytes,
             debug: statement.debug,
             at: statement.at,
+            libraries: statement.libraries,
         }
     }
 }

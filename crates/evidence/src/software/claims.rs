@@ -13,6 +13,8 @@ use crate::{Evidence, Facts, Format, Isolation, Lack, Platform, ReportData};
 pub struct Claims {
     /// The digest of the runtime that runs inside.
     pub runtime: Digest,
+    /// The digest of the host's libraries that run within the keep: [`super::digest_of_libraries`].
+    pub libraries: Digest,
     /// The digest of the program that the runtime was given.
     pub program: Digest,
     /// What the isolation promises and this machine did not give; sorted, each once.
@@ -27,6 +29,7 @@ impl Claims {
     pub(crate) fn facts(&self, facts: &mut Facts) {
         facts.add("launcher", self.launcher);
         facts.add("runtime", self.runtime);
+        facts.add("libraries", self.libraries);
         facts.add("program", self.program);
         facts.add("lacks", self.lacks.iter().map(Lack::to_string).collect::<Vec<_>>().join(", "));
         facts.add("secret-bytes", self.secret_bytes);
@@ -43,6 +46,7 @@ pub(super) fn claims(payload: &Payload, launcher: PublicKey) -> Result<crate::Cl
         debug: payload.debug,
         platform: Platform::Software(Claims {
             runtime: payload.runtime,
+            libraries: payload.libraries,
             program: payload.program,
             lacks: lacks(&payload.lacks)?,
             secret_bytes: payload.secret_bytes,
@@ -62,6 +66,7 @@ impl Statement {
         let statement = Self {
             isolation: isolation(&payload.isolation).ok()?,
             runtime: payload.runtime,
+            libraries: payload.libraries,
             program: payload.program,
             manifest: payload.manifest,
             report_data: payload.report_data,

@@ -15,6 +15,7 @@
 //! let statement = Statement {
 //!     isolation: Isolation::Process,
 //!     runtime: Digest::of(b"the runtime"),
+//!     libraries: Digest::of(b"its libraries"),
 //!     program: Digest::of(b"the program"),
 //!     manifest: Digest::of(b"the manifest"),
 //!     report_data: [5; 64],
@@ -42,7 +43,7 @@ mod endorsements;
 mod flaw;
 mod verify;
 
-pub use abi::{STATEMENT_VERSION, Statement, sign};
+pub use abi::{STATEMENT_VERSION, Statement, digest_of_libraries, sign};
 pub use claims::Claims;
 pub use flaw::Flaw;
 pub use verify::{AT_DISTANCE_S_MAX, OBJECT_BYTES_MAX, STEPS};

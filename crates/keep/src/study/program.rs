@@ -5,8 +5,11 @@
 //! 3. Its inputs are the views of the contract: [`casemate_query::prepare_inputs`].
 //! 4. It runs on a thread of its own, and leaves exactly the files that the contract declares.
 //!
-//! A launcher's precompiled code is used only where the contract pins its digest, which every signer has computed for himself.
-#![allow(unsafe_code, reason = "an artifact that every signer compiled and compared is loaded without compiling")]
+//! A launcher's precompiled code is used only where the contract pins its digest. The signers answer for that digest: `casemate
+//! contract sign` compiles the program again and compares, and no keep can see whether each of them did.
+//!
+//! Invariant: of a sealed program nothing leaves but how it ended; what is wrong with it before it runs has a name and no words.
+#![allow(unsafe_code, reason = "an artifact that every signer answers for is loaded without compiling")]
 
 use std::{
     collections::BTreeMap,
@@ -63,9 +66,20 @@ fn close() -> Result<(), Refusal> {
     })
 }
 
+fn engine() -> Result<Engine, WasmRefusal> {
+    Engine::new(Settings { memory: Some(Arc::new(SecretMemories::default())), ..Settings::default() })
+}
+
+/// A sealed program, of which whoever runs it learns nothing: neither what it imports nor the compiler's words.
+fn compile_sealed(bytes: &[u8]) -> Result<Program, Refusal> {
+    engine().and_then(|engine| engine.compile(bytes)).map_err(|error| {
+        let (rule, expected, actual, remedy) = error.reason_of_sealed();
+        Refusal::one(&rule, &expected, &actual, &remedy)
+    })
+}
+
 fn compile(program: &WasmProgram, bytes: &[u8], artifact: &[u8]) -> Result<Program, Refusal> {
-    let engine = Engine::new(Settings { memory: Some(Arc::new(SecretMemories::default())), ..Settings::default() });
-    let engine = engine.map_err(|error| refused(&error))?;
+    let engine = engine().map_err(|error| refused(&error))?;
     match &program.artifact {
         Some(pinned) if !artifact.is_empty() => load(&engine, pinned, bytes, artifact),
         _ => engine.compile(bytes).map_err(|error| refused(&error)),
@@ -88,8 +102,9 @@ fn load(engine: &Engine, pinned: &Artifact, bytes: &[u8], artifact: &[u8]) -> Re
         return differs(&expected, &format!("one for Wasmtime {wasmtime} on {target}, or with other settings"));
     }
     let broken = |error: wasmtime::Error| refused(&WasmRefusal::Compile { why: error.to_string() });
-    // SAFETY: in both calls these bytes are what this compiler makes of the program: every party that signed the contract
-    // has compiled it itself and compared the digest that is checked above; nobody else's bytes come here.
+    // SAFETY: in both calls these bytes are what this compiler makes of the program, by the word of every party: each signed the
+    // digest that is checked above, and `casemate contract sign` signs none that it did not get by compiling the program itself.
+    // A party that signs by other means what it did not compile stakes its own data as well. Nobody else's bytes come here.
     let program = match unsafe { Component::deserialize(engine.raw(), artifact) } {
         Ok(component) => Program::from_component(engine, component, bytes),
         Err(_) => {
@@ -126,7 +141,7 @@ impl Execution<'_> {
             Some(bytes)
         });
         let bytes = opening.await.ok().flatten().ok_or_else(|| sealed("one that it doesn't open"))?;
-        let program = compile(self.program, &bytes, &[])?;
+        let program = compile_sealed(&bytes)?;
         close()?;
         Ok(program)
     }

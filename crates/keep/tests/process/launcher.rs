@@ -54,8 +54,13 @@ pub(crate) fn broker(owner: &str, address: impl ToString) -> Broker {
 
 /// Runs `spec` to its end on a runtime of its own.
 pub(crate) fn run(spec: Spec) -> Result<Outcome, LaunchError> {
+    run_telling(spec, |_: Event| {})
+}
+
+/// As [`run`], and tells what the keep says on the way.
+pub(crate) fn run_telling(spec: Spec, tell: impl FnMut(Event)) -> Result<Outcome, LaunchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(launch(spec, |_: Event| {}))
+    runtime.block_on(launch(spec, tell))
 }
 
 /// What the probe answered, and how it was isolated.

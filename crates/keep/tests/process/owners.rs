@@ -34,9 +34,12 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::launcher::{AT, broker, probe_with, spec};
 
-const WAIT: Duration = Duration::from_secs(30);
+/// Longer than any keep is stopped and looked into.
+const WAIT: Duration = Duration::from_secs(120);
 const OWNERS: [&str; 2] = ["clinic", "registry"];
 const DATASETS: [&str; 2] = ["measurements", "diagnoses"];
+/// The dataset that a sealed program is; the second owner is its author as well.
+const MODEL: &str = "model";
 const SQL: &str = "SELECT d.diagnosis, COUNT(*) AS patients, AVG(m.radius) AS mean FROM measurements m \
                    JOIN diagnoses d ON m.patient = d.patient GROUP BY d.diagnosis ORDER BY d.diagnosis";
 
@@ -50,12 +53,14 @@ pub(crate) enum Crime {
     HangUp,
     KeyOfAnothersDataset,
     NoKey,
+    NoProgramKey,
     None,
     PermitOfAnotherResult,
     PermitOfOtherMemory,
     RefuseToDecide,
     RefuseToPermit,
     WrongKey,
+    WrongProgramKey,
 }
 
 /// What is sealed, and what happens to it.
@@ -66,6 +71,8 @@ pub(crate) struct Setting {
     pub(crate) patients: usize,
     /// What the probe's copy ends in.
     pub(crate) runtime: &'static [u8],
+    /// Called when the keep has proved itself to the first owner, and has no key yet.
+    pub(crate) at_claim: Option<Arc<dyn Fn() + Send + Sync>>,
     /// Called while the keep holds a result that it asks the first owner to permit.
     pub(crate) meanwhile: Option<Arc<dyn Fn() + Send + Sync>>,
     /// What is computed instead of the query.
@@ -75,8 +82,10 @@ pub(crate) struct Setting {
 /// A Wasm program in the place of the query.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wasm {
-    /// What the launcher hands over.
+    /// What the launcher hands over; nothing where it is sealed.
     pub(crate) bytes: Vec<u8>,
+    /// The sealed file whose digest the contract names, where it is sealed.
+    pub(crate) sealed: Option<Vec<u8>>,
     pub(crate) artifact: Vec<u8>,
     /// The lines of the computation in the contract, but for who runs it, who gets the result and what is read.
     pub(crate) lines: String,
@@ -85,16 +94,17 @@ pub(crate) struct Wasm {
 impl Default for Setting {
     fn default() -> Self {
         let diagnoses = ["healthy", "ill"].map(Into::into);
-        Self { diagnoses, patients: 40, runtime: b"\ncasemate-study\n", meanwhile: None, program: None }
+        Self { diagnoses, patients: 40, runtime: b"\ncasemate-study\n", at_claim: None, meanwhile: None, program: None }
     }
 }
 
 pub(crate) struct Study {
+    at_claim: Option<Arc<dyn Fn() + Send + Sync>>,
     meanwhile: Option<Arc<dyn Fn() + Send + Sync>>,
     signed: SignedContract,
     contract: FullySigned,
     manifest: Manifest,
-    files: Vec<Vec<u8>>,
+    files: Vec<(&'static str, Vec<u8>)>,
     program: Option<Wasm>,
     runtime: (tempfile::TempDir, std::path::PathBuf),
     released: Arc<AtomicUsize>,
@@ -109,8 +119,14 @@ fn broker_key(owner: usize) -> SigningKey {
 }
 
 pub(crate) fn dataset_key(owner: usize) -> [u8; 32] {
-    // No pattern that memory holds by itself: it is looked for.
-    std::array::from_fn(|index| u8::try_from(((owner + 1) * 101 + index * 57) & 0xff).unwrap() ^ 0xa7)
+    // No pattern that memory holds by itself, and each process its own: it is looked for.
+    let own = std::process::id().to_le_bytes();
+    std::array::from_fn(|index| u8::try_from(((owner + 1) * 101 + index * 57) & 0xff).unwrap() ^ 0xa7 ^ own[index % 2])
+}
+
+/// Of [`Wasm::sealed`].
+pub(crate) fn program_key() -> [u8; 32] {
+    dataset_key(2)
 }
 
 fn sealed(owner: usize, setting: &Setting) -> Vec<u8> {
@@ -129,7 +145,7 @@ fn sealed(owner: usize, setting: &Setting) -> Vec<u8> {
     file
 }
 
-fn toml(files: &[Vec<u8>], recipient: &str, program: Option<&Wasm>) -> String {
+fn toml(files: &[(&str, Vec<u8>)], recipient: &str, program: Option<&Wasm>) -> String {
     let lacks: Vec<String> = Lack::ALL.iter().map(|lack| format!("\"{lack}\"")).collect();
     let mut text = format!(
         "[study]\nid = \"test\"\nsequence = 1\npurpose = \"p\"\nlegal_basis = \"l\"\nexpires = 2030-01-01T00:00:00Z\n\
@@ -151,7 +167,17 @@ fn toml(files: &[Vec<u8>], recipient: &str, program: Option<&Wasm>) -> String {
             DATASETS[index],
             format!("{index:02x}").repeat(16),
             format!("{:02x}", index + 8).repeat(16),
-            Digest::of(&files[index]),
+            Digest::of(&files[index].1),
+        ));
+    }
+    if let Some((_, file)) = files.get(OWNERS.len()) {
+        text.push_str(&format!(
+            "[datasets.{MODEL}]\nowner = \"{}\"\nid = \"{}\"\nversion = \"{}\"\ndigest = \"{}\"\nformat = \"age\"\n\
+             gate = {{ min_entities = 5, max_rows = 10, max_bytes = 65536 }}\n",
+            OWNERS[1],
+            "02".repeat(16),
+            "0a".repeat(16),
+            Digest::of(file),
         ));
     }
     let what = program.map_or_else(|| format!("sql = \"{SQL}\""), |program| program.lines.clone());
@@ -168,7 +194,9 @@ impl Study {
     }
 
     pub(crate) fn with(setting: Setting) -> Self {
-        let files: Vec<Vec<u8>> = (0..OWNERS.len()).map(|owner| sealed(owner, &setting)).collect();
+        let tables = (0..OWNERS.len()).map(|owner| (DATASETS[owner], sealed(owner, &setting)));
+        let model = setting.program.as_ref().and_then(|program| program.sealed.clone()).map(|file| (MODEL, file));
+        let files: Vec<(&str, Vec<u8>)> = tables.chain(model).collect();
         let recipient = blob::recipient(&[77; 32]).unwrap();
         let contract = Contract::parse(&toml(&files, &recipient, setting.program.as_ref()), AT).unwrap();
         let mut signed = SignedContract::new(Compiled::new(contract));
@@ -186,6 +214,7 @@ impl Study {
             program: setting.program,
             runtime: probe_with(setting.runtime),
             released,
+            at_claim: setting.at_claim,
             meanwhile: setting.meanwhile,
         }
     }
@@ -212,6 +241,7 @@ impl Study {
         if let Some(program) = &self.program {
             spec.program.clone_from(&program.bytes);
             spec.artifact.clone_from(&program.artifact);
+            spec.sealed_program = program.sealed.as_ref().map(|_| MODEL.into());
         }
         spec.runtime = self.runtime.1.clone();
         spec.contract = self.signed.to_bytes();
@@ -219,11 +249,8 @@ impl Study {
         let limits = self.manifest.fields().limits;
         spec.limits.memory_bytes = limits.memory_bytes;
         spec.limits.open_files = 256;
-        spec.datasets = DATASETS
-            .iter()
-            .zip(&self.files)
-            .map(|(name, bytes)| Dataset { name: (*name).into(), file: read_only(bytes) })
-            .collect();
+        let dataset = |(name, bytes): &(&str, Vec<u8>)| Dataset { name: (*name).into(), file: read_only(bytes) };
+        spec.datasets = self.files.iter().map(dataset).collect();
         for (owner, crime) in crimes.into_iter().enumerate() {
             let listener = BlockingListener::bind("127.0.0.1:0").unwrap();
             spec.brokers.push(broker(OWNERS[owner], listener.local_addr().unwrap()));
@@ -234,6 +261,7 @@ impl Study {
                 manifest: self.manifest.clone(),
                 runtime: Digest::of(&std::fs::read(&self.runtime.1).unwrap()),
                 released: Arc::clone(&self.released),
+                at_claim: self.at_claim.clone().filter(|_| owner == 0),
                 meanwhile: self.meanwhile.clone().filter(|_| owner == 0),
             };
             std::thread::spawn(move || desk.serve(listener));
@@ -242,7 +270,7 @@ impl Study {
     }
 }
 
-fn read_only(bytes: &[u8]) -> File {
+pub(crate) fn read_only(bytes: &[u8]) -> File {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     File::open(file.path()).unwrap()
@@ -256,6 +284,7 @@ struct Desk {
     manifest: Manifest,
     runtime: Digest,
     released: Arc<AtomicUsize>,
+    at_claim: Option<Arc<dyn Fn() + Send + Sync>>,
     meanwhile: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
@@ -286,6 +315,9 @@ impl Desk {
         let challenge = ChallengeStatement { nonce, session: [1; 16], at: now, owner }.sign(&own);
         let challenging = arrived.challenge(challenge, nonce).await.ok()?;
         let claimed = challenging.claimed(WAIT).await.ok()?;
+        if let Some(at_claim) = &self.at_claim {
+            at_claim();
+        }
         if self.crime == Crime::HangUp {
             return None;
         }
@@ -344,7 +376,7 @@ impl Desk {
             domain: Some(verdict.domain_digest()),
             keep_key: Some(verdict.binding().binding().own_key),
             isolation: Some("process".into()),
-            datasets: DATASETS.map(Into::into).into(),
+            datasets: self.manifest.fields().datasets.iter().map(|dataset| dataset.name.to_string()).collect(),
             result: asked.map(|asked| asked.result),
             ordinary_bytes: asked.map(|asked| asked.ordinary_bytes),
             ..ReceiptBody::new(event, OWNERS[self.owner], AT)
@@ -370,6 +402,17 @@ impl Desk {
     }
 
     fn keys(&self) -> Vec<DatasetKey> {
+        let mut keys = self.keys_of_tables();
+        let is_author =
+            self.owner == 1 && self.manifest.fields().datasets.iter().any(|dataset| dataset.name.as_str() == MODEL);
+        if is_author && self.crime != Crime::NoProgramKey {
+            let key = if self.crime == Crime::WrongProgramKey { [0; 32] } else { program_key() };
+            keys.push(DatasetKey { dataset: MODEL.to_owned(), key });
+        }
+        keys
+    }
+
+    fn keys_of_tables(&self) -> Vec<DatasetKey> {
         let dataset = DATASETS[self.owner].to_owned();
         match self.crime {
             Crime::NoKey => Vec::new(),

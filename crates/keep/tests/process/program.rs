@@ -10,7 +10,7 @@ use casemate_wasm::{Engine, Settings};
 
 use crate::{
     launcher::run,
-    owners::{Crime, Setting, Study, Wasm},
+    owners::{Crime, Setting, Study, Wasm, program_key, read_only},
 };
 
 const VIEW: &str = "SELECT m.patient, d.diagnosis FROM measurements m JOIN diagnoses d ON m.patient = d.patient \
@@ -52,7 +52,20 @@ pub(crate) fn wasm(bytes: Vec<u8>, seconds: u32, view: &str) -> Wasm {
          max_output_bytes = 4096\nclock_rounds_to_s = 3600\nseed = 7\nlimits = {{ memory_mib = 64, seconds = {seconds} }}\n\
          free_form = true"
     );
-    Wasm { bytes, artifact: Vec::new(), lines }
+    Wasm { bytes, lines, ..Wasm::default() }
+}
+
+/// The same, sealed by its author.
+fn sealed(bytes: &[u8], view: &str) -> Wasm {
+    let mut file = Vec::new();
+    casemate_seal::blob::seal(bytes, &mut file, &program_key()).unwrap();
+    of_sealed_file(file, view)
+}
+
+fn of_sealed_file(file: Vec<u8>, view: &str) -> Wasm {
+    let open = wasm(Vec::new(), 60, view);
+    let (_, lines) = open.lines.split_once('\n').unwrap();
+    Wasm { bytes: Vec::new(), sealed: Some(file), lines: format!("wasm = {{ dataset = \"model\" }}\n{lines}"), ..open }
 }
 
 /// A program over all rows that writes three bytes of them, after `turns` of a loop.
@@ -63,6 +76,12 @@ pub(crate) fn reads_all(turns: u64) -> Wasm {
          (br_if $again (i64.ne (local.get $spin) (i64.const 0))))"
     );
     wasm(copier("copy.txt", &spin, "(i32.const 3)"), 60, &view)
+}
+
+/// A program that reads all rows and then works for ever.
+pub(crate) fn reads_all_and_stays() -> Wasm {
+    let view = VIEW.replace("WHERE m.patient < 3 ", "");
+    wasm(copier("copy.txt", "(loop $again (br $again))", "(i32.const 3)"), 600, &view)
 }
 
 fn study(program: Wasm) -> Study {
@@ -146,7 +165,7 @@ fn what_a_program_does_wrong_ends_its_run_and_nothing_else() {
             ),
             "program-memory",
         ),
-        ("more bytes than agreed", wasm(copy("copy.txt", "", "(i32.const 4097)"), 60, VIEW), "program-trap"),
+        ("more bytes than agreed", wasm(copy("copy.txt", "", "(i32.const 4097)"), 60, VIEW), "program-quota"),
         (
             "bytes that aren't text",
             wasm(copy("copy.txt", "(i32.store8 (i32.const 4096) (i32.const 255))", "(i32.const 4)"), 60, VIEW),
@@ -215,5 +234,97 @@ fn a_pinned_artifact_is_loaded_and_no_other() {
         let substituted = study(with_artifact(&own, &own, &other));
         let Outcome::Refused { owner: None, reasons, .. } = outcome(&substituted) else { panic!("accepted") };
         assert_eq!((reasons[0].rule.as_str(), substituted.released()), ("program-artifact", 0));
+    }
+}
+
+/// The same program, sealed, for other tests.
+pub(crate) fn sealed_honest() -> Wasm {
+    sealed(&honest().bytes, VIEW)
+}
+
+pub(crate) fn open_honest() -> Wasm {
+    honest()
+}
+
+#[test]
+fn a_sealed_program_is_opened_in_the_keep_and_runs() {
+    for bytes in [honest().bytes, component(&honest().bytes)] {
+        let study = study(sealed(&bytes, VIEW));
+        assert_eq!(files(&study, &outcome(&study)).0, [("copy.txt".to_owned(), COPIED.to_owned())]);
+        assert_eq!(study.released(), 2);
+    }
+}
+
+#[test]
+fn a_sealed_program_is_opened_with_its_own_key_alone_and_whole() {
+    let whole = sealed_honest();
+    let file = whole.sealed.clone().unwrap();
+    let cut = |at: usize| of_sealed_file(file[..at].to_vec(), VIEW);
+    let mut flipped = file.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    let cases = [
+        ("no key", whole.clone(), Crime::NoProgramKey, "broker-keys"),
+        ("another key", whole, Crime::WrongProgramKey, "sealed-file"),
+        // Whoever sealed it signed its digest, so that the author's own mistake comes as far as the key.
+        ("cut short", cut(file.len() - 1), Crime::None, "sealed-file"),
+        ("cut in the middle", cut(file.len() / 2), Crime::None, "sealed-file"),
+        ("a bit changed", of_sealed_file(flipped, VIEW), Crime::None, "sealed-file"),
+        ("not sealed at all", of_sealed_file(honest().bytes, VIEW), Crime::None, "sealed-file"),
+        ("nothing", of_sealed_file(Vec::new(), VIEW), Crime::None, "sealed-file"),
+    ];
+    for (crime, program, of_broker, expected) in cases {
+        let study = study(program);
+        let Outcome::Refused { reasons, .. } = run(study.spec([Crime::None, of_broker])).unwrap() else {
+            panic!("{crime}: accepted")
+        };
+        assert_eq!(reasons[0].rule, expected, "{crime}");
+    }
+}
+
+#[test]
+fn a_launcher_substitutes_the_sealed_program() {
+    let own = study(sealed_honest());
+    let file = sealed_honest().sealed.unwrap();
+    let other = sealed(&copier("copy.txt", "nop", "(local.get $bytes)"), VIEW).sealed.unwrap();
+    for (crime, bytes) in [("another program of the same author", &other[..]), ("half of it", &file[..file.len() / 2])]
+    {
+        let mut spec = own.spec([Crime::None, Crime::None]);
+        spec.datasets.iter_mut().find(|dataset| dataset.name == "model").unwrap().file = read_only(bytes);
+        let Outcome::Refused { owner: None, reasons, .. } = run(spec).unwrap() else { panic!("{crime}: accepted") };
+        assert_eq!((reasons[0].rule.as_str(), own.released()), ("sealed-file", 0), "{crime}");
+    }
+}
+
+/// What only its author may know of a program: here it stands in its imports, and in what is wrong with it.
+const ALGORITHM: &str = "weigh-by-postcode";
+
+#[test]
+fn whoever_runs_a_sealed_program_that_does_not_compile_learns_nothing_of_it() {
+    let start = "(memory (export \"memory\") 1) (func (export \"_start\"))";
+    let text = |text: String| wat::parse_str(text).unwrap();
+    // wat itself refuses a name that is exported twice: it is put in afterwards, in place of another as long.
+    let twice = text(format!(
+        "(module (func (export \"{ALGORITHM}\")) (func (export \"{}\")) {start})",
+        "x".repeat(ALGORITHM.len())
+    ));
+    let at = twice.windows(ALGORITHM.len()).position(|name| name.iter().all(|byte| *byte == b'x')).unwrap();
+    let twice = [&twice[..at], ALGORITHM.as_bytes(), &twice[at + ALGORITHM.len()..]].concat();
+    let cases = [
+        ("program-imports", text(format!("(module (import \"env\" \"{ALGORITHM}\" (func)) {start})"))),
+        ("program-imports", text(format!("(component (import \"{ALGORITHM}\" (func)))"))),
+        ("program-valid", twice),
+    ];
+    for (rule, bytes) in cases {
+        let refused = |program: Wasm| match outcome(&study(program)) {
+            Outcome::Refused { owner: None, reasons, .. } => reasons,
+            other => panic!("{other:?}"),
+        };
+        // An open program's refusal says what it is, for whoever may see the program.
+        let open = refused(wasm(bytes.clone(), 60, VIEW));
+        assert_eq!(open[0].rule, rule);
+        assert!(format!("{open:?}").contains(ALGORITHM), "{open:?}");
+        let of_sealed = refused(sealed(&bytes, VIEW));
+        assert!(of_sealed[0].rule == rule && of_sealed.len() == 1, "{of_sealed:?}");
+        assert!(!format!("{of_sealed:?}").contains(ALGORITHM), "{of_sealed:?}");
     }
 }

@@ -2,9 +2,11 @@
 #![allow(unsafe_code, reason = "system calls that read another process")]
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::IoSliceMut,
     os::unix::fs::FileExt as _,
+    sync::{Mutex, PoisonError},
 };
 
 use nix::{
@@ -18,6 +20,13 @@ use nix::{
 
 const PIECE_BYTES: u64 = 1 << 20;
 const PAGE_BYTES: u64 = 4096;
+/// Pages of secret memory of which a debugger tries the first word, and pages of ordinary memory that it reads word by word: each
+/// word is a system call, and the keep stands still meanwhile.
+const PEEKED_SECRET_MAX: usize = 8192;
+const PEEKED_MAX: usize = 512;
+
+/// What secret memory is called in `/proc/PID/maps`.
+pub(crate) const SECRET: &str = "/secretmem";
 
 /// Children of this process, and theirs.
 pub(crate) fn descendants() -> Vec<i32> {
@@ -61,34 +70,84 @@ pub(crate) fn mappings(process: i32) -> Vec<Mapped> {
 }
 
 /// A way to read.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Way {
     /// What `gcore` does: stops the process by ptrace, then writes all that can be read of it into a file.
     Core,
     /// `/proc/PID/mem`.
     Mem,
+    /// `PTRACE_PEEKDATA`, word by word.
+    Peek,
     /// `process_vm_readv`.
     VmReadv,
 }
 
-/// Where any of `canaries` is found in what `process` has mapped, as the mappings' names.
-pub(crate) fn find(process: i32, way: Way, canaries: &[Vec<u8>]) -> Vec<String> {
+impl Way {
+    pub(crate) const ALL: [Self; 4] = [Self::Core, Self::Mem, Self::Peek, Self::VmReadv];
+
+    pub(crate) const fn stops(self) -> bool {
+        matches!(self, Self::Core | Self::Peek)
+    }
+}
+
+/// What a search came to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Looked {
+    /// The mappings in which a canary was found.
+    pub(crate) found: BTreeSet<String>,
+    /// How much could be read at all: a search that reads nothing shows nothing.
+    pub(crate) bytes: u64,
+    /// Words of secret memory among it.
+    pub(crate) secret_words: usize,
+}
+
+/// Looks for `canaries` in what `process` has mapped. Nothing where the process has ended.
+pub(crate) fn find(process: i32, way: Way, canaries: &[Vec<u8>]) -> Looked {
     match way {
-        Way::Core => core(process, canaries),
-        Way::Mem => {
-            let Ok(memory) = File::open(format!("/proc/{process}/mem")) else { return Vec::new() };
-            search(process, canaries, |at, piece| memory.read_at(piece, at).unwrap_or(0))
+        Way::Core => stopped(process, || core(process, canaries)).unwrap_or_default(),
+        Way::Mem => searched(&by_mem(process, canaries)),
+        Way::Peek => stopped(process, || peek(process, canaries)).unwrap_or_default(),
+        Way::VmReadv => searched(&search(process, canaries, |at, piece| vm_readv(process, at, piece))),
+    }
+}
+
+/// `process_vm_readv`; how many bytes it gave.
+pub(crate) fn vm_readv(process: i32, at: u64, piece: &mut [u8]) -> usize {
+    let remote = [RemoteIoVec { base: usize::try_from(at).unwrap(), len: piece.len() }];
+    process_vm_readv(Pid::from_raw(process), &mut [IoSliceMut::new(piece)], &remote).unwrap_or(0)
+}
+
+/// The word at `at` of a process that this thread has stopped.
+pub(crate) fn peek_word(process: i32, at: u64) -> Option<[u8; 8]> {
+    let place = std::ptr::with_exposed_provenance_mut(usize::try_from(at).unwrap());
+    ptrace::read(Pid::from_raw(process), place).ok().map(i64::to_ne_bytes)
+}
+
+/// What was read, and where a canary begins.
+#[derive(Default)]
+struct Read {
+    bytes: u64,
+    hits: Vec<(String, u64)>,
+}
+
+fn searched(read: &Read) -> Looked {
+    let found = read.hits.iter().map(|(name, _)| name.clone()).collect();
+    Looked { found, bytes: read.bytes, secret_words: 0 }
+}
+
+fn by_mem(process: i32, canaries: &[Vec<u8>]) -> Read {
+    match File::open(format!("/proc/{process}/mem")) {
+        Ok(memory) => search(process, canaries, |at, piece| memory.read_at(piece, at).unwrap_or(0)),
+        Err(error) => {
+            assert!(is_gone(process, process), "the memory of {process}: {error}");
+            Read::default()
         }
-        Way::VmReadv => search(process, canaries, |at, piece| {
-            let remote = [RemoteIoVec { base: usize::try_from(at).unwrap(), len: piece.len() }];
-            process_vm_readv(Pid::from_raw(process), &mut [IoSliceMut::new(piece)], &remote).unwrap_or(0)
-        }),
     }
 }
 
 /// Reads every mapping, in pieces, and page by page where a piece has pages that can't be read.
-fn search(process: i32, canaries: &[Vec<u8>], read: impl Fn(u64, &mut [u8]) -> usize) -> Vec<String> {
-    let mut found = Vec::new();
+fn search(process: i32, canaries: &[Vec<u8>], read: impl Fn(u64, &mut [u8]) -> usize) -> Read {
+    let mut all = Read::default();
     for mapped in mappings(process) {
         // Longer than any canary, so that one across the end of a piece is found as well.
         let mut buffer = vec![0; usize::try_from(PIECE_BYTES + PAGE_BYTES).unwrap()];
@@ -96,74 +155,127 @@ fn search(process: i32, canaries: &[Vec<u8>], read: impl Fn(u64, &mut [u8]) -> u
         while at < mapped.end {
             let bytes = usize::try_from((mapped.end - at).min(PIECE_BYTES + PAGE_BYTES)).unwrap();
             let got = read(at, &mut buffer[..bytes]);
-            if contains(&buffer[..got], canaries) {
-                found.push(mapped.name.clone());
+            all.bytes += u64::try_from(got).unwrap();
+            if let Some(place) = position(&buffer[..got], canaries) {
+                all.hits.push((mapped.name.clone(), at + u64::try_from(place).unwrap()));
                 break;
             }
             at += if got == bytes { PIECE_BYTES } else { (u64::try_from(got).unwrap() / PAGE_BYTES + 1) * PAGE_BYTES };
         }
     }
-    found
+    all
 }
 
 pub(crate) fn contains(bytes: &[u8], canaries: &[Vec<u8>]) -> bool {
-    canaries.iter().any(|canary| memmem(bytes, canary))
+    position(bytes, canaries).is_some()
 }
 
-fn memmem(bytes: &[u8], canary: &[u8]) -> bool {
+fn position(bytes: &[u8], canaries: &[Vec<u8>]) -> Option<usize> {
+    canaries.iter().find_map(|canary| memmem(bytes, canary))
+}
+
+fn memmem(bytes: &[u8], canary: &[u8]) -> Option<usize> {
     // SAFETY: both slices are as long as is said. Rust has no search for bytes that is as fast.
-    unsafe { !libc::memmem(bytes.as_ptr().cast(), bytes.len(), canary.as_ptr().cast(), canary.len()).is_null() }
+    let found = unsafe { libc::memmem(bytes.as_ptr().cast(), bytes.len(), canary.as_ptr().cast(), canary.len()) };
+    (!found.is_null()).then(|| found.addr() - bytes.as_ptr().addr())
 }
 
-/// Stops every thread of `process`, runs `work`, and lets them go on.
+/// Stops every thread of `process`, runs `work`, and lets them go on. None where the process has ended; whatever else is in the way
+/// fails the test. A process has one tracer at a time.
 pub(crate) fn stopped<T>(process: i32, work: impl FnOnce() -> T) -> Option<T> {
-    let threads: Vec<Pid> = fs::read_dir(format!("/proc/{process}/task"))
-        .ok()?
-        .flatten()
-        .filter_map(|task| Some(Pid::from_raw(task.file_name().to_str()?.parse().ok()?)))
-        .collect();
-    let stopped: Vec<Pid> = threads.into_iter().filter(|thread| ptrace::attach(*thread).is_ok()).collect();
-    for thread in &stopped {
-        // A thread is waited for by its own number, whoever started it: `__WALL`.
-        let _status = waitpid(*thread, Some(WaitPidFlag::__WALL));
+    static TRACER: Mutex<()> = Mutex::new(());
+    let _one = TRACER.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut held, mut gone) = (BTreeSet::new(), BTreeSet::new());
+    // Until there is none that was started meanwhile.
+    while let Some(thread) =
+        threads(process).into_iter().find(|thread| !held.contains(thread) && !gone.contains(thread))
+    {
+        match ptrace::attach(Pid::from_raw(thread)) {
+            Ok(()) => {
+                // A thread is waited for by its own number, whoever started it: `__WALL`.
+                let _status = waitpid(Pid::from_raw(thread), Some(WaitPidFlag::__WALL));
+                held.insert(thread);
+            }
+            Err(error) => {
+                assert!(is_gone(process, thread), "thread {thread} of {process} can't be traced: {error}");
+                gone.insert(thread);
+            }
+        }
     }
-    let done = (!stopped.is_empty()).then(work);
-    for thread in stopped {
-        let _gone = ptrace::detach(thread, None);
+    let done = (!held.is_empty()).then(work);
+    for thread in held {
+        let _gone = ptrace::detach(Pid::from_raw(thread), None);
     }
     done
 }
 
-fn core(process: i32, canaries: &[Vec<u8>]) -> Vec<String> {
+/// The threads of `process`, by number.
+pub(crate) fn threads(process: i32) -> Vec<i32> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    tasks.filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Whether a thread has ended: it is no more, or nobody has heard of its end yet.
+fn is_gone(process: i32, thread: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/task/{thread}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_none_or(|(_, fields)| fields.starts_with(['Z', 'X']))
+}
+
+fn core(process: i32, canaries: &[Vec<u8>]) -> Looked {
     use std::io::{Read as _, Seek as _, Write as _};
     let mut core = std::io::BufWriter::new(tempfile::tempfile().unwrap());
-    let written = stopped(process, || {
-        // It may have ended just now.
-        let Ok(memory) = File::open(format!("/proc/{process}/mem")) else { return };
-        for mapped in mappings(process) {
-            let mut page = [0; PAGE_BYTES as usize];
-            let mut at = mapped.start;
-            while at < mapped.end {
-                if let Ok(got @ 1..) = memory.read_at(&mut page, at) {
-                    core.write_all(&page[..got]).unwrap();
-                }
-                at += PAGE_BYTES;
+    // It may have ended just now.
+    let Ok(memory) = File::open(format!("/proc/{process}/mem")) else { return Looked::default() };
+    for mapped in mappings(process) {
+        let mut page = [0; PAGE_BYTES as usize];
+        let mut at = mapped.start;
+        while at < mapped.end {
+            if let Ok(got @ 1..) = memory.read_at(&mut page, at) {
+                core.write_all(&page[..got]).unwrap();
             }
+            at += PAGE_BYTES;
         }
-    });
-    if written.is_none() {
-        return Vec::new();
     }
     let mut file = core.into_inner().unwrap();
     file.rewind().unwrap();
     let mut image = Vec::new();
     file.read_to_end(&mut image).unwrap();
-    if contains(&image, canaries) { vec!["core".to_owned()] } else { Vec::new() }
+    let found = contains(&image, canaries).then(|| "core".to_owned()).into_iter().collect();
+    Looked { found, bytes: u64::try_from(image.len()).unwrap(), secret_words: 0 }
 }
 
-/// How many of the first words of pages from `start` on a debugger can read, of so many tried.
-pub(crate) fn peek(process: i32, pages: &[u64]) -> usize {
-    let readable =
-        || pages.iter().filter(|page| ptrace::read(Pid::from_raw(process), **page as *mut _).is_ok()).count();
-    stopped(process, readable).unwrap_or(0)
+/// Of a stopped process: secret pages, as many as the limit; pages where `/proc/PID/mem` shows a canary, so that the limit does
+/// not decide what is found; and others of the heap and of no file.
+fn peek(process: i32, canaries: &[Vec<u8>]) -> Looked {
+    let mut looked = Looked::default();
+    let mappings = mappings(process);
+    let pages = |mapped: &Mapped| (mapped.start..mapped.end).step_by(usize::try_from(PAGE_BYTES).unwrap());
+    let secret = mappings.iter().filter(|mapped| mapped.name.starts_with(SECRET)).flat_map(pages);
+    looked.secret_words = secret.take(PEEKED_SECRET_MAX).filter(|page| peek_word(process, *page).is_some()).count();
+    for (name, at) in by_mem(process, canaries).hits {
+        // From the page in which it begins to the end of the next.
+        let first = at & !(PAGE_BYTES - 1);
+        let words: Vec<u8> = words(process, first, first + 2 * PAGE_BYTES);
+        looked.bytes += u64::try_from(words.len()).unwrap();
+        looked.found.extend(contains(&words, canaries).then_some(name));
+    }
+    let is_ordinary = |mapped: &&Mapped| {
+        mapped.name.is_empty()
+            || mapped.name.starts_with("[heap")
+            || mapped.name.starts_with("[anon")
+            || mapped.name == "[stack]"
+    };
+    let ordinary =
+        mappings.iter().filter(is_ordinary).flat_map(|mapped| pages(mapped).map(|page| (page, &mapped.name)));
+    for (page, name) in ordinary.take(PEEKED_MAX) {
+        let words = words(process, page, page + PAGE_BYTES);
+        looked.bytes += u64::try_from(words.len()).unwrap();
+        looked.found.extend(contains(&words, canaries).then(|| name.clone()));
+    }
+    looked
+}
+
+/// From `start` on, up to `end` or the first word that can't be read.
+fn words(process: i32, start: u64, end: u64) -> Vec<u8> {
+    (start..end).step_by(8).map_while(|at| peek_word(process, at)).flatten().collect()
 }

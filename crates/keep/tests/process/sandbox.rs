@@ -1,7 +1,13 @@
 //! The last fence: each attempt to climb it succeeds without it, and fails behind it, before and after it is sealed.
 
-use std::process::Command;
+use std::{
+    collections::BTreeSet,
+    fs,
+    process::Command,
+    sync::{Arc, Mutex},
+};
 
+use casemate_attester::control::SECCOMP_FILTERS;
 use casemate_evidence::Lack;
 use casemate_launch::{LaunchError, Outcome, Spec};
 use libc::{EMFILE, ENOENT, ENOSYS, EPERM};
@@ -10,6 +16,10 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_fi
 use crate::{
     inside::assert_nothing,
     launcher::{answer, as_ordinary_user, is_child, lacks, look, probe, probe_with, run, spec},
+    owners::{Crime, Setting, Study, Wasm},
+    plaintext::alone,
+    program::{open_honest, sealed_honest},
+    reader::{self, descendants, threads},
 };
 
 /// Who can do it outside a keep.
@@ -261,4 +271,56 @@ fn who_is_ended_says_so_with_no_more_than_a_code() {
     let error = run(spec("loading ring")).unwrap_err();
     assert!(matches!(error, LaunchError::Trespassed), "{error}");
     assert!(error.remedy().contains("1326"));
+}
+
+/// What the kernel says of each thread of each keep: how many filters it has on top of this process's.
+fn filters() -> BTreeSet<usize> {
+    let count = |status: String| -> Option<usize> {
+        status.lines().find_map(|line| line.strip_prefix("Seccomp_filters:"))?.trim().parse().ok()
+    };
+    let of = |path: String| fs::read_to_string(path).ok().and_then(count);
+    let Some(inherited) = of("/proc/thread-self/status".to_owned()) else { return BTreeSet::new() };
+    let keeps = descendants().into_iter().filter(|process| !reader::is_child(*process));
+    let tasks =
+        keeps.flat_map(|keep| threads(keep).into_iter().map(move |task| format!("/proc/{keep}/task/{task}/status")));
+    tasks.filter_map(of).map(|filters| filters - inherited).collect()
+}
+
+/// How many filters the threads of a study's keep have when the first broker is shown evidence, and when it is asked for a permit.
+fn filters_in_a_study(program: Option<Wasm>) -> [BTreeSet<usize>; 2] {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let note = || {
+        let seen = Arc::clone(&seen);
+        move || seen.lock().unwrap().push(filters())
+    };
+    let (at_claim, meanwhile) = (Some(Arc::new(note()) as Arc<_>), Some(Arc::new(note()) as Arc<_>));
+    let study = Study::with(Setting { program, at_claim, meanwhile, ..Setting::default() });
+    let outcome = run(study.spec([Crime::None, Crime::None])).unwrap();
+    assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
+    drop(study);
+    let seen = seen.lock().unwrap().clone();
+    seen.try_into().unwrap()
+}
+
+/// The product's own keep, not the probe: each way through it seals itself, as soon as nothing has to be compiled any more.
+#[test]
+fn a_studys_keep_is_sealed_before_any_broker_speaks_to_it_or_once_its_sealed_program_is_compiled() {
+    let test = "a_studys_keep_is_sealed";
+    if !has_fences(test) {
+        return;
+    }
+    let _alone = alone();
+    let (open, sealed) = (BTreeSet::from([SECCOMP_FILTERS]), BTreeSet::from([SECCOMP_FILTERS + 1]));
+    for (what, program, at_claim) in [
+        ("a query", None, &sealed),
+        ("a program", Some(open_honest()), &sealed),
+        // Its key is still to come, and it is to be compiled then.
+        ("a sealed program", Some(sealed_honest()), &open),
+    ] {
+        let seen = filters_in_a_study(program);
+        if seen[0].is_empty() {
+            return casemate_testkit::skip(test, "the kernel does not say `Seccomp_filters`", "run Linux 5.9 or later");
+        }
+        assert_eq!(seen, [at_claim.clone(), sealed.clone()], "{what}");
+    }
 }

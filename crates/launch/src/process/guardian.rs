@@ -33,7 +33,7 @@ use super::{
     group::Group,
     inspect::{self, Inode, Subject},
 };
-use crate::{Ending, LaunchError};
+use crate::{Ending, LaunchError, Libraries};
 
 /// How long a keep may take for one step of its isolation.
 const PREPARE_S_MAX: u64 = 20;
@@ -57,6 +57,7 @@ pub(super) struct Prepared {
     pub(super) control: UnixStream,
     pub(super) lacks: BTreeSet<Lack>,
     pub(super) secret_bytes: u64,
+    pub(super) libraries: Libraries,
     pub(super) subject: Subject,
     pub(super) given: BTreeSet<Inode>,
 }
@@ -204,7 +205,7 @@ fn prepare(born: &Born, control: UnixStream, order: &Order, group: &mut Group) -
     };
     let subject = Subject { pid, user: born.user };
     let mut lacks: BTreeSet<Lack> = isolated.lacks.into_iter().collect();
-    let (seen, secret_bytes) = inspect::isolated(subject, order.image.as_fd())?;
+    let inspect::Isolated { lacks: seen, secret_bytes, code } = inspect::isolated(subject, order.image.as_fd())?;
     lacks.extend(seen);
     group.admit(subject.pid);
     let may_spill = order.accept_lacks.contains(&Lack::SecretPlaintext);
@@ -223,7 +224,7 @@ fn prepare(born: &Born, control: UnixStream, order: &Order, group: &mut Group) -
         lacks.insert(Lack::SecretPlaintext);
     }
     lacks.extend(hardened.lacks);
-    lacks.extend(inspect::hardened(subject, order.limits)?);
+    lacks.extend(inspect::hardened(subject, order.limits, &code)?);
     let accepted = |lack: &Lack| order.accept_lacks.contains(lack) || (order.debug && *lack == Lack::Undumpable);
     let refused: Vec<Lack> = lacks.iter().copied().filter(|lack| !accepted(lack)).collect();
     if !refused.is_empty() {
@@ -233,7 +234,7 @@ fn prepare(born: &Born, control: UnixStream, order: &Order, group: &mut Group) -
     let descriptors: Vec<BorrowedFd<'_>> = order.descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
     send(&control, &ToKeep::Start(order.start.clone()), &descriptors)?;
     control.set_read_timeout(None).map_err(ControlError::from)?;
-    Ok(Prepared { control, lacks, secret_bytes, subject, given })
+    Ok(Prepared { control, lacks, secret_bytes, libraries: code.libraries, subject, given })
 }
 
 fn inode(descriptor: &OwnedFd) -> io::Result<Inode> {

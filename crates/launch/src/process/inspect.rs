@@ -18,8 +18,11 @@ use casemate_evidence::Lack;
 use super::disguise::as_user;
 use crate::LaunchError;
 
+mod code;
+mod elf;
 mod fence;
 
+pub(crate) use code::Code;
 pub(super) use fence::{Inode, descriptors};
 
 const NAMESPACES: [(&str, Lack); 5] = [
@@ -43,13 +46,22 @@ impl Subject {
     }
 }
 
-/// The first look: what it lacks of namespaces, empty root and renounced privileges, and how much secret memory it has.
+/// What the first look found.
+pub(super) struct Isolated {
+    pub(super) lacks: BTreeSet<Lack>,
+    pub(super) secret_bytes: u64,
+    pub(super) code: Code,
+}
+
+/// The first look: what it lacks of namespaces, empty root and renounced privileges, how much secret memory it has, and which
+/// of the host's libraries.
 ///
 /// # Errors
-/// [`LaunchError::Inspection`] when the process is not the measured image, or holds what no keep holds.
-pub(super) fn isolated(subject: Subject, image: BorrowedFd<'_>) -> Result<(BTreeSet<Lack>, u64), LaunchError> {
-    let image = fs::File::from(image.as_fd().try_clone_to_owned().map_err(LaunchError::Spawn)?);
-    let image = image.metadata().map_err(LaunchError::Spawn)?;
+/// [`LaunchError::Inspection`] when the process is not the measured image, or holds what no keep holds;
+/// [`LaunchError::Unmeasured`] when anything else runs in it.
+pub(super) fn isolated(subject: Subject, image: BorrowedFd<'_>) -> Result<Isolated, LaunchError> {
+    let file = fs::File::from(image.as_fd().try_clone_to_owned().map_err(LaunchError::Spawn)?);
+    let image = file.metadata().map_err(LaunchError::Spawn)?;
     let own: Vec<Option<PathBuf>> =
         NAMESPACES.iter().map(|(name, _)| fs::read_link(Path::new("/proc/self/ns").join(name)).ok()).collect();
     let (mut lacks, seen) = as_user(subject.user, || (namespaces(subject, &own), look(subject)))?;
@@ -66,6 +78,7 @@ pub(super) fn isolated(subject: Subject, image: BorrowedFd<'_>) -> Result<(BTree
     if fence::has_writable_code(&seen.maps) {
         return Err(LaunchError::Inspection("it has memory that is writable and executable at once".into()));
     }
+    let code = Code::of(&seen.code, &file)?;
     let status = Status::of(subject)?;
     let renounced = status.field("NoNewPrivs") == Some("1");
     if !renounced {
@@ -84,14 +97,14 @@ pub(super) fn isolated(subject: Subject, image: BorrowedFd<'_>) -> Result<(BTree
     if seen.root_entries != Some(0) {
         lacks.insert(Lack::EmptyRoot);
     }
-    Ok((lacks, seen.secret_bytes))
+    Ok(Isolated { lacks, secret_bytes: seen.secret_bytes, code })
 }
 
 /// The second look: that it can no longer be looked into, that its limits hold, and that its system calls are filtered.
 ///
 /// # Errors
-/// [`LaunchError::Inspection`] when the process is gone.
-pub(super) fn hardened(subject: Subject, limits: Limits) -> Result<BTreeSet<Lack>, LaunchError> {
+/// [`LaunchError::Inspection`] when the process is gone; [`LaunchError::Unmeasured`] when anything runs in it that did not before.
+pub(super) fn hardened(subject: Subject, limits: Limits, code: &Code) -> Result<BTreeSet<Lack>, LaunchError> {
     let mut lacks = BTreeSet::new();
     let status = fs::metadata(subject.path("status")).map_err(gone)?;
     // The kernel gives the files of a process that cannot be dumped to root. Of one that runs as root it cannot be seen.
@@ -115,8 +128,11 @@ pub(super) fn hardened(subject: Subject, limits: Limits) -> Result<BTreeSet<Lack
         lacks.insert(Lack::Seccomp);
     }
     // Few launchers can still see this of a process that cannot be dumped.
-    if fs::read_to_string(subject.path("maps")).is_ok_and(|maps| fence::has_writable_code(&maps)) {
-        return Err(LaunchError::Inspection("it has memory that is writable and executable at once".into()));
+    if let Ok(maps) = fs::read_to_string(subject.path("maps")) {
+        if fence::has_writable_code(&maps) {
+            return Err(LaunchError::Inspection("it has memory that is writable and executable at once".into()));
+        }
+        code.is_all_of(&maps)?;
     }
     Ok(lacks)
 }
@@ -149,6 +165,7 @@ struct Seen {
     image: fs::Metadata,
     environment: Vec<u8>,
     maps: String,
+    code: String,
     descriptors: Vec<i32>,
     root_entries: Option<usize>,
     secret_bytes: u64,
@@ -160,6 +177,7 @@ fn look(subject: Subject) -> Option<Seen> {
         image: fs::metadata(subject.path("exe")).ok()?,
         environment: fs::read(subject.path("environ")).ok()?,
         maps: fs::read_to_string(subject.path("maps")).ok()?,
+        code: fs::read_to_string(subject.path("smaps")).ok()?,
         descriptors: numbers.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect(),
         root_entries: fs::read_dir(subject.path("root")).ok().map(Iterator::count),
         secret_bytes: fs::read_to_string(subject.path("maps")).map_or(0, |maps| secret_bytes(&maps)),
@@ -240,7 +258,9 @@ mod tests {
         let nobody = Subject { pid: i32::MAX, user: 0 };
         let own = vec![Some(PathBuf::from("x")); NAMESPACES.len()];
         assert_eq!(namespaces(nobody, &own).len(), NAMESPACES.len());
-        assert!(hardened(nobody, Limits::default()).is_err());
+        let own = fs::File::open("/proc/self/exe").unwrap();
+        let code = Code::of(&fs::read_to_string("/proc/self/smaps").unwrap(), &own).unwrap();
+        assert!(hardened(nobody, Limits::default(), &code).is_err());
     }
 
     #[test]

@@ -53,12 +53,20 @@ impl Running {
         let launcher = spec.launcher_key.public();
         let (order, terms) = split(spec, image, brokers);
         let (leash, prepares, ends) = guard(order)?;
-        let Prepared { control, lacks, secret_bytes, subject, given } =
+        let Prepared { control, lacks, secret_bytes, libraries, subject, given } =
             prepares.await.map_err(|_| Ending::Unknown("unknown".into()).into_error())??;
         control.set_nonblocking(true).map_err(ControlError::from)?;
         let control = UnixStream::from_std(control).map_err(ControlError::from)?;
-        let report =
-            Report { isolation: Isolation::Process, lacks, secret_bytes, runtime, program, manifest, launcher };
+        let report = Report {
+            isolation: Isolation::Process,
+            lacks,
+            secret_bytes,
+            runtime,
+            libraries,
+            program,
+            manifest,
+            launcher,
+        };
         let holds = Some((subject, given));
         Ok(Self { control, report, holds, spec: terms, ends, _relays: relays, _leash: leash })
     }
@@ -125,6 +133,7 @@ impl Running {
         let statement = Statement {
             isolation: self.report.isolation,
             runtime: self.report.runtime,
+            libraries: self.report.libraries.digest(),
             program: self.report.program,
             manifest: self.report.manifest,
             report_data,
