@@ -1,10 +1,13 @@
 //! Evidence for a key, and for no session: whoever holds the key is taken for the keep that had it attested.
 //!
 //! ```text
-//! ratls       the certificate's key
+//! ratls       the certificate's key, of which the quote's report data have a digest
 //! nitro       public_key of the document; without one, user_data
 //! others      report data = SHA-256, SHA-384 or SHA-512 of the SubjectPublicKeyInfo (DER), zeros up to its length
 //! ```
+//! Nobody vouches for the certificate around a quote, and whoever has a key signs one: if the quote's report data are what somebody asked
+//! for, so is the certificate's key.
+//!
 //! This is worth less than [`Bound`](crate::Bound): it can be as old as what vouches for it, and be relayed (CVE-2026-33697). It is for
 //! naming a keep's key to others, and nothing that releases anything accepts what it leads to.
 
@@ -12,10 +15,17 @@ use casemate_cose::Digest;
 
 use crate::{
     Claims, Expectation, Hash, Platform, Refusal, WireError,
+    crypto::KeyKind,
     expectation::{refuse_debug, sealed},
     nitro,
+    wire::der::{Der, SEQUENCE},
     x509::Spki,
 };
+
+/// The shortest RSA modulus of a key that is named, in bits. [NIST SP 800-131A r2 §3]
+pub const RSA_BITS_MIN: usize = 2048;
+/// The longest, in bits.
+pub const RSA_BITS_MAX: usize = 16_384;
 
 /// Expects evidence for exactly this key, from a keep that is not in debug mode.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,7 +37,8 @@ pub struct BoundToKey {
 /// Where evidence names the key that it is for.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Tie {
-    /// The evidence lies in a certificate of the key.
+    /// The evidence lies in a certificate of the key, and its report data have a digest that names it. Whoever has somebody's digest
+    /// stated makes such a certificate: it is worth no more than [`Tie::ReportData`].
     Certificate,
     /// The attester's own field for a key holds it.
     Field,
@@ -40,9 +51,9 @@ impl BoundToKey {
     /// Expects evidence for the key of this `SubjectPublicKeyInfo`, in DER.
     ///
     /// # Errors
-    /// [`WireError`] for what is none, or of a kind that is not known here.
+    /// Those of [`check_named_key`].
     pub fn new(spki: Vec<u8>) -> Result<Self, WireError> {
-        Spki::parse(&spki)?;
+        check_named_key(&spki)?;
         Ok(Self { spki, nonce: None })
     }
 
@@ -103,6 +114,42 @@ impl BoundToKey {
         let actual = actual.cloned().unwrap_or_default();
         Err(Refusal::Binding { field: "nonce", expected: expected.clone(), actual })
     }
+}
+
+/// Whether a key of this `SubjectPublicKeyInfo`, in DER, may be named to others: an RSA modulus of [`RSA_BITS_MIN`] to [`RSA_BITS_MAX`] bits
+/// and an odd exponent of at least 3; any key on a curve that is known here.
+///
+/// # Errors
+/// [`WireError`] for what is no key, of a kind that is not known here, or weaker.
+pub fn check_named_key(spki: &[u8]) -> Result<(), WireError> {
+    let key = Spki::parse(spki)?.key;
+    if key.kind != KeyKind::Rsa {
+        return Ok(());
+    }
+    let mut numbers = Der::only(key.bytes, "RSAPublicKey", SEQUENCE)?;
+    let (modulus, exponent) = (numbers.integer("modulus")?, numbers.integer("publicExponent")?);
+    numbers.end("RSAPublicKey")?;
+    let bits = bits_of(modulus);
+    if !(RSA_BITS_MIN..=RSA_BITS_MAX).contains(&bits) {
+        let expected = "an RSA key of 2048 to 16384 bits";
+        return Err(WireError::Value { field: "key", expected, actual: format!("one of {bits} bits") });
+    }
+    if bits_of(exponent) < 2 || exponent.last().is_none_or(|last| last % 2 == 0) {
+        let (expected, actual) = ("an odd public exponent of at least 3", hex::encode(exponent));
+        return Err(WireError::Value { field: "key", expected, actual });
+    }
+    Ok(())
+}
+
+/// How many bits a number has, of an INTEGER's content; 0 for a negative one.
+fn bits_of(content: &[u8]) -> usize {
+    let digits = match content {
+        [0, rest @ ..] => rest,
+        [first, ..] if *first >= 0x80 => &[],
+        all => all,
+    };
+    let unused = digits.first().map_or(0, |first| first.leading_zeros());
+    digits.len().saturating_mul(8).saturating_sub(usize::try_from(unused).unwrap_or(0))
 }
 
 /// It names no key to which keys may be given: [`Expectation::key`] stays empty.

@@ -64,7 +64,7 @@ mod xml;
 
 pub use authenticate::{Authenticated, authenticate, authenticate_cached};
 pub use binding::{Binding, Role, UnknownRole};
-pub use bound_to_key::{BoundToKey, Tie};
+pub use bound_to_key::{BoundToKey, RSA_BITS_MAX, RSA_BITS_MIN, Tie, check_named_key};
 pub use bundle::{BUNDLE_BYTES_MAX, BUNDLE_ITEMS_MAX, BUNDLE_VERSION, Bundle, BundleError, Publisher};
 pub use cache::{CACHE_ENTRIES_MAX, Cache};
 pub use claims::{Claims, NotCompared, Platform};

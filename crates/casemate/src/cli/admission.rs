@@ -24,7 +24,7 @@ pub(crate) enum AdmissionVerb {
     #[command(after_help = "Example:\n  casemate admission show")]
     Show,
     /// Write a certificate (X.509-SVID) or a token (JWT-SVID) for the key that accepted evidence names. It counts as long as the verdict, 300
-    /// seconds at most: then the keep is to be attested again. Exit code 1 if evidence, domain or authority say no; then nothing is written, and
+    /// seconds at most, and no longer than the authority or anything that the evidence rests on. Exit code 1 if evidence, domain or authority say no; then nothing is written, and
     /// an SVID of before is taken away.
     #[command(after_help = ISSUE_EXAMPLES)]
     Issue(Box<AdmissionIssueArgs>),
@@ -39,8 +39,9 @@ const ISSUE_EXAMPLES: &str = "Examples:
   casemate admission issue report.bin --domain domain.toml --endorsements certificates/ --key key.pem --out cohort.pem
   casemate admission issue report.bin --domain domain.toml --endorsements certificates/ --key key.pem --jwt --audience reports --out cohort.jwt
 
-The key is that of an RA-TLS certificate, the public key in a Nitro document, or the one of which other evidence has the digest as report data
-(SHA-256, SHA-384 or SHA-512 of its SubjectPublicKeyInfo, then zeros): the last only for workloads with `report_data = \"key-digest\"` in admission.toml.";
+The key is the public key in a Nitro document, that of an RA-TLS certificate, or the one of which other evidence has the digest as report data
+(SHA-256, SHA-384 or SHA-512 of its SubjectPublicKeyInfo, then zeros): the last two only for workloads with `report_data = \"key-digest\"` in
+admission.toml, since report data may be what somebody asked for. Evidence of several components (Azure, a CPU with a GPU) leads to no name.";
 
 /// `casemate admission init`.
 #[derive(Args, Debug)]
@@ -59,7 +60,8 @@ pub(crate) struct AdmissionRenewArgs {
     /// For how many days the authority's certificate holds.
     #[arg(long, value_name = "N", default_value = "365", value_parser = clap::value_parser!(u16).range(1..=DAYS_MAX))]
     pub(crate) days: u16,
-    /// Draw another key: for when the old one may be known to others. Who believed that one goes on until it is given the new certificate.
+    /// Draw another key: for when the old one may be known to others, or for another trust domain. Nothing is signed with the old one any more,
+    /// and bundle.json no longer names it; who believed that one goes on until it is given the new certificate.
     #[arg(long)]
     pub(crate) new_key: bool,
 }

@@ -59,10 +59,13 @@ async fn init(args: &AdmissionInitArgs, global: &Global, screen: Screen) -> Outc
     }
     let _alone = state.alone()?;
     let (keys, _store) = state.unlock_alone().await?;
-    // One that is there is of an `init` that was killed: nobody was told of it.
     let signer = match keys.authority().map_err(state::keyring)? {
-        Some(signer) => signer,
-        None => replace(&state, &keys, global)?,
+        Some(signer) if own_if_any(&state).is_some_and(|own| own.key == signer.public()) => {
+            check_trust_domain(&state, &trust_domain)?;
+            signer
+        }
+        // One without a certificate is of an `init` that was killed: nobody was told of it, or nobody knows in which trust domain.
+        Some(_) | None => replace(&state, &keys, global)?,
     };
     let written = certificate(&state, &trust_domain, &signer, args.days)?;
     files::write(&path, template(&trust_domain).as_bytes())?;
@@ -80,7 +83,14 @@ async fn renew(args: &AdmissionRenewArgs, global: &Global, screen: Screen) -> Ou
     let names = names(&state)?;
     let _alone = state.alone()?;
     let (keys, _store) = state.unlock_alone().await?;
-    let signer = if args.new_key { replace(&state, &keys, global)? } else { signer(&keys)? };
+    let signer = if args.new_key {
+        replace(&state, &keys, global)?
+    } else {
+        let signer = signer(&keys)?;
+        check_trust_domain(&state, names.trust_domain())?;
+        check_key(&own(&state)?, &signer)?;
+        signer
+    };
     let written = certificate(&state, names.trust_domain(), &signer, args.days)?;
     let what = if args.new_key { "has another key" } else { "has another certificate for the same key" };
     screen.line(format!("the authority of {} {what}", names.trust_domain().id()));
@@ -93,6 +103,7 @@ async fn renew(args: &AdmissionRenewArgs, global: &Global, screen: Screen) -> Ou
 fn show(global: &Global, screen: Screen) -> Outcome {
     let state = State::open(global)?;
     let names = names(&state)?;
+    check_trust_domain(&state, names.trust_domain())?;
     let authority = own(&state)?;
     screen.line(format!("the authority of {}, of {}", names.trust_domain().id(), state.name));
     screen.line(format!("  key        {}", authority.key));
@@ -125,6 +136,33 @@ fn replace(state: &State, keys: &PartyKeys, global: &Global) -> Result<Signer, F
     let locked = keys.lock(&passphrase, WORK_FACTOR_DEFAULT).map_err(state::keyring)?;
     files::write(&path, locked.as_bytes())?;
     signer(&keys)
+}
+
+/// A key is one trust domain's: whoever believes it there would believe it in any other.
+pub(super) fn check_trust_domain(state: &State, trust_domain: &TrustDomain) -> Outcome {
+    let own = own(state)?;
+    if &own.trust_domain == trust_domain {
+        return Ok(());
+    }
+    let (certified, wanted) = (own.trust_domain.id(), trust_domain.id());
+    let message =
+        format!("authority.pem is of {certified}, and what is asked for is {wanted}: its key is for one trust domain");
+    let help = format!(
+        "write `trust_domain = \"{}\"` in admission.toml and `casemate admission renew --new-key` for another, or say {certified}",
+        trust_domain.as_str()
+    );
+    Err(Failure::input(message).help(help))
+}
+
+/// Whether the certificate that others believe is this key's.
+pub(super) fn check_key(authority: &Authority, signer: &Signer) -> Outcome {
+    if authority.key == signer.public() {
+        return Ok(());
+    }
+    let message =
+        "authority.pem is of another key than keys.age, so that nobody knows for which trust domain that one signs";
+    Err(Failure::input(message)
+        .help("put back the authority.pem of that key, or draw another with `casemate admission renew --new-key`"))
 }
 
 /// What was written of an authority.
@@ -166,6 +204,10 @@ fn tell(written: &Written, state: &State, screen: Screen) {
 /// What the party's authority is called, by its own certificate.
 pub(super) fn own(state: &State) -> Result<Authority, Failure> {
     authority_of(&authority_path(state))
+}
+
+fn own_if_any(state: &State) -> Option<Authority> {
+    authority_path(state).exists().then(|| own(state).ok()).flatten()
 }
 
 /// An authority's certificate in a file.
@@ -248,7 +290,8 @@ lifetime_s = 300          # for how long an SVID counts, at most 3600; it never 
 # name = \"cohort\"         # {}/keep/cohort
 # runs = \"sha256:…\"       # its program, or the measurement that the domain accepts: `casemate admission issue` says which has no name
 # dns = [\"cohort.example\"]  # as which hosts it may serve
-# report_data = \"key-digest\"  # only for a program that states the digest of its own key there, and never what others ask for
+# report_data = \"key-digest\"  # only for a program that has nothing stated there but what names its own key, as RA-TLS does, and never
+#                               # what others ask for
 ",
         trust_domain.as_str(),
         trust_domain.id(),

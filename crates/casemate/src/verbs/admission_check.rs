@@ -93,21 +93,23 @@ fn tell(args: &AdmissionCheckArgs, said: &Said, at: UnixTime, screen: Screen) {
 }
 
 fn refused(args: &AdmissionCheckArgs, error: &ResultError) -> Failure {
-    let (rule, expected) = match error {
-        ResultError::Audience { .. } => ("svid-audience", "a token for this audience"),
-        ResultError::Expired { .. } => ("svid-expired", "an SVID and an authority that are not over"),
-        ResultError::Invalid { .. } => ("svid-name", "a name in the trust domain of the authority"),
-        ResultError::NotYet { .. } => ("svid-not-yet", "an SVID and an authority that have begun"),
+    const AGAIN: &str = "have the keep attested again, and take its SVID from this authority";
+    const UNCHANGED: &str =
+        "take an SVID of this authority, unchanged; or name the authority that made this one, if you believe it";
+    let (rule, expected, remedy) = match error {
+        ResultError::Audience { .. } => (
+            "svid-audience",
+            "a token for this audience",
+            "ask for a token for this audience, or say with --audience who you are",
+        ),
+        ResultError::Expired { .. } => ("svid-expired", "an SVID and an authority that are not over", AGAIN),
+        ResultError::Invalid { .. } => ("svid-name", "a name in the trust domain of the authority", UNCHANGED),
+        ResultError::NotYet { .. } => ("svid-not-yet", "an SVID and an authority that have begun", "set the clock"),
         ResultError::Algorithm { .. } | ResultError::KeyId { .. } | ResultError::Signature => {
-            ("svid-signature", "the signature of this authority")
+            ("svid-signature", "the signature of this authority", UNCHANGED)
         }
-        _ => ("svid-form", "an SVID of this authority, as Casemate writes it"),
+        _ => ("svid-form", "an SVID of this authority, as Casemate writes it", UNCHANGED),
     };
-    let reason = Reason::new(
-        rule,
-        expected,
-        error.to_string(),
-        "have the keep attested again, and take its SVID from this authority",
-    );
+    let reason = Reason::new(rule, expected, error.to_string(), remedy);
     Failure::refused(format!("`{}` does not hold", args.svid.display()), vec![reason])
 }

@@ -50,11 +50,16 @@ async fn issued(args: &AdmissionIssueArgs, global: &Global, screen: Screen) -> O
         let message = format!("`--at {at}` is in the future: nobody knows yet what will be revoked then");
         return Err(Failure::input(message).help("leave --at out, or give the time of a recording"));
     }
-    let nonce = args.nonce.as_deref().map(|text| verify::bytes_of("--nonce", text)).transpose()?;
+    let nonce = args.nonce.as_deref().map(|text| verify::bytes_of("--nonce", text)).transpose();
+    let nonce = nonce.map_err(|failure| {
+        failure.help("give the nonce that you asked with, all of it in hex, or leave --nonce out")
+    })?;
     // 1
     let state = State::open(global)?;
     let names = admission::names(&state)?;
+    admission::check_trust_domain(&state, names.trust_domain())?;
     let authority = admission::own(&state)?;
+    let names = names.ending(authority.until);
     let domain = domain_file::read(&args.domain)?.domain;
     let recognised = verify::read(&args.evidence, args.endorsed.format)?;
     let evidence = appraised::only(&recognised, &args.evidence, args.piece.as_deref())?;
@@ -84,7 +89,7 @@ async fn issued(args: &AdmissionIssueArgs, global: &Global, screen: Screen) -> O
     let (id, dns) = (id.to_string(), dns.to_vec());
     let (keys, _store) = state.unlock().await?;
     let signer = admission::signer(&keys)?;
-    check_own(&authority, &signer, &names, at)?;
+    check_own(&authority, &signer, at)?;
     // 5
     let (bytes, until) =
         made(args, &accepted, &spki, &names, &signer, at).map_err(|error| failed(&args.evidence, &error, &names))?;
@@ -142,13 +147,10 @@ fn made(
     Ok((bytes, until))
 }
 
-/// Whether the certificate that others believe is this key's, in this trust domain, and holds.
-fn check_own(authority: &Authority, signer: &Signer, names: &Admission, at: UnixTime) -> Result<(), Failure> {
+/// Whether the certificate that others believe is this key's, and holds.
+fn check_own(authority: &Authority, signer: &Signer, at: UnixTime) -> Outcome {
     let help = "write it anew with `casemate admission renew`";
-    if authority.key != signer.public() || &authority.trust_domain != names.trust_domain() {
-        let message = "authority.pem is of another key or another trust domain than keys.age and admission.toml";
-        return Err(Failure::input(message).help(help));
-    }
+    admission::check_key(authority, signer)?;
     if at > authority.until || clock::now() > authority.until {
         return Err(Failure::input(format!("authority.pem holds until {}", authority.until)).help(help));
     }
@@ -179,10 +181,24 @@ fn failed(path: &Path, error: &ResultError, names: &Admission) -> Failure {
             format!("{what}, which has none"),
             format!("if that is to have one, write name and `runs = \"{what}\"` there"),
         ),
+        ResultError::Ambiguous { names } => Reason::new(
+            "admission-name",
+            "what has one name, whichever of the measurements that it meets is taken",
+            names.clone(),
+            format!("give them one name in every {file}, or let the domain accept one of these measurements alone"),
+        ),
+        ResultError::SeveralComponents { actual } => Reason::new(
+            "admission-components",
+            "evidence of one component, whose measurement says what runs",
+            format!("evidence of {actual} components, of which the CPU's measurement is but a part of what runs"),
+            "name keeps by evidence of one component, or by a launcher's word",
+        ),
         ResultError::StatedKey { what } => Reason::new(
             "admission-report-data",
-            "a certificate or field of the attester that names the key, or a workload that states nothing but its key as report data",
-            format!("the key's digest as report data of {what}, of which nobody said that"),
+            "a field of the attester that names the key, or a workload that has nothing stated as report data but what names its key",
+            format!(
+                "the key named by report data alone, be it through a certificate, of {what}, of which nobody said that"
+            ),
             "if its program never states there what others ask for, write `report_data = \"key-digest\"` in its [[workload]]",
         ),
         ResultError::NoKeep => Reason::new(
@@ -199,9 +215,9 @@ fn failed(path: &Path, error: &ResultError, names: &Admission) -> Failure {
         ),
         ResultError::Expired { expires, at } => Reason::new(
             "admission-expired",
-            format!("a verdict that counts at {at}"),
-            format!("one that ended at {expires}"),
-            "have the keep attested again",
+            format!("a verdict, and what it rests on, that count at {at}"),
+            format!("something of it that ended at {expires}"),
+            "take endorsements and evidence of now, and have the keep attested again",
         ),
         ResultError::Invalid { .. } => return Failure::input(error.to_string()),
         other => return admission::library(other),

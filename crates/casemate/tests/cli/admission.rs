@@ -2,13 +2,15 @@
 
 mod issue;
 mod mtls;
+mod readme;
 mod said;
+mod strangers;
 
 use std::{fs, path::PathBuf, process::Command};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use casemate_testkit::{
-    Folder,
+    Folder, cbor,
     pki::{Algorithm, Authority},
     vendor::ratls::RaTls,
 };
@@ -24,6 +26,9 @@ use crate::{
 const STARTS: &str = "@2026-11-22 01:55:00";
 /// A minute later: the time of whoever is shown what was issued.
 const LATER: &str = "@2026-11-22 01:56:00";
+
+/// With what somebody asked.
+const NONCE: &[u8] = b"a challenge";
 
 /// A party with an authority, two keys of one enclave with their certificates, what vouches for them, and a domain that accepts it.
 struct World {
@@ -63,6 +68,10 @@ impl World {
             clinic.write(&format!("{name}.key"), pem("PRIVATE KEY", &maker.own.key.pkcs8().unwrap()));
             clinic.write(&format!("{name}.pub"), pem("PUBLIC KEY", &maker.own.key.spki()));
         }
+        // The server's key again, for whoever asked with a nonce.
+        let mut asked = maker.claims();
+        asked.set(&cbor::text("nonce"), cbor::bytes(NONCE));
+        clinic.write("asked.ratls", maker.interoperable(&asked));
         let world = Self { folder, clinic, library };
         let drafted =
             world.judged(&["domain", "init", "--from", "server.ratls", "--owner", "clinic", "--out", "domain.toml"]);
@@ -105,7 +114,9 @@ impl World {
         let remedy = refused.json["reasons"][0]["remedy"].as_str().unwrap();
         let (_, runs) = remedy.split_once("runs = \"").unwrap();
         let runs = runs.split('"').next().unwrap().to_owned();
-        self.add(&format!("name = \"cohort\"\nruns = \"{runs}\"\ndns = [\"cohort.clinic.example\"]"));
+        self.add(&format!(
+            "name = \"cohort\"\nruns = \"{runs}\"\ndns = [\"cohort.clinic.example\"]\nreport_data = \"key-digest\""
+        ));
         runs
     }
 

@@ -32,6 +32,10 @@ impl<'a> Spki<'a> {
         let mut algorithm = spki.sequence("subjectPublicKeyInfo.algorithm")?;
         let name = algorithm.expect("subjectPublicKeyInfo.algorithm", OID)?;
         let kind = match name {
+            oid::EC_PUBLIC_KEY if algorithm.peek() == Some(SEQUENCE) => {
+                let (field, expected) = ("namedCurve", "P-256, P-384 or P-521 by its name");
+                return Err(WireError::Value { field, expected, actual: "a curve by its parameters".to_owned() });
+            }
             oid::EC_PUBLIC_KEY => match algorithm.expect("namedCurve", OID)? {
                 oid::P256 => KeyKind::P256,
                 oid::P384 => KeyKind::P384,

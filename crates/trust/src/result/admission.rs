@@ -9,8 +9,10 @@
 //! name = "cohort"                       # spiffe://clinic.example/keep/cohort
 //! runs = "sha256:…"                     # what has this name
 //! dns = ["cohort.clinic.example"]       # as which hosts it may serve
-//! report_data = "key-digest"            # its program states the digest of its key there, and nothing that others ask for
+//! report_data = "key-digest"            # its program has nothing stated there but what names its own key, and nothing that others ask for
 //! ```
+//! A host belongs to one workload, and no two names differ in capitals alone.
+//!
 //! What a file does not name is refused; an [`Admission`] that is made of nothing but a trust domain calls it by its digest.
 
 use std::{collections::BTreeMap, ops::Range};
@@ -21,7 +23,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{ResultError, SpiffeId, TrustDomain, Workload, at_most};
-use crate::{Accepted, Keep};
+use crate::{Accepted, Believed, Keep};
 
 /// The longest that an SVID counts, in seconds, whatever the verdict: an hour.
 pub const LIFETIME_S_MAX: u64 = 3600;
@@ -39,7 +41,13 @@ const DNS_NAMES_MAX: usize = 16;
 pub struct Admission {
     trust_domain: TrustDomain,
     names: BTreeMap<Digest, Named>,
+    /// Whose each host is.
+    hosts: BTreeMap<String, Workload>,
+    /// How each name is spelt, by its lower-case letters.
+    spelt: BTreeMap<String, Workload>,
     lifetime_s: u64,
+    /// The last second in which anything that is issued counts.
+    ends: UnixTime,
     unnamed: Unnamed,
 }
 
@@ -75,15 +83,16 @@ mod sealed {
     use casemate_cose::Digest;
     use casemate_evidence::{Claims, Tie};
 
-    use crate::Keep;
+    use super::ResultError;
+    use crate::{Believed, Keep};
 
     pub trait Keyed {
         /// SHA-256 of the `SubjectPublicKeyInfo` of the attested key.
         fn attested_key(&self) -> Digest;
         /// Where the evidence names that key, if that is in no session.
         fn tie(&self, claims: &Claims) -> Option<Tie>;
-        /// What the keep is called after.
-        fn what_runs(&self, keep: &Keep) -> Digest;
+        /// What the keep is called after; of each component, what was believed.
+        fn what_runs(&self, keep: &Keep, believed: &[Believed]) -> Result<Vec<Digest>, ResultError>;
     }
 }
 
@@ -97,8 +106,8 @@ impl sealed::Keyed for Bound {
     }
 
     /// The verifier derived the manifest, and the runtime stated it.
-    fn what_runs(&self, keep: &Keep) -> Digest {
-        keep.program.unwrap_or(self.binding().manifest)
+    fn what_runs(&self, keep: &Keep, _: &[Believed]) -> Result<Vec<Digest>, ResultError> {
+        Ok(vec![keep.program.unwrap_or(self.binding().manifest)])
     }
 }
 
@@ -111,20 +120,26 @@ impl sealed::Keyed for BoundToKey {
         Self::tie(self, claims)
     }
 
-    /// A manifest is the host's choice, and here nobody compared it with what the runtime states.
-    fn what_runs(&self, keep: &Keep) -> Digest {
-        keep.program.unwrap_or(keep.runtime)
+    /// A manifest is the host's choice, and here nobody compared it with what the runtime states. Of several components the CPU's measurement
+    /// is not what runs: on Azure it is Microsoft's paravisor, and the vTPM's registers say the rest.
+    fn what_runs(&self, keep: &Keep, believed: &[Believed]) -> Result<Vec<Digest>, ResultError> {
+        match (keep.program, believed) {
+            (Some(program), _) => Ok(vec![program]),
+            (None, [one]) => Ok(one.measurements.clone()),
+            (None, several) => Err(ResultError::SeveralComponents { actual: several.len() }),
+        }
     }
 }
 
 /// What an accepted keep runs: the digest of its program; where evidence tells of no program, of its manifest, which names
 /// the program and everything else that decides what the keep does, if it was bound to a session, and of the measurement that the
-/// domain accepted otherwise.
+/// domain accepted otherwise. Of measurements there may be several, each of which the keep meets: those first that name the most registers.
 ///
 /// # Errors
-/// [`ResultError::NoKeep`] for evidence of what is no place for a keep: a device alone, a token.
-pub fn what_runs<B: Keyed>(accepted: &Accepted<B>) -> Result<Digest, ResultError> {
-    Ok(accepted.binding().what_runs(accepted.keep().ok_or(ResultError::NoKeep)?))
+/// [`ResultError::NoKeep`] for evidence of what is no place for a keep: a device alone, a token; [`ResultError::SeveralComponents`] where
+/// several decide together what runs.
+pub fn what_runs<B: Keyed>(accepted: &Accepted<B>) -> Result<Vec<Digest>, ResultError> {
+    accepted.binding().what_runs(accepted.keep().ok_or(ResultError::NoKeep)?, accepted.believed())
 }
 
 impl Admission {
@@ -137,7 +152,21 @@ impl Admission {
             let rule = "1 to 3600 seconds";
             return Err(ResultError::Invalid { what: "the lifetime", actual: lifetime_s.to_string(), rule });
         }
-        Ok(Self { trust_domain, names: BTreeMap::new(), lifetime_s, unnamed: Unnamed::ByDigest })
+        Ok(Self {
+            trust_domain,
+            names: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            spelt: BTreeMap::new(),
+            lifetime_s,
+            ends: UnixTime(u64::MAX),
+            unnamed: Unnamed::ByDigest,
+        })
+    }
+
+    /// Lets nothing count after `last`: the last second of the authority's own certificate.
+    #[must_use]
+    pub fn ending(self, last: UnixTime) -> Self {
+        Self { ends: self.ends.min(last), ..self }
     }
 
     /// Reads a file of the form above. What it doesn't name is refused.
@@ -166,10 +195,6 @@ impl Admission {
             let rule = "`sha256:` and 64 lower-case hex digits";
             ResultError::Invalid { what: "the digest", actual: shown(&entry.runs), rule }
         })?;
-        if self.names.contains_key(&what) {
-            let rule = "one `[[workload]]` for each thing that runs";
-            return Err(ResultError::Invalid { what: "the digest", actual: what.to_string(), rule });
-        }
         self = self.named(what, entry.name.parse()?, entry.dns)?;
         if let Some(named) = self.names.get_mut(&what) {
             named.report_data = entry.report_data;
@@ -181,7 +206,8 @@ impl Admission {
     /// of the host, and know nothing of SPIFFE.
     ///
     /// # Errors
-    /// [`ResultError::Invalid`] for what is no lower-case DNS name without wildcard, [`ResultError::TooMany`] of them.
+    /// [`ResultError::Invalid`] for what is no lower-case DNS name without wildcard, is another workload's already, or has a name already;
+    /// for a workload whose name differs from another's in capitals alone; [`ResultError::TooMany`] DNS names.
     pub fn named(mut self, what: Digest, workload: Workload, dns_names: Vec<String>) -> Result<Self, ResultError> {
         at_most("DNS names", dns_names.len(), DNS_NAMES_MAX)?;
         // Nobody bears the name that another program has by its digest.
@@ -189,7 +215,20 @@ impl Admission {
             let rule = "a name that starts with `sha256-` is its own digest's";
             return Err(ResultError::Invalid { what: "the workload", actual: workload.as_str().to_owned(), rule });
         }
-        dns_names.iter().try_for_each(|name| check_dns_name(name))?;
+        let invalid = |what, actual: &str, rule| Err(ResultError::Invalid { what, actual: actual.to_owned(), rule });
+        if self.names.contains_key(&what) {
+            return invalid("the digest", &what.to_string(), "one `[[workload]]` for each thing that runs");
+        }
+        let lower = workload.as_str().to_ascii_lowercase();
+        if *self.spelt.entry(lower).or_insert_with(|| workload.clone()) != workload {
+            return invalid("the workload", workload.as_str(), "another name differs from it in capitals alone");
+        }
+        for name in &dns_names {
+            check_dns_name(name)?;
+            if *self.hosts.entry(name.clone()).or_insert_with(|| workload.clone()) != workload {
+                return invalid("the DNS name", name, "another workload has it, and a host is one workload's");
+            }
+        }
         self.names.insert(what, Named { workload, dns_names, report_data: None });
         Ok(self)
     }
@@ -221,30 +260,50 @@ impl Admission {
     /// How this keep is called, and as which hosts it may serve.
     ///
     /// # Errors
-    /// [`ResultError::NoKeep`]; [`ResultError::Unnamed`]; [`ResultError::StatedKey`] for a key that nothing but the report data name, of a
-    /// workload of which nobody said that it states nothing else there.
+    /// Those of [`what_runs`]; [`ResultError::Unnamed`]; [`ResultError::Ambiguous`] where it meets several measurements that are called
+    /// differently; [`ResultError::StatedKey`] for a key that nothing but the report data name, of a workload of which nobody said that it has
+    /// nothing else stated there.
     pub fn name<B: Keyed>(&self, accepted: &Accepted<B>) -> Result<(SpiffeId, &[String]), ResultError> {
-        let what = what_runs(accepted)?;
-        let named = self.names.get(&what);
-        if named.is_none() && self.unnamed == Unnamed::Refused {
-            return Err(ResultError::Unnamed { what });
-        }
-        let is_stated = accepted.binding().tie(accepted.claims()) == Some(Tie::ReportData);
+        let (what, named) = self.called(&what_runs(accepted)?)?;
+        let is_stated = match accepted.binding().tie(accepted.claims()) {
+            Some(Tie::Certificate | Tie::ReportData) => true,
+            Some(Tie::Field) | None => false,
+        };
         if is_stated && named.and_then(|named| named.report_data).is_none() {
             return Err(ResultError::StatedKey { what });
         }
         Ok((self.id(&what), named.map(|named| named.dns_names.as_slice()).unwrap_or_default()))
     }
 
-    /// The last second in which an SVID of it counts that begins at `at`.
+    /// What of all this the name follows from, and the name: the same by everything that has one.
+    fn called(&self, runs: &[Digest]) -> Result<(Digest, Option<&Named>), ResultError> {
+        let first = *runs.first().ok_or(ResultError::NoKeep)?;
+        let found: Vec<(Digest, &Named)> =
+            runs.iter().filter_map(|what| Some((*what, self.names.get(what)?))).collect();
+        let ambiguous = |names: Vec<String>| Err(ResultError::Ambiguous { names: names.join(", ") });
+        match found.as_slice() {
+            [] if self.unnamed == Unnamed::Refused => Err(ResultError::Unnamed { what: first }),
+            [] if runs.len() > 1 => ambiguous(runs.iter().map(|what| Workload::of(what).as_str().to_owned()).collect()),
+            [] => Ok((first, None)),
+            [(_, named), rest @ ..] if rest.iter().any(|(_, other)| other != named) => {
+                let name = |(what, named): &(Digest, &Named)| format!("`{}` by {what}", named.workload.as_str());
+                ambiguous(found.iter().map(name).collect())
+            }
+            [(what, named), ..] => Ok((*what, Some(named))),
+        }
+    }
+
+    /// The last second in which an SVID of it counts that begins at `at`: until the end of the verdict, of anything that the evidence rests
+    /// on, of the authority ([`Self::ending`]) and of the lifetime, whichever is first.
     ///
     /// # Errors
-    /// [`ResultError::Expired`]: the verdict is over.
+    /// [`ResultError::Expired`]: one of the first three is over.
     pub fn until<B>(&self, accepted: &Accepted<B>, at: UnixTime) -> Result<UnixTime, ResultError> {
-        if at > accepted.expires() {
-            return Err(ResultError::Expired { expires: accepted.expires().plus_s(1), at });
+        let last = accepted.expires().min(accepted.support().window.not_after).min(self.ends);
+        if at > last {
+            return Err(ResultError::Expired { expires: last.plus_s(1), at });
         }
-        Ok(accepted.expires().min(at.plus_s(self.lifetime_s)))
+        Ok(last.min(at.plus_s(self.lifetime_s)))
     }
 }
 
@@ -283,6 +342,7 @@ fn shown(text: &str) -> String {
 }
 
 /// Labels of 1 to 63 of `a-z`, `0-9` and `-`, not at their ends, 253 bytes together. [RFC 1035 §2.3.1, RFC 1123 §2.1]
+/// What ends in a number is an IPv4 address to browsers and curl. [WHATWG URL §3.5]
 pub(super) fn check_dns_name(name: &str) -> Result<(), ResultError> {
     let is_good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_label = |label: &str| {
@@ -291,10 +351,14 @@ pub(super) fn check_dns_name(name: &str) -> Result<(), ResultError> {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    if name.len() <= 253 && name.split('.').all(is_label) {
+    let is_number = |label: &str| match label.strip_prefix("0x") {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => label.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    if name.len() <= 253 && name.split('.').all(is_label) && !name.rsplit('.').next().is_some_and(is_number) {
         return Ok(());
     }
-    let rule = "labels of `a-z`, `0-9` and `-`, no wildcard, 253 bytes";
+    let rule = "labels of `a-z`, `0-9` and `-`, no wildcard, no IP address, 253 bytes";
     Err(ResultError::Invalid { what: "the DNS name", actual: shown(name), rule })
 }
 
@@ -313,12 +377,12 @@ mod tests {
         let text = format!(
             "{TEXT}lifetime_s = 60\n{}{}",
             workload("cohort", "07", "dns = [\"cohort.clinic.example\"]"),
-            workload("cohort", "08", "report_data = \"key-digest\"")
+            workload("cohort", "08", "dns = [\"cohort.clinic.example\"]\nreport_data = \"key-digest\"")
         );
         let admission = Admission::parse(&text).unwrap();
         assert_eq!((admission.trust_domain().as_str(), admission.lifetime_s()), ("clinic.example", 60));
         let named: Vec<_> = admission.workloads().map(|(_, name, dns)| (name.as_str(), dns.len())).collect();
-        assert_eq!(named, [("cohort", 1), ("cohort", 0)], "two releases of one workload");
+        assert_eq!(named, [("cohort", 1), ("cohort", 1)], "two releases of one workload");
         assert_eq!(Admission::parse(TEXT).unwrap().lifetime_s(), LIFETIME_S_DEFAULT);
     }
 
@@ -330,6 +394,18 @@ mod tests {
             ("capitals in the digest", workload("a", "AB", ""), "lower-case"),
             ("the same twice", format!("{}{}", workload("a", "07", ""), workload("b", "07", "")), "one `[[workload]]`"),
             ("a wildcard", workload("a", "07", "dns = [\"*.clinic.example\"]"), "no wildcard"),
+            ("an IP address", workload("a", "07", "dns = [\"127.0.0.1\"]"), "no IP address"),
+            ("an IP address in hex", workload("a", "07", "dns = [\"0x7f000001\"]"), "no IP address"),
+            (
+                "one host for two",
+                format!(
+                    "{}{}",
+                    workload("b", "08", "dns = [\"a.example\"]"),
+                    workload("a", "07", "dns = [\"a.example\"]")
+                ),
+                "another workload has it",
+            ),
+            ("capitals alone", format!("{}{}", workload("A", "08", ""), workload("a", "07", "")), "capitals alone"),
             ("a way up", workload("..", "07", ""), "neither"),
             ("another's digest as a name", workload(&format!("sha256-{}", "09".repeat(32)), "07", ""), "its own"),
             ("another way to state keys", workload("a", "07", "report_data = \"nonce\""), "key-digest"),

@@ -99,7 +99,7 @@ fn check_header(head: &[u8], key: &VerifyingKey) -> Result<(), ResultError> {
 }
 
 /// Protected header, claims and signature.
-fn parts(token: &[u8]) -> Option<[&[u8]; 3]> {
+pub(super) fn parts(token: &[u8]) -> Option<[&[u8]; 3]> {
     let mut decoder = Decoder::new(token);
     (decoder.tag().ok()? == Tag::new(SIGN1_TAG) && decoder.array().ok()? == Some(4)).then_some(())?;
     let head = decoder.bytes().ok()?;

@@ -17,6 +17,14 @@ pub enum ResultError {
         /// Where: a byte range of the text.
         span: Option<std::ops::Range<usize>>,
     },
+    /// What runs meets several measurements that are called differently.
+    #[error(
+        "what runs has several names, {names}; leave one of them, or let the domain accept one of these measurements alone"
+    )]
+    Ambiguous {
+        /// Which, and by which digests.
+        names: String,
+    },
     /// A token says that it is signed by another algorithm than its key's.
     #[error(
         "signed with `{actual}`, where the expected key signs `{expected}`; take the token from whoever holds that key"
@@ -42,7 +50,7 @@ pub enum ResultError {
     #[error("nothing is said of the component `{0}`; ask the verifier for a result with it")]
     ComponentAbsent(String),
     /// Bytes that are not of the one form in which such tokens are written.
-    #[error("not a token as Casemate writes it: {0}; take it unchanged from its verifier")]
+    #[error("not as Casemate writes it: {0}; take it unchanged from whoever made it")]
     Form(&'static str),
     /// The token is over.
     #[error("expired at {expires}, and it is {at}; ask for a new one")]
@@ -103,15 +111,23 @@ pub enum ResultError {
         /// The token's.
         actual: String,
     },
+    /// Several components decide together what runs, and no one measurement says it.
+    #[error(
+        "evidence of {actual} components in no session, where the CPU's measurement alone does not say what runs; give evidence of one component"
+    )]
+    SeveralComponents {
+        /// How many.
+        actual: usize,
+    },
     /// The signature is not this key's over these bytes.
     #[error("the signature does not verify; take the token unchanged from its verifier")]
     Signature,
     /// The key did not sign: a hardware key that is gone, or a fault.
     #[error("the key does not sign; look at whatever holds it")]
     Signer,
-    /// Nothing but the report data name the key, and nobody said that this workload states nothing else there.
+    /// Nothing but the report data name the key, and nobody said that this workload has nothing else stated there.
     #[error(
-        "only the report data name the key, and whoever runs {what} may state there what others ask for; if its program does not, say so"
+        "only the report data name the key, and {what} may have stated there what others ask for; if its program never does, say so"
     )]
     StatedKey {
         /// What runs.

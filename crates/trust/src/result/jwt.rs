@@ -21,8 +21,8 @@ use super::{
     tree::{Key, Tree},
 };
 
-/// How often software that knows SPIFFE looks for another bundle, in seconds: an authority's key stays for months.
-const REFRESH_S: u64 = 86_400;
+/// How often software that knows SPIFFE looks for another bundle, in seconds: five minutes after another key was drawn, everybody has it.
+const REFRESH_S: u64 = 300;
 
 /// What a token is for, by its header: explicit typing [RFC 8725 §3.11].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -37,7 +37,7 @@ pub struct JwtSvid {
 /// A JWT-SVID of the accepted keep for one audience. Whoever holds it is taken for the keep until it ends.
 ///
 /// # Errors
-/// [`ResultError::AlgorithmOfSvid`] for an Ed25519 key, which the standard leaves out; [`ResultError::Invalid`] for no audience;
+/// [`ResultError::AlgorithmOfSvid`] for an Ed25519 key, which the standard leaves out; [`ResultError::Invalid`] for no audience, or one that no screen shows as it is;
 /// those of [`Admission::name`]; [`ResultError::Expired`]; [`ResultError::Signer`].
 pub fn jwt_svid<B: Keyed>(
     accepted: &Accepted<B>,
@@ -48,8 +48,10 @@ pub fn jwt_svid<B: Keyed>(
     at: UnixTime,
 ) -> Result<String, ResultError> {
     check_svid_key(&authority.public())?;
-    if audience.is_empty() || audience.len() > AUDIENCE_BYTES_MAX {
-        let (actual, rule) = (audience.chars().take(64).collect(), "1 to 2048 bytes");
+    let is_printable = !audience.chars().any(crate::printable::hides_or_moves);
+    if audience.is_empty() || audience.len() > AUDIENCE_BYTES_MAX || !is_printable {
+        let start: String = audience.chars().take(64).collect();
+        let (actual, rule) = (crate::printable::printable(&start), "1 to 2048 bytes, without control characters");
         return Err(ResultError::Invalid { what: "the audience", actual, rule });
     }
     let claims = SvidClaims {

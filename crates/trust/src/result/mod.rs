@@ -12,6 +12,7 @@ mod ear;
 mod error;
 mod jwt;
 mod jwt_svid;
+mod recognise;
 mod spiffe;
 mod told;
 mod tree;
@@ -32,6 +33,7 @@ pub use ear::{CLOCK_SKEW_S_MAX, DOTTED_PROFILE, EAR_PROFILE, Expected, Freshness
 pub use error::ResultError;
 pub use jwt::{jwk, spiffe_bundle};
 pub use jwt_svid::{JwtSvid, jwt_svid, read_jwt_svid};
+pub use recognise::is_ear;
 pub use spiffe::{SPIFFE_ID_BYTES_MAX, SpiffeId, TRUST_DOMAIN_BYTES_MAX, TrustDomain, Workload};
 pub use told::{Appraised, digest_of_accepted};
 pub use trustworthiness::{Aspect, Judgement, Tier, Trustworthiness};
@@ -171,8 +173,12 @@ impl ComponentResult {
 }
 
 impl ComponentResult {
-    /// Says that nothing says for whom the evidence was made: a claim of that name, and no good word for its identity.
+    /// Says that nothing says for whom the evidence was made: a claim of that name, no good word for its identity, and no better
+    /// overall word than a warning. Software that knows nothing of that claim reads the overall word.
     fn unbind(&mut self) {
+        if self.status == Tier::Affirming {
+            self.status = Tier::Warning;
+        }
         self.claims.insert(UNBOUND.to_owned(), ClaimValue::Bool(true));
         self.trustworthiness.doubt(
             Aspect::InstanceIdentity,
@@ -229,6 +235,9 @@ impl ComponentResult {
         self.claims.iter().try_for_each(|(name, value)| value.check(name))?;
         if self.trustworthiness.iter().next().is_none() {
             return Err(ResultError::Form("a component has an empty trustworthiness vector"));
+        }
+        if self.claims.get(UNBOUND) == Some(&ClaimValue::Bool(true)) && self.status == Tier::Affirming {
+            return Err(ResultError::Status { actual: self.status, worst: Tier::Warning });
         }
         let unmet = if self.unmet.is_empty() { Tier::None } else { Tier::Contraindicated };
         let worst = self.trustworthiness.tier().max(unmet);

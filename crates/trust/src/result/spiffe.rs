@@ -1,7 +1,8 @@
 //! SPIFFE IDs: `spiffe://DOMAIN/keep/WORKLOAD`. [SPIFFE-ID §2]
 //!
 //! ```text
-//! trust domain = 1 to 255 of a-z 0-9 . - _           no userinfo, no port, no percent-encoding, no capitals
+//! trust domain = labels of 1 to 63 of a-z 0-9 - _, not at their ends -, joined by dots, 255 together
+//!                no userinfo, no port, no percent-encoding, no capitals
 //! workload     = 1 to 128 of a-z A-Z 0-9 . - _       one segment, never `.` or `..`
 //! ```
 
@@ -93,9 +94,17 @@ impl FromStr for TrustDomain {
     type Err = ResultError;
 
     fn from_str(text: &str) -> Result<Self, ResultError> {
-        let is_good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
-        if text.is_empty() || text.len() > TRUST_DOMAIN_BYTES_MAX || !text.bytes().all(is_good) {
-            return Err(invalid("the trust domain", text, "1 to 255 of `a-z`, `0-9`, `.`, `-` and `_`"));
+        let is_good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+        let is_label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(is_good)
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        if text.len() > TRUST_DOMAIN_BYTES_MAX || !text.split('.').all(is_label) {
+            let rule =
+                "labels of 1 to 63 of `a-z`, `0-9`, `-` and `_`, no `-` at their ends, joined by dots, 255 bytes";
+            return Err(invalid("the trust domain", text, rule));
         }
         Ok(Self(text.to_owned()))
     }
@@ -170,8 +179,13 @@ mod tests {
         for (crime, text) in crimes {
             assert!(matches!(text.parse::<SpiffeId>(), Err(ResultError::Invalid { .. })), "{crime}");
         }
-        assert!("a".repeat(255).parse::<TrustDomain>().is_ok());
-        assert!("a".repeat(256).parse::<TrustDomain>().is_err());
+        assert!(vec!["a".repeat(63); 4].join(".").parse::<TrustDomain>().is_ok(), "255 bytes");
+        assert!(vec!["a".repeat(50); 5].join(".").parse::<TrustDomain>().is_ok(), "254 bytes");
+        assert!(vec!["a".repeat(50); 6].join(".").parse::<TrustDomain>().is_err(), "305 bytes");
+        for crime in ["", ".", "..", "-", "a..b", ".a", "a.", "-a.example", "a-.example", &"a".repeat(64)] {
+            assert!(crime.parse::<TrustDomain>().is_err(), "{crime}");
+        }
+        assert!("_a.b-c.x1".parse::<TrustDomain>().is_ok());
         assert!("a".repeat(128).parse::<Workload>().is_ok());
         assert!("a".repeat(129).parse::<Workload>().is_err());
     }

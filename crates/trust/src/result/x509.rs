@@ -8,7 +8,7 @@
 //! Certificate of the authority: self-signed, CA:TRUE pathlen 0, keyCertSign, subjectKeyIdentifier, URI:spiffe://DOMAIN
 //! ```
 //! Only an acceptance of evidence that names a key leads here ([`Keyed`]), and only for that key; the name follows from what was
-//! found to run, and the end is never later than the verdict's. An SVID is for others' software: nothing in Casemate
+//! found to run, and the end is never later than the verdict's, or than that of anything that the evidence rests on. An SVID is for others' software: nothing in Casemate
 //! takes one for evidence.
 
 use aws_lc_rs::rand::SecureRandom;
@@ -64,7 +64,7 @@ pub fn authority(
 /// A certificate for `key`, the `SubjectPublicKeyInfo` in DER that the accepted evidence names, DER, signed by the authority's key.
 ///
 /// # Errors
-/// [`ResultError::Key`] for any other key; those of [`Admission::name`]; [`ResultError::Expired`]; [`ResultError::Signer`].
+/// [`ResultError::Key`] for any other key, [`ResultError::Invalid`] for one that is too weak; those of [`Admission::name`]; [`ResultError::Expired`]; [`ResultError::Signer`].
 pub fn x509_svid<B: Keyed>(
     accepted: &Accepted<B>,
     key: &[u8],
@@ -80,6 +80,10 @@ pub fn x509_svid<B: Keyed>(
     if casemate_evidence::public_key(key).as_deref() != Ok(key) {
         return Err(ResultError::Form("the attested key is no SubjectPublicKeyInfo"));
     }
+    casemate_evidence::check_named_key(key).map_err(|error| {
+        let rule = "RSA of 2048 to 16384 bits with an odd exponent of at least 3, or a key on a curve";
+        ResultError::Invalid { what: "the attested key", actual: error.to_string(), rule }
+    })?;
     let until = admission.until(accepted, at)?;
     let (id, dns_names) = admission.name(accepted)?;
     let digests = [accepted.evidence_digest(), digest_of_accepted(accepted), accepted.domain_digest()];

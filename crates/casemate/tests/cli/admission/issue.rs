@@ -55,12 +55,40 @@ fn a_token_for_one_audience() {
     );
     let checked = world.check("server.jwt", &["--audience", "reports"]);
     assert_eq!((checked.code, checked.text("verdict")), (Some(0), made.text("verdict")), "{checked:?}");
-    world.check("server.jwt", &["--audience", "payroll"]).refused(&["svid-audience"]);
+    let refused = world.check("server.jwt", &["--audience", "payroll"]);
+    refused.refused(&["svid-audience"]);
+    assert!(refused.json["reasons"][0]["remedy"].as_str().unwrap().contains("--audience"), "{refused:?}");
     world.check("server.jwt", &[]).fails(2, &["--audience"]);
     world.check("server.jwt", &["--audience", "reports", "--at", "2026-11-22T02:00:10Z"]).refused(&["svid-expired"]);
     assert_eq!(world.issue("server.ratls", "x.jwt", &["--jwt"]).code, Some(2), "for whom?");
     assert_eq!(world.issue("server.ratls", "x.jwt", &["--jwt", "--audience", ""]).code, Some(2), "for nobody");
+    let moves = world.issue("server.ratls", "x.jwt", &["--jwt", "--audience", "a\n\u{1b}[2J"]);
+    moves.fails(2, &["the audience", "control characters"]);
     assert!(!world.clinic.join("x.jwt").exists());
+}
+
+/// Evidence that somebody asked for with a nonce, which the certificate's claims state beside the key.
+#[test]
+fn the_right_nonce_says_that_evidence_is_new() {
+    let Some(world) = World::new("admission-nonce") else { return };
+    world.name_it();
+    let nonce = hex::encode(super::NONCE);
+    let made = world.issue("asked.ratls", "server.pem", &["--nonce", &nonce]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    assert!(!made.json["notes"].to_string().contains("nothing says when"), "{made:?}");
+    assert_eq!(world.check("server.pem", &[]).text("key"), made.text("key"));
+    let first = &nonce[..nonce.len() - 2];
+    for (crime, evidence, nonce) in [
+        ("another", "asked.ratls", "00ff".to_owned()),
+        ("cut", "asked.ratls", first.to_owned()),
+        ("longer", "asked.ratls", format!("{nonce}00")),
+        ("evidence without one", "server.ratls", nonce),
+    ] {
+        let refused = world.issue(evidence, "server.pem", &["--nonce", &nonce]);
+        assert_eq!(refused.rules(), ["evidence-binding"], "{crime}: {refused:?}");
+    }
+    world.issue("asked.ratls", "server.pem", &["--nonce", ""]).fails(2, &["leave --nonce out"]);
+    assert!(!world.clinic.join("server.pem").exists());
 }
 
 /// Somebody holds evidence that is accepted, and a key of his own.

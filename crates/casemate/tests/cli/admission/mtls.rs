@@ -91,7 +91,9 @@ fn bank(world: &World, runs: &str) {
     call(&["admission", "init", "--trust-domain", "bank.example"]);
     let path = bank.join("state/admission.toml");
     let text = std::fs::read_to_string(&path).unwrap();
-    let workload = format!("[[workload]]\nname = \"cohort\"\nruns = \"{runs}\"\ndns = [\"{HOST}\"]\n");
+    let workload = format!(
+        "[[workload]]\nname = \"cohort\"\nruns = \"{runs}\"\ndns = [\"{HOST}\"]\nreport_data = \"key-digest\"\n"
+    );
     std::fs::write(path, format!("{text}\n{workload}")).unwrap();
     let args = ["admission", "issue", "../clinic/client.ratls", "--domain", "../clinic/domain.toml"];
     let endorsed = ["--endorsements", "../clinic/collateral", "--trust-root", "intel=../clinic/root.der"];

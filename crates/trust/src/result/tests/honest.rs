@@ -127,3 +127,39 @@ fn keys_are_told_as_jwk() {
     });
     assert_eq!(serde_json::from_str::<Json>(&jwk(&public)).unwrap(), expected);
 }
+
+/// Whoever knows nothing of the claim reads the status: with the one, the other can't be good.
+#[test]
+fn what_may_be_a_replay_is_affirmed_by_nobody() {
+    let mut result = accepted();
+    for component in result.components.values_mut() {
+        component.claims.insert(UNBOUND.to_owned(), ClaimValue::Bool(true));
+    }
+    let refused = ResultError::Status { actual: Tier::Affirming, worst: Tier::Warning };
+    assert_eq!(result.to_jwt(Names::Ietf, &ed25519(), &random()), Err(refused));
+    let mut result = accepted();
+    result.components.values_mut().for_each(ComponentResult::unbind);
+    assert_eq!(result.status(), Tier::Warning);
+    result.to_jwt(Names::Ietf, &ed25519(), &random()).unwrap();
+    // A denial is no better, and no worse.
+    let mut result = denied();
+    let before = result.status();
+    result.components.values_mut().for_each(ComponentResult::unbind);
+    assert_eq!(result.status(), before);
+}
+
+#[test]
+fn results_are_recognised_and_nothing_else() {
+    for names in NAMES {
+        for result in [accepted(), denied()] {
+            let jwt = result.to_jwt(names, &p256(), &random()).unwrap();
+            assert!(is_ear(jwt.as_bytes()) && is_ear(&result.to_cwt(names, &p256(), &random()).unwrap()));
+            let claims = jwt.split('.').nth(1).unwrap();
+            assert!(!is_ear(claims.as_bytes()) && !is_ear(format!("{jwt}.x").as_bytes()));
+        }
+    }
+    let other = base64url(br#"{"sub":"spiffe://clinic.example/cohort","aud":["x"]}"#);
+    for other in [String::new(), "..".to_owned(), format!("e30.{other}.AA"), "age-encryption.org/v1".to_owned()] {
+        assert!(!is_ear(other.as_bytes()), "{other}");
+    }
+}
