@@ -5,7 +5,10 @@ use std::{fmt, io, path::Path};
 use casemate_trust::Reason;
 use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 
-use crate::screen::{plain, plain_in_place};
+use crate::{
+    excerpt,
+    screen::{plain, plain_in_place},
+};
 
 /// What every verb returns.
 pub(crate) type Outcome = Result<(), Failure>;
@@ -24,6 +27,9 @@ pub(crate) struct Failure {
 #[derive(Debug)]
 struct Marks {
     source: NamedSource<String>,
+    /// In what is shown.
+    shown: Vec<LabeledSpan>,
+    /// In the file.
     labels: Vec<LabeledSpan>,
 }
 
@@ -120,13 +126,16 @@ impl Failure {
 
     /// Marks places in a source file, each with what is wrong there.
     pub(crate) fn marked(mut self, file: &Path, text: &str, labels: Vec<(std::ops::Range<usize>, String)>) -> Self {
-        let labels = labels
-            .into_iter()
-            .map(|(span, text)| LabeledSpan::new_with_span(Some(plain(&text)), (span.start, span.len())))
-            .collect();
+        let spans: Vec<_> = labels.iter().map(|(span, _)| span.clone()).collect();
+        let (excerpt, places) = excerpt::of(text, &spans);
+        let label = |(span, text): (std::ops::Range<usize>, &String)| {
+            LabeledSpan::new_with_span(Some(plain(text)), (span.start, span.len()))
+        };
+        let texts = || labels.iter().map(|(_, text)| text);
         self.marks = Some(Box::new(Marks {
-            source: NamedSource::new(plain(&file.display().to_string()), plain_in_place(text)),
-            labels,
+            source: NamedSource::new(plain(&file.display().to_string()), plain_in_place(&excerpt)),
+            shown: places.into_iter().zip(texts()).map(label).collect(),
+            labels: spans.into_iter().zip(texts()).map(label).collect(),
         }));
         self
     }
@@ -192,6 +201,6 @@ impl Diagnostic for Failure {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        self.marks.as_ref().map(|marks| Box::new(marks.labels.iter().cloned()) as Box<dyn Iterator<Item = _>>)
+        self.marks.as_ref().map(|marks| Box::new(marks.shown.iter().cloned()) as Box<dyn Iterator<Item = _>>)
     }
 }

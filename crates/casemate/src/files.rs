@@ -71,6 +71,13 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     persist(temporary, path)
 }
 
+/// Like [`write`], but replaces nothing.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let temporary = temporary(path)?;
+    temporary.as_file().write_all(bytes).map_err(|error| Failure::io("write", path, &error))?;
+    persist_new(temporary, path)
+}
+
 /// What becomes `path` by [`persist`] or [`persist_new`].
 pub(crate) fn temporary(path: &Path) -> Result<Temporary, Failure> {
     let folder = folder(path);

@@ -3,9 +3,11 @@
 mod cli;
 mod clock;
 mod demo;
+mod excerpt;
 mod failure;
 mod files;
 mod gathered;
+mod output;
 mod random;
 mod runtime;
 mod screen;

@@ -14,12 +14,12 @@ use std::collections::BTreeSet;
 
 use casemate_channel::broker_side::Claimed;
 use casemate_contract::{
-    Allow, Decision, DenyReason, Floor, FullySigned, Manifest, Run, RunHistory, RunId, Standing, authorise,
+    Allow, Decision, DenyReason, Floor, FullySigned, Manifest, Party, Run, RunHistory, RunId, Standing, authorise,
 };
 use casemate_cose::UnixTime;
 use casemate_evidence::{Bound, Evidence, authenticate};
 use casemate_store::{DatasetVersion, RunTerms, StoreError};
-use casemate_trust::{Accepted, Domain, Reason, Verdict, appraise};
+use casemate_trust::{Accepted, Domain, Reason, Verdict, appraise, statement::Subject};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
@@ -150,23 +150,39 @@ async fn believe<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// Every party but this owner itself, whose key this is, is one whose signature counts by the domain.
 fn known_signers(broker: &Broker, domain: &Domain, contract: &FullySigned, at: UnixTime) -> Result<(), Vec<Reason>> {
-    let mut reasons = Vec::new();
-    for party in contract.contract().parties().iter().filter(|party| party.name != broker.owner) {
-        let remedy = "add a `[[signer]]` with the party's key to the owner's domain.toml, if the owner knows the party";
-        match domain.accepts_signer(party.key.spki_digest(), at) {
-            Ok(true) => {}
-            Ok(false) => {
+    let parties = contract.contract().parties().iter().filter(|party| party.name != broker.owner);
+    let reasons: Vec<Reason> = parties.filter_map(|party| unknown_signer(broker, domain, party, at)).collect();
+    if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+}
+
+/// Why a party's signature does not count, if it doesn't. Whose key is revoked no `[[signer]]` mends: it would contradict the revocation.
+fn unknown_signer(broker: &Broker, domain: &Domain, party: &Party, at: UnixTime) -> Option<Reason> {
+    let key = party.key.spki_digest();
+    let judged = domain.accepts_signer(key, at).and_then(|accepted| Ok((accepted, domain.effective(at)?)));
+    let actual = format!("`{}` with the key `{}`", party.name, party.key);
+    match judged {
+        Ok((true, _)) => None,
+        Ok((false, effective)) => Some(match effective.standing().revokes(&Subject::Key(key)) {
+            Some(by) => {
+                let expected = format!("a party whose key the domain of `{}` does not revoke", broker.owner);
+                let remedy = "agree on a contract without the party, or one that names a new key of the party's; if the key was \
+                     revoked by mistake, remove what revokes it";
+                let line = domain.line_of(&by).map(|line| format!(", line {line}")).unwrap_or_default();
+                let actual = format!("{actual}, which the statement {} revokes{line}", by.short());
+                Reason::new("domain-revoked", expected, actual, remedy)
+            }
+            None => {
                 let expected = format!("a signer of contracts whom the domain of `{}` names", broker.owner);
-                let actual = format!("`{}` with the key `{}`", party.name, party.key);
-                reasons.push(Reason::new("domain-signer", expected, actual, remedy));
+                let remedy = "add a `[[signer]]` with the party's key to the owner's domain.toml, or renew the one that has ended or is \
+                     revoked, if the owner knows the party";
+                Reason::new("domain-signer", expected, actual, remedy)
             }
-            Err(error) => {
-                let expected = "a domain from which follows whose signatures count";
-                reasons.push(Reason::new("domain-signer", expected, error.to_string(), "make the domain simpler"));
-            }
+        }),
+        Err(error) => {
+            let expected = "a domain from which follows whose signatures count";
+            Some(Reason::new("domain-signer", expected, error.to_string(), "make the domain simpler"))
         }
     }
-    if reasons.is_empty() { Ok(()) } else { Err(reasons) }
 }
 
 /// Where the domain names programs, the run's is one of them.

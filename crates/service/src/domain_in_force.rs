@@ -2,20 +2,17 @@
 //!
 //! 1. The files are a domain: `domain_file.rs`.
 //! 2. It is this owner's.
-//! 3. Once a signed domain was in force, no other counts, and none that is older: a lower sequence number, the same with another content,
+//! 3. What follows from it can be computed now.
+//! 4. Once a signed domain was in force, no other counts, and none that is older: a lower sequence number, the same with another content,
 //!    a floor of the owner's that is lower, gone or begins later. What else a domain may drop, its owner has signed. A domain that
 //!    is not signed has no lower sequence number than the highest that was in force; the rest of it is whatever the file says.
-//! 4. That it is in force is durable.
+//! 5. That it is in force is durable.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use casemate_cose::{Digest, UnixTime};
 use casemate_store::{DomainMark, DomainMarkError, RaiseError, StoreError};
-use casemate_trust::{
-    Domain, DomainError, Reason,
-    domain::{PROGRAMS, SIGNERS},
-    statement::{Said, Sentence},
-};
+use casemate_trust::{Domain, DomainError, Reason};
 
 use crate::{Broker, Event, domain_file::FileError, refuse::failed};
 
@@ -57,11 +54,16 @@ impl Broker {
         if domain.owner() != self.owner.as_str() {
             return Err((self.none(), format!("it is the domain of `{}`", domain.owner())));
         }
-        // 3, 4
+        // 3
+        if let Err(error) = domain.effective(at) {
+            return Err((self.unprovable(), error.to_string()));
+        }
+        // 4, 5
         let mark = DomainMark { digest: domain.digest(), sequence: domain.sequence(), seal };
         let supersedes = |old: &[u8]| {
             match Domain::from_bytes(old) {
-                Ok(old) => domain.supersedes_dropping(&old, &droppable(&old)),
+                // As `casemate domain sign --drop` asks: the signature under a higher sequence number says that it was said.
+                Ok(old) => domain.supersedes_as_signed(&old),
                 // Another version of Casemate compiled it. That the sequence number is higher, the store has seen.
                 Err(DomainError::Version { .. }) => Ok(()),
                 Err(error) => Err(error),
@@ -89,6 +91,16 @@ impl Broker {
                 "the owner signs it with `casemate domain sign`, or puts back what is signed",
             ),
         }
+    }
+
+    fn unprovable(&self) -> Reason {
+        let expected = format!("a domain of `{}` from which it can be computed what follows", self.owner);
+        Reason::new(
+            "domain-proof",
+            expected,
+            "more than is computed",
+            "the owner makes it simpler, and runs `casemate domain check`",
+        )
     }
 
     fn none(&self) -> Reason {
@@ -128,15 +140,4 @@ impl Broker {
             });
         }
     }
-}
-
-/// All that an owner can say goes on purpose, as `casemate domain sign --drop` does: the signature under a higher sequence number says that
-/// it was said. Floors of the owner's own are not among it.
-fn droppable(old: &Domain) -> BTreeSet<String> {
-    let revoked = old.own().map(Said::statement).filter_map(|statement| match statement.sentence {
-        Sentence::Revokes(digest) => Some(digest.to_string()),
-        _ => None,
-    });
-    let of_others = old.signed().iter().map(|signed| signed.digest().to_string());
-    revoked.chain(of_others).chain([SIGNERS.to_owned(), PROGRAMS.to_owned()]).collect()
 }

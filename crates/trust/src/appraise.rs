@@ -48,7 +48,7 @@ pub fn appraise<B: Expectation>(evidence: Authenticated<B>, domain: &Domain, at:
     // 5, 6
     let measured = judged.first().and_then(|judged| unmet::measurement(judged.runtime));
     let keep = measured.and_then(|measured| Keep::measured(evidence.claims(), measured));
-    let believed = judged.iter().map(|judged| Believed::new(judged.platform, judged.runtime)).collect();
+    let believed = judged.iter().map(|judged| Believed::new(judged.platform, judged.runtime, &judged.met)).collect();
     let grounds: Vec<Grounds> = judged.into_iter().map(|judged| judged.grounds).collect();
     let key = evidence.binding().key();
     let facts = Facts { components: &components, key };
@@ -71,6 +71,8 @@ struct Judged<'a> {
     grounds: Grounds,
     platform: &'a Said,
     runtime: &'a Said,
+    /// All that say that what runs may.
+    met: Vec<&'a Said>,
 }
 
 /// Steps 1 to 3 for one component: on what its acceptance rests, or nothing.
@@ -85,6 +87,8 @@ fn judge<'a>(component: &Component, effective: &'a Effective) -> Option<Judged<'
         Some((fact, said, unmet::meets(&lent, rule)?))
     })?;
     // 3
-    let (measurement, runtime) = effective.measurements(component.kind, &component.registers).into_iter().next()?;
-    Some(Judged { grounds: Grounds { attester, measurement, platform, properties }, platform: by, runtime })
+    let measurements = effective.measurements(component.kind, &component.registers);
+    let (measurement, runtime) = *measurements.first()?;
+    let met = measurements.into_iter().map(|(_, said)| said).collect();
+    Some(Judged { grounds: Grounds { attester, measurement, platform, properties }, platform: by, runtime, met })
 }

@@ -49,7 +49,8 @@ pub(crate) fn lapsed<'a>(asked: &Asked<'a>, topic: Topic, would_do: impl Fn(&'a 
     found
 }
 
-/// A statement that would do and lies outside of what its speaker may publish, and what that is: the first.
+/// Where somebody says what would do and may not: that statement, or the one by which its speaker was let publish more than there was
+/// to hand on; and what whoever says that may publish. The first.
 pub(crate) fn outside<'a>(
     asked: &Asked<'a>,
     topic: Topic,
@@ -61,7 +62,7 @@ pub(crate) fn outside<'a>(
     let mut others = standing.statements().said().iter().filter(would_do).take(OTHERS_MAX).peekable();
     others.peek()?;
     let lapses = Lapses::of(standing, topic).ok()?;
-    others.map(|said| (said, lapses.rights_beside(said))).find(|(_, rights)| !rights.is_empty())
+    others.find_map(|said| lapses.outside(said))
 }
 
 impl Lapsed<'_> {

@@ -20,6 +20,7 @@ mod printable;
 pub mod proof;
 mod reason;
 pub mod result;
+mod scripts;
 mod shown;
 pub mod statement;
 mod unmet;

@@ -10,13 +10,14 @@ use crate::{
     DenyReason, Domain,
     component::{Component, beside, registry},
     domain::Runtime,
-    lapsed::{Lapsed, lapsed, outside},
+    lapsed::{DELEGATION, Lapsed, lapsed, outside},
     lent::{LENT_TESTS_MAX, Lent},
     proof::{Effective, Fact, State},
+    scripts,
     shown::is_fresh,
     statement::{
-        Allowance, Demand, Identities, Kind, Measurement, Names, PlatformRule, Purpose, Said, Sentence, Speaker,
-        Statement, Subject, Test, Topic, Value,
+        Allowance, Demand, Identities, Kind, Measurement, Names, PlatformRule, Purpose, Release, Said, Sentence,
+        Speaker, Statement, Subject, Test, Topic, Value,
     },
     verdict::Place,
 };
@@ -178,7 +179,16 @@ fn not_theirs<'a>(
 ) -> Option<DenyReason> {
     let (said, rights) = outside(asked, topic, would_do)?;
     let rights = rights.iter().map(Names::published).collect();
-    Some(DenyReason::Outside { component: component.name.clone(), place: place(asked, said), what, rights })
+    let (what, says) = match said.statement().sentence.unnested().1 {
+        Sentence::Trusted { purpose: purpose @ Purpose::Publishing { .. }, .. } => {
+            (DELEGATION, Some(format!("lets another key publish {}", Names::published(purpose))))
+        }
+        Sentence::Trusted { purpose: Purpose::Execution(Some(Release { line, .. })), .. } => {
+            (what, Some(format!("says so of a release of {}", scripts::told(line))))
+        }
+        _ => (what, None),
+    };
+    Some(DenyReason::Outside { component: component.name.clone(), place: place(asked, said), what, says, rights })
 }
 
 /// Of statements that would do, the one for which the least is missing; then the first.

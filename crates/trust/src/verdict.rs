@@ -4,8 +4,10 @@ mod danger;
 mod deny;
 mod remedy;
 
+use std::cmp::Reverse;
+
 use casemate_cose::{Digest, UnixTime};
-use casemate_evidence::{Authenticated, Claims, Platform};
+use casemate_evidence::{Authenticated, Claims, Platform, Support};
 
 pub use deny::{DenyReason, Place};
 
@@ -52,6 +54,9 @@ pub struct Believed {
     pub runtime: Named,
     /// Which hardware would have done.
     pub hardware: Hardware,
+    /// Everything that the domain accepts and that runs on it: the SHA-256 of each [`Measurement`](crate::statement::Measurement) in
+    /// deterministic CBOR, each once; those first that name the most registers. Never empty.
+    pub measurements: Vec<Digest>,
 }
 
 /// A statement by its label and its digest.
@@ -96,7 +101,7 @@ impl std::fmt::Display for Note {
 }
 
 impl Believed {
-    pub(crate) fn new(platform: &Said, runtime: &Said) -> Self {
+    pub(crate) fn new(platform: &Said, runtime: &Said, met: &[&Said]) -> Self {
         let label = |said: &Said| match said.speaker() {
             Speaker::Root => said.statement().label.clone(),
             // What others call something is no name of the owner's.
@@ -105,8 +110,19 @@ impl Believed {
         let named = |said: &Said| Named { label: label(said), statement: said.digest() };
         let is_listed = unmet::rule(platform).is_some_and(|rule| matches!(rule.identities, Identities::Listed(_)));
         let hardware = if is_listed { Hardware::Listed } else { Hardware::AnyGenuine };
-        Self { platform: named(platform), runtime: named(runtime), hardware }
+        Self { platform: named(platform), runtime: named(runtime), hardware, measurements: digests(met) }
     }
+}
+
+/// Of what these statements are about, those first that name the most registers.
+fn digests(met: &[&Said]) -> Vec<Digest> {
+    let measured = met.iter().filter_map(|said| unmet::measurement(said));
+    let mut digests: Vec<_> = measured
+        .map(|measurement| (Reverse(measurement.registers.len()), Digest::of(&casemate_cose::encode(measurement))))
+        .collect();
+    digests.sort_unstable();
+    digests.dedup();
+    digests.into_iter().map(|(_, digest)| digest).collect()
 }
 
 impl<B> Accepted<B> {
@@ -170,6 +186,12 @@ impl<B> Accepted<B> {
     #[must_use]
     pub const fn keep(&self) -> Option<&Keep> {
         self.keep.as_ref()
+    }
+
+    /// The certificates, lists and collateral that the evidence rests on, and until when they hold.
+    #[must_use]
+    pub const fn support(&self) -> &Support {
+        self.authenticated.support()
     }
 
     /// The digest of the domain that accepted it.

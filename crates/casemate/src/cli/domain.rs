@@ -158,8 +158,9 @@ pub(crate) struct DomainImportArgs {
     /// Where to write the domain; standard output by default.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) out: Option<PathBuf>,
-    /// The key that signed the document, or its certificate: PEM, DER or JSON Web Key.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// The key that signed the document, or its certificate, in a file: PEM, DER or JSON Web Key. Of claims of the Certifier Framework also
+    /// the key's digest itself, `sha256:…`, as a refusal names it.
+    #[arg(long, value_name = "KEY", value_hint = ValueHint::FilePath)]
     pub(crate) signer: Option<PathBuf>,
     /// Take a signed document without verifying who signed it: it is your word then.
     #[arg(long, conflicts_with = "signer")]
@@ -225,10 +226,10 @@ pub(crate) struct AppraiseArgs {
     /// Which piece of evidence, by number or name, where the file holds several; `casemate verify` shows each.
     #[arg(long, value_name = "PIECE")]
     pub(crate) piece: Option<String>,
-    /// Write the proof of an acceptance. A proof of before is taken away first.
+    /// Write the proof of an acceptance. A proof of before is taken away first; no other file is replaced.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) proof: Option<PathBuf>,
-    /// Write the outcome as an EAR, a denial too, signed with this party's identity key: the state folder has to hold a party.
+    /// Write the outcome as an EAR, a denial too; one of before is taken away first, no other file is replaced. Signed with this party's identity key: the state folder has to hold a party.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) ear: Option<PathBuf>,
     /// The names of its claims.
@@ -237,7 +238,7 @@ pub(crate) struct AppraiseArgs {
     /// JSON Web Token or CBOR Web Token.
     #[arg(long, value_name = "FORM", default_value = "jwt", requires = "ear")]
     pub(crate) ear_form: EarForm,
-    /// Draw who said what and what followed, or what is missing.
+    /// Draw who said what and what followed, or what is missing. A picture of before is taken away first, no other file is replaced.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) svg: Option<PathBuf>,
     /// With what the evidence is judged.

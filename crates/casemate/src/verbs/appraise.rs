@@ -20,7 +20,7 @@ use crate::{
     },
     clock,
     failure::{Failure, Outcome},
-    files,
+    output::{self, Written},
     screen::{Screen, plain},
     state::State,
 };
@@ -32,9 +32,7 @@ use super::{
 
 /// Holds a file of evidence against a domain.
 pub(crate) async fn appraise(args: &AppraiseArgs, global: &Global, screen: Screen) -> Outcome {
-    if let Some(path) = &args.proof {
-        make_way(path)?;
-    }
+    make_way(args)?;
     let at = args.endorsed.at.unwrap_or_else(clock::now);
     let stated = verify::Expected::of(&args.expected)?;
     let domain_file::DomainFile { domain, signer } = domain_file::read(&args.domain)?;
@@ -66,6 +64,7 @@ pub(crate) async fn appraise(args: &AppraiseArgs, global: &Global, screen: Scree
             let names = Names::of_domain(&domain).with_evidence(&appraised.components).checked();
             let account = Account::of_proof(proof, &names);
             let notes: Vec<String> = notes.iter().cloned().chain(unbound).collect();
+            let account = account.with_notes(notes.iter().cloned());
             accepted(args, proof, &account, *expires, &notes, screen)?;
             object.insert("verdict".to_owned(), json!("accepted"));
             object.insert("expires".to_owned(), json!(expires.0));
@@ -78,7 +77,7 @@ pub(crate) async fn appraise(args: &AppraiseArgs, global: &Global, screen: Scree
         Judged::Denied(denials) => {
             let reasons = appraised::reasons(denials);
             let what = args.evidence.display().to_string();
-            draw(args.svg.as_deref(), &Account::of_denial(&what, &reasons))?;
+            draw(args.svg.as_deref(), &Account::of_denial(&what, &reasons).with_notes(unbound.clone()))?;
             object.insert("verdict".to_owned(), json!("denied"));
             object.insert("reasons".to_owned(), denials.iter().map(appraised::denial_json).collect());
             object.insert("notes".to_owned(), json!(unbound.into_iter().collect::<Vec<_>>()));
@@ -101,7 +100,7 @@ fn accepted(
     screen: Screen,
 ) -> Outcome {
     if let Some(path) = &args.proof {
-        files::write(path, &proof.to_bytes())?;
+        output::write(path, Written::Proof, &proof.to_bytes())?;
     }
     draw(args.svg.as_deref(), account)?;
     screen.line(format!("\naccepted until {expires}: {}", account.words().trim_end()));
@@ -111,16 +110,19 @@ fn accepted(
     Ok(())
 }
 
-/// Takes a proof of before away, so that none is there where nothing is proved. Nothing but a proof is taken away.
-fn make_way(path: &Path) -> Outcome {
-    if !path.is_file() {
-        return Ok(());
+/// Takes proof, token and picture of before away, so that none is there of what was not judged so. Nothing else is taken away.
+fn make_way(args: &AppraiseArgs) -> Outcome {
+    let written = [(&args.proof, Written::Proof), (&args.ear, Written::Ear), (&args.svg, Written::Picture)];
+    let named: Vec<(&Path, Written)> =
+        written.iter().filter_map(|(path, written)| path.as_deref().map(|path| (path, *written))).collect();
+    for (place, (path, written)) in named.iter().enumerate() {
+        if named.iter().take(place).any(|(other, _)| other == path) {
+            return Err(Failure::input(format!("`{}` is to become two things", path.display()))
+                .help("name a file of its own for each"));
+        }
+        output::check(path, *written)?;
     }
-    if Proof::from_bytes(&files::read(path)?).is_err() {
-        return Err(Failure::input(format!("`{}` exists and is no proof", path.display()))
-            .help("name another file for the proof, or move that one away"));
-    }
-    files::remove(path)
+    named.iter().try_for_each(|(path, written)| output::clear(path, *written))
 }
 
 /// Writes a picture.
@@ -129,7 +131,7 @@ pub(super) fn draw(path: Option<&Path>, account: &Account) -> Result<(), Failure
     let picture = account.picture().map_err(|error| {
         Failure::input(format!("no picture: {error}")).help("leave --svg out: the words have all of it")
     })?;
-    files::write(path, picture.as_bytes())
+    output::write(path, Written::Picture, picture.as_bytes())
 }
 
 /// Writes the outcome as an EAR, signed by the party.
@@ -145,5 +147,6 @@ async fn ear(path: &Path, result: &AttestationResult, args: &AppraiseArgs, globa
         EarForm::Cwt => result.to_cwt(names, &signer, &random),
         EarForm::Jwt => result.to_jwt(names, &signer, &random).map(String::into_bytes),
     };
-    files::write(path, &token.map_err(|error| Failure::machine(format!("no EAR was written: {error}")))?)
+    let token = token.map_err(|error| Failure::machine(format!("no EAR was written: {error}")))?;
+    output::write(path, Written::Ear, &token)
 }

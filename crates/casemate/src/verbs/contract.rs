@@ -13,7 +13,7 @@ use crate::{
     cli::{ContractFileArgs, ContractNewArgs, ContractShowArgs, ContractVerb, Global},
     clock,
     failure::{Failure, Outcome},
-    files,
+    files, output,
     screen::Screen,
     sql_check,
     state::State,
@@ -43,9 +43,7 @@ pub(crate) async fn contract(verb: &ContractVerb, global: &Global, screen: Scree
 
 async fn new(args: &ContractNewArgs, global: &Global, screen: Screen) -> Outcome {
     let study: StudyId = args.study.parse().map_err(|error| Failure::input(format!("--study: {error}")))?;
-    if args.out.exists() {
-        return Err(Failure::input(format!("`{}` exists", args.out.display())).help("choose another file with --out"));
-    }
+    output::check_new(&args.out, None, "choose another file with --out")?;
     let cards = args.cards.iter().map(|path| read_card(path)).collect::<Result<Vec<_>, _>>()?;
     let at = clock::now();
     let accept_lacks =
@@ -61,7 +59,7 @@ async fn new(args: &ContractNewArgs, global: &Global, screen: Screen) -> Outcome
     } else {
         Vec::new()
     };
-    files::write(&args.out, text.as_bytes())?;
+    files::write_new(&args.out, text.as_bytes())?;
     if !known.is_empty() {
         let names: Vec<_> = known.iter().map(|party| party.name.as_str()).collect();
         screen.line(format!("known from now on, by their cards: {}", names.join(", ")));

@@ -12,6 +12,7 @@ use crate::{
     clock,
     failure::{Failure, Outcome},
     files,
+    output::{self, Written},
     screen::Screen,
     state::{self, State},
 };
@@ -70,7 +71,7 @@ async fn complete(path: &Path, state: &State, screen: Screen) -> Result<Value, F
         .merge_contract(&digest, study.id.as_str(), study.sequence, clock::now(), |stored| merged(stored, &signed))
         .await
         .map_err(merge_failure)?;
-    files::write(path, &signed.to_bytes())?;
+    output::write(path, Written::Contract, &signed.to_bytes())?;
     Ok(report(path, &signed, screen))
 }
 
@@ -84,7 +85,7 @@ async fn waiting(state: &State, screen: Screen) -> Result<Vec<Value>, Failure> {
         if path.exists() {
             signed = same_contract(&path, &signed)?;
         }
-        files::write(&path, &signed.to_bytes())?;
+        output::write(&path, Written::Contract, &signed.to_bytes())?;
         reports.push(report(&path, &signed, screen));
     }
     Ok(reports)

@@ -18,7 +18,7 @@ use crate::{
     cli::{ContractSignArgs, Global},
     clock,
     failure::{Failure, Outcome},
-    files,
+    output::{self, Written},
     screen::Screen,
     state::{self, State},
 };
@@ -32,6 +32,8 @@ use super::{
 
 /// Signs a contract.
 pub(crate) async fn sign(args: &ContractSignArgs, global: &Global, screen: Screen) -> Outcome {
+    let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("contract"));
+    output::check(&out, Written::Contract)?;
     let mut signed = load(&args.file).await?;
     filled_in(&args.file, signed.compiled().contract())?;
     if !args.yes && (screen.is_json() || !std::io::stdin().is_terminal()) {
@@ -50,14 +52,13 @@ pub(crate) async fn sign(args: &ContractSignArgs, global: &Global, screen: Scree
     if !args.yes && !is_confirmed(&format!("Sign this as {party}?"))? {
         return Err(Failure::refused("not signed", Vec::new()));
     }
-    let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("contract"));
     let study = signed.compiled().contract().study();
     let digest = signed.compiled().digest();
     let merged = store
         .merge_contract(&digest, study.id.as_str(), study.sequence, clock::now(), |stored| merged(stored, &signed))
         .await
         .map_err(merge_failure)?;
-    files::write(&out, &merged.bytes)?;
+    output::write(&out, Written::Contract, &merged.bytes)?;
     let all = SignedContract::from_bytes(&merged.bytes).map_err(|error| Failure::machine(error.to_string()))?;
     let missing: Vec<_> = all.missing().iter().map(ToString::to_string).collect();
     screen.line(format!("{party} signed {digest}"));

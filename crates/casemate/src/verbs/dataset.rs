@@ -13,7 +13,7 @@ use crate::{
     cli::{DatasetNameArgs, DatasetOpenArgs, DatasetVerb, Global},
     clock,
     failure::{Failure, Outcome},
-    files,
+    files, output,
     random::random,
     screen::Screen,
     state::{self, State},
@@ -120,9 +120,7 @@ async fn open(args: &DatasetOpenArgs, global: &Global, screen: Screen) -> Outcom
     let wrapped: WrappedKey = decode(&sealed.wrapped_key, WRAPPED_BYTES_MAX)
         .map_err(|error| Failure::machine(format!("the key of `{}`: {error}", sealed.name)))?;
     let key = keys.unwrap(&wrapped).map_err(state::keyring)?;
-    if args.out.exists() {
-        return Err(Failure::input(format!("`{}` exists", args.out.display())).help("plaintext replaces no file"));
-    }
+    output::check_new(&args.out, None, "plaintext replaces no file")?;
     let path = Path::new(&sealed.sealed_path);
     let file = File::open(path).map_err(|error| Failure::reading(path, &error))?;
     let temporary = files::temporary(&args.out)?;

@@ -17,7 +17,7 @@ use crate::{
     cli::{AdoptArgs, Global, PrepareArgs},
     clock,
     failure::{Failure, Outcome},
-    files,
+    files, output,
     random::random,
     screen::Screen,
     state::{self, State},
@@ -43,6 +43,7 @@ struct Prepared {
 pub(crate) async fn prepare(args: &PrepareArgs, global: &Global, screen: Screen) -> Outcome {
     let name: DatasetName =
         args.name.parse().map_err(|error| Failure::input(format!("the dataset's name: {error}")))?;
+    output::check_new(&args.out, None, "a key replaces no file: name another with --out")?;
     let store = State::open(global)?.store().await?;
     let (id, version, key) = (known_id(&store, &name).await?, random::<16>()?, Zeroizing::new(random::<32>()?));
     let prepared = Prepared {

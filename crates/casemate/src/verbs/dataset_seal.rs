@@ -23,7 +23,7 @@ use crate::{
     cli::{Global, SealArgs},
     clock,
     failure::{Failure, Outcome},
-    files,
+    files, output,
     random::random,
     screen::Screen,
     state::{self, State},
@@ -63,6 +63,9 @@ pub(crate) async fn seal(args: &SealArgs, global: &Global, screen: Screen) -> Ou
     }
     let state = State::open(global)?;
     let (keys, store) = state.unlock().await?;
+    if let Some(out) = &args.out {
+        check_place(out, &store, &name).await?;
+    }
     let version = DatasetVersion { id: known_id(&store, &name).await?, version: random()? };
     let out = args.out.clone().unwrap_or_else(|| state.dir.join("datasets").join(file_name(&name, &input)));
     let temporary = files::temporary(&out)?;
@@ -75,6 +78,16 @@ pub(crate) async fn seal(args: &SealArgs, global: &Global, screen: Screen) -> Ou
     files::persist(temporary, &out)?;
     report(&name, &out, &input, &sealed, version, screen);
     Ok(())
+}
+
+/// A sealed file replaces nothing but the same dataset's.
+async fn check_place(out: &Path, store: &Store, name: &DatasetName) -> Outcome {
+    let path = std::path::absolute(out).map_err(|error| Failure::io("find", out, &error))?;
+    let before = store.dataset(name.as_str()).await.map_err(state::store)?;
+    if before.is_some_and(|before| Path::new(&before.sealed.sealed_path) == path) {
+        return Ok(());
+    }
+    output::check_new(out, None, "a sealed file replaces none but the same dataset's: name another with --out")
 }
 
 fn name(args: &SealArgs) -> Result<DatasetName, Failure> {

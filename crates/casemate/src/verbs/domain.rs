@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use casemate_contract::PartyCard;
 use casemate_cose::{Digest, UnixTime};
 use casemate_evidence::Lack;
 use casemate_trust::{
     Domain, domain,
     proof::State as Stands,
-    statement::{Names, Said, Speaker, Validity},
+    statement::{Names, Said, Sentence, Speaker, Subject, Validity},
 };
 use serde_json::{Value, json};
 
@@ -19,7 +20,9 @@ use crate::{
     },
     clock,
     failure::{Failure, Outcome},
-    files, runtime,
+    files,
+    output::{self, Written},
+    runtime,
     screen::{Screen, plain},
     state::State,
 };
@@ -53,10 +56,11 @@ fn init(args: &DomainInitArgs, global: &Global, screen: Screen) -> Outcome {
         Some(path) => path.clone(),
         None => State::open(global)?.dir.join("domain.toml"),
     };
-    if path.exists() {
-        return Err(Failure::input(format!("`{}` exists", path.display()))
-            .help("edit it, or move it away: the broker reads it again for every run"));
-    }
+    output::check_new(
+        &path,
+        Some(Written::Domain),
+        "edit it, or move it away: the broker reads it again for every run",
+    )?;
     let owner = match &args.owner {
         Some(owner) => owner.clone(),
         None => State::open(global).map_err(|failure| no_owner(args, failure))?.name.to_string(),
@@ -69,7 +73,7 @@ fn init(args: &DomainInitArgs, global: &Global, screen: Screen) -> Outcome {
     if args.from.is_none() {
         text = with_libraries(&text);
     }
-    files::write(&path, text.as_bytes())?;
+    output::write(&path, Written::Domain, text.as_bytes())?;
     screen.line(format!("wrote {}", path.display()));
     explain::domain(&domain, explain::Digests::Hidden, screen);
     if args.from.is_some() {
@@ -169,10 +173,16 @@ pub(super) fn said(domain: &Domain) -> Vec<Value> {
         json!({
             "digest": said.digest().to_string(), "line": domain.line_of(&said.digest()), "speaker": speaker,
             "label": statement.label, "says": names.sentence(&statement.sentence),
-            "not_before": statement.validity.not_before.0, "not_after": end(statement.validity),
+            "not_before": statement.validity.not_before.0, "not_after": end(statement.counts()), "cbor": cbor(domain, said),
         })
     };
     domain.statements().said().iter().map(one).collect()
+}
+
+/// The statement whole, in base64: the owner's as `[[statement]] cbor` of a `domain.toml` takes it, others' as `[[signed]] statement` does.
+fn cbor(domain: &Domain, said: &Said) -> String {
+    let signed = domain.signed().iter().find(|signed| signed.digest() == said.digest());
+    STANDARD.encode(signed.map_or_else(|| said.statement().to_bytes(), |signed| signed.object().to_vec()))
 }
 
 /// The last second of a statement that has one.
@@ -187,6 +197,7 @@ fn check(args: &DomainFileArgs, global: &Global, screen: Screen) -> Outcome {
     if args.file.is_none() {
         let unsigned = domain_standing::unsigned(&State::open(global)?, &read.domain)?;
         warnings.extend(unsigned.map(|what| (None, what)));
+        warnings.extend(revokes_itself(&State::open(global)?, &read.domain)?);
     }
     for (line, text) in &warnings {
         let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
@@ -207,6 +218,16 @@ fn check(args: &DomainFileArgs, global: &Global, screen: Screen) -> Outcome {
         "warnings": warnings.iter().map(|(line, text)| json!({"line": line, "text": text})).collect::<Vec<_>>(),
     }));
     Ok(())
+}
+
+/// That the owner revokes the key of which the domain itself, and what this party signs, is the word: nothing asks the domain about it.
+fn revokes_itself(state: &State, domain: &Domain) -> Result<Option<(Option<usize>, String)>, Failure> {
+    let own = Subject::Key(state.identity()?.spki_digest());
+    let revokes = |said: &&Said| said.statement().sentence == Sentence::Distrusts(own.clone());
+    Ok(domain.own().find(revokes).map(|said| {
+        let what = "it revokes this party's own identity key: its domain and its signature under contracts count on";
+        (domain.line_of(&said.digest()), what.to_owned())
+    }))
 }
 
 const fn plural(count: usize) -> &'static str {

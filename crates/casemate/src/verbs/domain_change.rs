@@ -2,8 +2,14 @@
 
 use std::path::Path;
 
+use casemate_cose::Digest;
 use casemate_store::Seal;
-use casemate_trust::{Domain, Reason, export::corim, statement::Said};
+use casemate_trust::{
+    Domain, Reason,
+    domain::{PROGRAMS, SIGNERS},
+    export::corim,
+    statement::Said,
+};
 use serde_json::json;
 
 use crate::{
@@ -13,6 +19,7 @@ use crate::{
     },
     failure::{Failure, Outcome},
     files,
+    output::{self, Written},
     screen::{Screen, plain},
     state::{self, State},
 };
@@ -33,6 +40,7 @@ pub(super) async fn sign(args: &DomainSignArgs, global: &Global, screen: Screen)
         ))
         .help("write this party's name as `owner` under `[domain]`, or name the other party's folder with --state"));
     }
+    check_dropped(&args.drop)?;
     let last = state.dir.join("domain.signed");
     let before = signed_before(&state, &last).await?;
     if let Some(before) = &before
@@ -42,13 +50,16 @@ pub(super) async fn sign(args: &DomainSignArgs, global: &Global, screen: Screen)
         let reason = Reason::new("domain-rollback", expected, error.to_string(), error.help());
         return Err(Failure::refused(format!("`{}` is not signed", path.display()), vec![reason]));
     }
+    if let Some(out) = args.out.as_ref().filter(|out| **out != last) {
+        output::check(out, Written::SignedDomain)?;
+    }
     let (keys, _store) = state.unlock().await?;
     let signed = domain.sign(keys.identity());
     // What the next one is compared with, before anybody else can have it.
     files::write(&last, &signed)?;
     let out = args.out.clone().unwrap_or_else(|| last.clone());
     if out != last {
-        files::write(&out, &signed)?;
+        output::write(&out, Written::SignedDomain, &signed)?;
     }
     explain::domain(&domain, explain::Digests::Hidden, screen);
     screen.line(format!("wrote {}, signed by {}", out.display(), keys.public()));
@@ -64,6 +75,16 @@ pub(super) async fn sign(args: &DomainSignArgs, global: &Global, screen: Screen)
         "warnings": warnings,
     }));
     Ok(())
+}
+
+/// A misspelt word would drop nothing, and one for what is there still would wait for the day that it goes.
+fn check_dropped(words: &[String]) -> Result<(), Failure> {
+    let is_known = |word: &&String| [SIGNERS, PROGRAMS].contains(&word.as_str()) || word.parse::<Digest>().is_ok();
+    match words.iter().find(|word| !is_known(word)) {
+        Some(word) => Err(Failure::input(format!("--drop: `{word}` is nothing that can be dropped"))
+            .help(format!("`{SIGNERS}`, `{PROGRAMS}`, or a digest: the refusal without it tells which"))),
+        None => Ok(()),
+    }
 }
 
 /// The later of what this party signed last and what its broker went by last, if that was signed.
@@ -113,6 +134,7 @@ pub(super) fn export(args: &DomainExportArgs, global: &Global, screen: Screen) -
     let digest = domain.digest().to_string();
     let object = json!({
         "owner": domain.owner(), "sequence": domain.sequence(), "digest": digest, "statements": said(&domain),
+        "keys": domain.keys().map(ToString::to_string).collect::<Vec<_>>(),
     });
     if args.form == DomainForm::Corim {
         return manifests(args, &domain, screen);
@@ -131,7 +153,13 @@ pub(super) fn export(args: &DomainExportArgs, global: &Global, screen: Screen) -
     };
     match &args.out {
         Some(path) => {
-            files::write(path, &bytes)?;
+            let written = match args.form {
+                DomainForm::Corim => Written::Corim,
+                DomainForm::Compiled => Written::CompiledDomain,
+                DomainForm::Json => Written::JsonDomain,
+                DomainForm::Toml => Written::Domain,
+            };
+            output::write(path, written, &bytes)?;
             screen.line(format!("wrote {}: the domain of {}, {digest}", path.display(), domain.owner()));
             screen.object(&json!({"path": path, "digest": digest, "bytes": bytes.len()}));
         }
@@ -160,7 +188,7 @@ fn manifests(args: &DomainExportArgs, domain: &Domain, screen: Screen) -> Outcom
     let mut written = Vec::new();
     for (place, (validity, bytes)) in exported.documents.iter().enumerate() {
         let path = if place == 0 { out.clone() } else { out.with_extension(format!("{}.cbor", place + 1)) };
-        files::write(&path, bytes)?;
+        output::write(&path, Written::Corim, bytes)?;
         screen.line(format!(
             "wrote {}: what counts{}",
             path.display(),

@@ -28,10 +28,12 @@ use crate::{
 use super::{
     appraised::{self, Expected, Judged},
     domain_file,
-    judged::{self, Kept},
+    judged::{self, Damaged, Kept},
     verify::{self, reason},
 };
 
+/// The rule by which software evidence is no evidence under a domain that names its launcher not.
+const LAUNCHER: &str = "software-launcher";
 /// How deep the results of runs are looked through.
 const DEPTH_MAX: usize = 4;
 
@@ -46,16 +48,38 @@ pub(super) async fn diff(args: &DomainDiffArgs, global: &Global, screen: Screen)
     if changes.is_empty() {
         screen.line("  they say the same");
     }
-    let seen = seen(args, global).await?;
+    let (seen, damaged) = seen(args, global).await?;
     let gathered = verify::gather(&args.endorsed)?;
     let compared: Vec<Compared> = seen.iter().map(|seen| compare(seen, &old, &new, args, &gathered)).collect();
-    show(&compared, screen);
+    show(&compared, &damaged, screen);
     screen.object(&json!({
         "old": old.digest().to_string(), "new": new.digest().to_string(), "changes": changes, "demands": demands,
         "judged": compared.iter().map(Compared::json).collect::<Vec<_>>(),
         "changed": compared.iter().filter(|compared| compared.differs()).count(),
+        "unjudged": compared.iter().filter(|compared| compared.unjudged().is_some()).count(),
+        "damaged": damaged.iter().map(|damaged| {
+            json!({"evidence": damaged.evidence.to_string(), "run": damaged.run.to_string(), "why": damaged.why})
+        }).collect::<Vec<_>>(),
     }));
-    Ok(())
+    judged_all(&compared, &damaged)
+}
+
+/// That nothing changes for what can't be judged is nobody's word.
+fn judged_all(compared: &[Compared], damaged: &[Damaged]) -> Outcome {
+    let unjudged: Vec<&Reason> = compared.iter().filter_map(Compared::unjudged).collect();
+    let count = unjudged.len() + damaged.len();
+    if count == 0 {
+        return Ok(());
+    }
+    let mut rules: Vec<Reason> = unjudged.into_iter().cloned().collect();
+    rules.extend(damaged.iter().map(|damaged| {
+        Reason::new("evidence-kept", damaged.name(), damaged.why.clone(), "restore the state folder's `state.db`")
+    }));
+    rules.dedup();
+    let message = format!("{count} of {} pieces of evidence could not be judged", compared.len() + damaged.len());
+    Err(Failure::refused(message, rules)
+        .help("name what endorses it with --endorsements, and the time with --at; what is kept in `state.db` and damaged, restore")
+        .in_object())
 }
 
 /// What rules for platforms of one label demand in one domain and not in the other.
@@ -102,13 +126,14 @@ struct Seen {
 }
 
 /// All evidence that is named, what this party's broker judged, and what the records of runs in the state folder hold.
-async fn seen(args: &DomainDiffArgs, global: &Global) -> Result<Vec<Seen>, Failure> {
-    let mut all = Vec::new();
+async fn seen(args: &DomainDiffArgs, global: &Global) -> Result<(Vec<Seen>, Vec<Damaged>), Failure> {
+    let (mut all, mut damaged) = (Vec::new(), Vec::new());
     for path in &args.evidence {
         all.extend(of_file(path, args)?);
     }
     if State::is_party(global) {
-        let kept = judged::all(&State::open(global)?.store().await?).await?;
+        let (kept, broken) = judged::all(&State::open(global)?.store().await?).await?;
+        damaged = broken;
         all.extend(kept.into_iter().map(of_broker));
         let mut records = Vec::new();
         walk(&global.state.join("results"), 0, &mut records);
@@ -121,7 +146,7 @@ async fn seen(args: &DomainDiffArgs, global: &Global) -> Result<Vec<Seen>, Failu
     // What several brokers saw, or what is named twice, is one piece of evidence.
     let mut known = BTreeSet::new();
     all.retain(|seen| known.insert(seen.evidence.digest()));
-    Ok(all)
+    Ok((all, damaged))
 }
 
 fn of_file(path: &Path, args: &DomainDiffArgs) -> Result<Vec<Seen>, Failure> {
@@ -198,6 +223,7 @@ enum Found {
 
 fn compare(seen: &Seen, old: &Domain, new: &Domain, args: &DomainDiffArgs, gathered: &Gathered) -> Compared {
     let expected = Expected { stated: None, allow_debug: args.allow_debug };
+    let is_of_launcher = seen.kept.as_ref().is_some_and(Kept::is_of_launcher);
     let under = |domain: &Domain| {
         let endorsements = appraised::endorsements(gathered, &seen.carried, domain);
         let judged = match &seen.kept {
@@ -205,7 +231,7 @@ fn compare(seen: &Seen, old: &Domain, new: &Domain, args: &DomainDiffArgs, gathe
             None => appraised::appraised(&seen.evidence, &endorsements, expected, domain, seen.at),
         };
         match judged {
-            Err(refusal) => Found::NotAuthentic(reason(&refusal)),
+            Err(refusal) => Found::NotAuthentic(unauthentic(reason(&refusal), is_of_launcher)),
             Ok(appraised) => match appraised.outcome {
                 Judged::Accepted { .. } => Found::Accepted,
                 Judged::Denied(denials) => Found::Denied(appraised::reasons(&denials)),
@@ -216,7 +242,24 @@ fn compare(seen: &Seen, old: &Domain, new: &Domain, args: &DomainDiffArgs, gathe
     Compared { name, digest, at: seen.at, broker, old: under(old), new: under(new) }
 }
 
+/// Brokers keep what was authentic: where no other launcher is the cause, what they kept is not what they had.
+fn unauthentic(reason: Reason, is_of_launcher: bool) -> Reason {
+    if !is_of_launcher || reason.rule == LAUNCHER {
+        return reason;
+    }
+    let Reason { rule, expected, actual, .. } = reason;
+    Reason::new(rule, expected, actual, "what the broker kept of it is damaged: restore the state folder's `state.db`")
+}
+
 impl Compared {
+    /// Why it could be judged under neither domain. Evidence on the word of a launcher that neither names is refused by both.
+    fn unjudged(&self) -> Option<&Reason> {
+        match (&self.old, &self.new) {
+            (Found::NotAuthentic(_), Found::NotAuthentic(reason)) if reason.rule != LAUNCHER => Some(reason),
+            _ => None,
+        }
+    }
+
     fn differs(&self) -> bool {
         self.old.word() != self.new.word()
     }
@@ -224,7 +267,7 @@ impl Compared {
     fn json(&self) -> Value {
         json!({
             "name": self.name, "evidence": self.digest.to_string(), "at": self.at.0, "old": self.old.json(), "new": self.new.json(),
-            "differs": self.differs(), "broker": self.broker,
+            "differs": self.differs(), "unjudged": self.unjudged().map(reason_json), "broker": self.broker,
         })
     }
 }
@@ -251,14 +294,15 @@ impl Found {
     }
 }
 
-fn show(judged: &[Compared], screen: Screen) {
-    if judged.is_empty() {
+fn show(judged: &[Compared], damaged: &[Damaged], screen: Screen) {
+    if judged.is_empty() && damaged.is_empty() {
         screen.line("\nno evidence to judge: no broker of this state folder has seen any; name some with --evidence");
         return;
     }
     let changed = judged.iter().filter(|compared| compared.differs()).count();
-    screen.line(format!("\n{changed} of {} pieces of evidence would be judged differently", judged.len()));
-    for compared in judged.iter().filter(|compared| compared.differs() || compared.old != compared.new) {
+    let could = judged.iter().filter(|compared| compared.unjudged().is_none());
+    screen.line(format!("\n{changed} of {} pieces of evidence would be judged differently", could.clone().count()));
+    for compared in could.filter(|compared| compared.differs() || compared.old != compared.new) {
         let (old, new) = (compared.old.word(), compared.new.word());
         let change = if compared.differs() {
             format!("{old}, then {new}")
@@ -269,5 +313,19 @@ fn show(judged: &[Compared], screen: Screen) {
         for reason in compared.new.reasons() {
             screen.line(format!("    {}", plain(&reason.to_string())));
         }
+    }
+    let unjudged: Vec<(String, String)> = judged
+        .iter()
+        .filter_map(|compared| Some((compared.name.clone(), compared.unjudged()?.to_string())))
+        .chain(damaged.iter().map(|damaged| (damaged.name(), format!("damaged: {}", damaged.why))))
+        .collect();
+    if unjudged.is_empty() {
+        return;
+    }
+    let was = if unjudged.len() == 1 { "piece" } else { "pieces" };
+    screen
+        .line(format!("{} {was} could not be judged, so that nothing is known of what would change:", unjudged.len()));
+    for (name, why) in unjudged {
+        screen.line(format!("  {}: {}", plain(&name), plain(&why)));
     }
 }

@@ -1,12 +1,17 @@
 //! `casemate domain import`: what others wrote about trust, as entries of a `domain.toml`. Whoever imports it takes its word for theirs.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
-use casemate_cose::{Digest, VerifyingKey};
+use casemate_cose::{Digest, UnixTime, VerifyingKey};
 use casemate_evidence::{Endorsement, KeyOwner, public_key};
 use casemate_trust::{
-    Domain,
-    import::{ImportError, Imported, Signed, azure_release, certifier, corim, rvps},
+    Domain, DomainError,
+    import::{ImportError, Imported, Signed, azure_release, certifier, corim, rvps, widening},
+    statement::{Said, Statement},
 };
 use serde_json::{Value, json};
 
@@ -18,6 +23,7 @@ use crate::{
     clock,
     failure::{Failure, Outcome},
     files,
+    output::{self, Written},
     screen::{Screen, plain},
     state::State,
 };
@@ -32,8 +38,12 @@ const CERTIFICATES_MAX: usize = 256;
 /// Imports a document into a domain, or makes one of it.
 pub(super) fn import(args: &DomainImportArgs, global: &Global, screen: Screen) -> Outcome {
     let imported = read(args)?;
+    if imported.statements.is_empty() {
+        return Err(Failure::input(format!("`{}` says nothing that a domain could hold", args.file.display()))
+            .help("nothing was written: look whether it is the document that you meant"));
+    }
     let text = match &args.into {
-        Some(path) => appended(path, &imported)?,
+        Some(path) => appended(path, args, &imported)?,
         None => {
             let owner = match &args.owner {
                 Some(owner) => owner.clone(),
@@ -44,32 +54,67 @@ pub(super) fn import(args: &DomainImportArgs, global: &Global, screen: Screen) -
                     .name
                     .to_string(),
             };
-            of(&owner, &imported)?.to_toml()
+            alone(&owner, &args.file, &imported)?
         }
     };
-    let domain = Domain::parse(&text).map_err(|error| domain_file::marked(&args.file, &text, &error))?;
+    let domain = Domain::parse(&text).map_err(|error| no_domain(args, &error))?;
     let out = args.out.as_ref().or(args.into.as_ref());
     if let Some(path) = out {
-        files::write(path, text.as_bytes())?;
+        output::write(path, Written::Domain, text.as_bytes())?;
         screen.line(format!("wrote {}", path.display()));
         explain::domain(&domain, explain::Digests::Hidden, screen);
     } else {
         screen.line(text.trim_end());
     }
-    tell(&imported, screen);
+    let warnings = over(&imported, clock::now());
+    tell(&imported, &warnings, screen);
     screen.object(&json!({
         "path": out, "digest": domain.digest().to_string(), "statements": imported.statements.len(), "notes": imported.notes,
         "signed": signed(imported.signed), "keys": imported.endorsements.iter().filter_map(key).collect::<Vec<_>>(),
-        "text": out.is_none().then_some(&text),
+        "text": out.is_none().then_some(&text), "warnings": warnings,
     }));
     Ok(())
+}
+
+/// The document's statements as a domain of their own.
+fn alone(owner: &str, file: &Path, imported: &Imported) -> Result<String, Failure> {
+    let text = of(owner, file, imported)?.to_toml();
+    // What it says may not be enough for a domain. Its lines are not the document's.
+    Domain::parse(&text).map_err(|error| makes_none(file, &error))?;
+    Ok(text)
+}
+
+fn makes_none(file: &Path, error: &DomainError) -> Failure {
+    Failure::input(format!("`{}` is not imported: what it says makes no domain: {error}", file.display()))
+        .help("nothing was written: the document lacks this; say it in domain.toml by hand, or get a whole document")
+}
+
+fn no_domain(args: &DomainImportArgs, error: &DomainError) -> Failure {
+    match &args.into {
+        None => makes_none(&args.file, error),
+        Some(into) => Failure::input(format!(
+            "`{}` is not imported: what it says makes no domain together with `{}`: {error}",
+            args.file.display(),
+            into.display()
+        ))
+        .help(
+            "nothing was written: import it into a file of its own with --out, and take over by hand what is to count",
+        ),
+    }
+}
+
+/// What counts no more.
+fn over(imported: &Imported, at: UnixTime) -> Vec<String> {
+    let over = imported.statements.iter().filter(|statement| statement.validity.not_after < at);
+    over.map(|statement| format!("`{}` ended at {}: it counts no more", statement.label, statement.validity.not_after))
+        .collect()
 }
 
 fn read(args: &DomainImportArgs) -> Result<Imported, Failure> {
     let bytes = files::read(&args.file)?;
     if args.format == ImportFormat::Certifier && args.dangerously_unverified {
         return Err(Failure::input("claims of the Certifier Framework are never taken unverified")
-            .help("give the policy key with --signer FILE"));
+            .help("give the policy key with --signer KEY"));
     }
     let is_policy = args.format == ImportFormat::Certifier && bytes.trim_ascii_start().starts_with(b"{");
     let has_no_signature = matches!(args.format, ImportFormat::AzureKeyRelease | ImportFormat::Rvps) || is_policy;
@@ -145,7 +190,7 @@ fn refused(path: &Path, error: &ImportError) -> Failure {
     let failure = Failure::input(format!("`{}` is not imported: {error}", path.display()));
     match error {
         ImportError::Unverified => {
-            failure.help("give the signer's key with --signer FILE, or say that nobody looks: --dangerously-unverified")
+            failure.help("give the signer's key with --signer KEY, or say that nobody looks: --dangerously-unverified")
         }
         ImportError::Unsigned { .. } => {
             failure.help("get the signed document, or leave out --signer: then it is your word alone")
@@ -156,28 +201,69 @@ fn refused(path: &Path, error: &ImportError) -> Failure {
     }
 }
 
-fn of(owner: &str, imported: &Imported) -> Result<Domain, Failure> {
-    Domain::of(owner, 0, imported.statements.clone(), Vec::new(), Vec::new())
-        .map_err(|error| Failure::input(format!("what was imported makes no domain: {error}")).help(error.help()))
+fn of(owner: &str, file: &Path, imported: &Imported) -> Result<Domain, Failure> {
+    Domain::of(owner, 0, imported.statements.clone(), Vec::new(), Vec::new()).map_err(|error| makes_none(file, &error))
 }
 
-/// The text of a domain with the imported entries after it: its comments stay.
-fn appended(path: &Path, imported: &Imported) -> Result<String, Failure> {
+/// The text of a domain with the imported entries after it: its comments stay, and together they accept no more than each alone.
+fn appended(path: &Path, args: &DomainImportArgs, imported: &Imported) -> Result<String, Failure> {
     let text = files::read_text(path)?;
     let before = Domain::parse(&text).map_err(|error| domain_file::marked(path, &text, &error))?;
-    let added = of(before.owner(), imported)?.to_toml();
+    if args.format == ImportFormat::Rvps {
+        // Half of what Trustee's policy asks for would count on whatever platform the domain has.
+        alone(before.owner(), &args.file, imported)?;
+    }
+    let refused = |what: String| Failure::input(format!("`{}` is not imported: {what}", args.file.display()));
+    let new = renamed(&before, &imported.statements);
+    if new.is_empty() {
+        return Err(refused(format!("`{}` says all of it already", path.display())));
+    }
+    if let Some(widening) = widening(&before, &imported.statements) {
+        return Err(refused(plain(&widening.to_string())).help(
+            "nothing was written: import it into a file of its own with --out, or raise what the platforms there demand",
+        ));
+    }
+    let new = Imported { statements: new, ..imported.clone() };
+    let added = of(before.owner(), &args.file, &new)?.to_toml();
     // The head of the domain is there already; each entry after it has a comment above.
     let entries = added.find("\n\n").and_then(|at| added.get(at..)).unwrap_or_default();
     Ok(format!("{}\n{entries}", text.trim_end()))
 }
 
-fn tell(imported: &Imported, screen: Screen) {
+/// What the domain doesn't say already, under names that are free there.
+fn renamed(before: &Domain, imported: &[Statement]) -> Vec<Statement> {
+    let own = || before.own().map(Said::statement);
+    let is_new = |statement: &&Statement| {
+        !own().any(|other| other.sentence == statement.sentence && other.validity == statement.validity)
+    };
+    let names: BTreeSet<&str> = own().map(|statement| statement.label.as_str()).collect();
+    let others: BTreeSet<&str> = imported.iter().map(|statement| statement.label.as_str()).collect();
+    // One name for all that the document calls by one: what belongs together stays together.
+    let mut free: BTreeMap<&str, String> = BTreeMap::new();
+    for label in others.iter().copied().filter(|label| names.contains(label)) {
+        let numbered = (2..).map(|number: u64| format!("{label} ({number})"));
+        let taken = |name: &String| names.contains(name.as_str()) || others.contains(name.as_str());
+        if let Some(name) = numbered.into_iter().find(|name| !taken(name)) {
+            free.insert(label, name);
+        }
+    }
+    let renamed = imported.iter().filter(is_new).map(|statement| Statement {
+        label: free.get(statement.label.as_str()).unwrap_or(&statement.label).clone(),
+        ..statement.clone()
+    });
+    renamed.collect()
+}
+
+fn tell(imported: &Imported, warnings: &[String], screen: Screen) {
     let under = match imported.signed {
         Signed::By(key) => format!("signed by {key}, as was verified"),
         Signed::DangerouslyUnverified => "signed, and nobody looked by whom: its word is yours now".to_owned(),
         Signed::Unsigned => "signed by nobody: its word is yours now".to_owned(),
     };
-    screen.line(format!("imported {} statements; the document is {under}", imported.statements.len()));
+    let count = imported.statements.len();
+    let plural = if count == 1 { "" } else { "s" };
+    screen.line(format!("imported {count} statement{plural}; the document is {under}"));
+    warnings.iter().for_each(|warning| screen.line(format!("warning: {}", plain(warning))));
     for note in &imported.notes {
         screen.line(format!("note: {}", plain(note)));
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::rand::SystemRandom;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use casemate_cose::{Signer, SigningKey};
-use casemate_trust::{Domain, statement::Signed};
+use casemate_trust::{Domain, proof::State as Stands, statement::Signed};
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,8 +13,10 @@ use crate::{
         Global,
         domain::{DomainImportArgs, DomainSayArgs},
     },
+    clock,
     failure::{Failure, Outcome},
     files,
+    output::{self, Written},
     screen::{Screen, plain},
     state::State,
 };
@@ -36,10 +38,14 @@ pub(super) async fn say(args: &DomainSayArgs, global: &Global, screen: Screen) -
         let signed = Signed::sign(statement, &signer, &SystemRandom::new())
             .map_err(|error| Failure::machine(format!("nothing was signed: {error}")))?;
         let path = numbered(&args.out, place);
-        files::write(&path, signed.object())?;
+        output::write(&path, Written::Statement, signed.object())?;
         screen.line(format!("wrote {}: {}", path.display(), plain(&statement.to_string())));
         screen.line(format!("  statement  {}", signed.digest()));
         told.push(told_of(&signed, Some(&path)));
+    }
+    let older = numbered(&args.out, statements.len());
+    if older.exists() {
+        screen.line(format!("note: `{}` is there from before, and is none of these", older.display()));
     }
     screen.line(format!("signed by {}: it counts where a `[[delegate]]` with that key lets it", keys.public()));
     screen.object(&json!({"signer": keys.public().to_string(), "statements": told}));
@@ -88,13 +94,18 @@ pub(super) fn import(args: &DomainImportArgs, screen: Screen) -> Outcome {
     let text = format!("{}\n{entry}", text.trim_end());
     let domain = Domain::parse(&text).map_err(|error| domain_file::marked(into, &text, &error))?;
     let out = args.out.as_ref().unwrap_or(into);
-    files::write(out, text.as_bytes())?;
-    let warnings: Vec<String> = domain
+    output::write(out, Written::Domain, text.as_bytes())?;
+    let mut warnings: Vec<String> = domain
         .warnings()
         .into_iter()
         .filter(|warning| warning.statement == signed.digest())
         .map(|warning| warning.what)
         .collect();
+    let effective = domain.effective(clock::now()).map_err(|error| Failure::input(error.to_string()))?;
+    match effective.standing().state(signed.digest()) {
+        Stands::Stands => {}
+        state => warnings.push(format!("it {state}")),
+    }
     screen.line(format!(
         "wrote {}: key {} says {}",
         out.display(),

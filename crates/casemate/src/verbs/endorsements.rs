@@ -14,8 +14,8 @@ use crate::{
     },
     clock,
     failure::{Failure, Outcome, reason_json},
-    files,
     gathered::{Gathered, PassedOver, count, trust},
+    output::{self, Written},
     screen::Screen,
     state::State,
 };
@@ -79,6 +79,7 @@ fn check(args: &EndorsementsCheckArgs, screen: Screen) -> Outcome {
 }
 
 async fn pack(args: &EndorsementsPackArgs, global: &Global, screen: Screen) -> Outcome {
+    output::check(&args.out, Written::Bundle)?;
     let mut gathered = Gathered::of_paths(&args.paths, &[], None)?;
     trust(&mut gathered, &args.trust_root, &args.trust_key)?;
     if gathered.items().is_empty() {
@@ -96,7 +97,7 @@ async fn pack(args: &EndorsementsPackArgs, global: &Global, screen: Screen) -> O
     let made = clock::now();
     let bytes = Bundle::pack(&args.platform, made, gathered.items(), keys.identity())
         .map_err(|error| Failure::input(format!("no bundle was packed: {error}")))?;
-    files::write(&args.out, &bytes)?;
+    output::write(&args.out, Written::Bundle, &bytes)?;
     let digest = Digest::of(&bytes);
     let publisher = keys.identity().public();
     print(&gathered, &judged, made, screen);

@@ -42,10 +42,12 @@ pub(crate) fn explain(args: &ExplainArgs, screen: Screen) -> Outcome {
     let bytes = files::read(&args.file)?;
     if let Some((kind, account)) = told(&bytes, args)? {
         screen.line(account.words().trim_end());
+        account.notes().iter().for_each(|note| screen.line(format!("note: {}", plain(note))));
         appraise::draw(args.svg.as_deref(), &account)?;
         let words = account.words();
         screen.object(&json!({
             "file": args.file, "kind": kind, "bytes": bytes.len(), "account": words.lines().collect::<Vec<_>>(),
+            "notes": account.notes(),
         }));
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use casemate_contract::RunId;
 use casemate_cose::{Digest, UnixTime};
 use casemate_evidence::{Binding, Bound, Evidence, Role};
-use casemate_store::{Judged, RunState, Store};
+use casemate_store::{Judged, Run, RunState, Store};
 use casemate_trust::proof::Proof;
 use serde_json::{Value, json};
 
@@ -28,35 +28,63 @@ pub(super) struct Kept {
     state: Option<RunState>,
 }
 
-/// All that the broker kept, the newest first.
-pub(super) async fn all(store: &Store) -> Result<Vec<Kept>, Failure> {
-    let mut all = Vec::new();
-    for judged in store.judged().await.map_err(state::store)? {
-        all.push(kept(store, judged).await?);
+/// What the broker kept and can't be read: `state.db` was changed, or the disk failed.
+pub(super) struct Damaged {
+    /// The digest under which it is kept.
+    pub(super) evidence: Digest,
+    pub(super) run: RunId,
+    /// What is wrong with it.
+    pub(super) why: String,
+}
+
+impl Damaged {
+    /// For people: which it is, and of which run.
+    pub(super) fn name(&self) -> String {
+        format!("the evidence {} of the run {}, as the broker kept it", self.evidence, self.run)
     }
-    Ok(all)
+}
+
+/// All that the broker kept, the newest first, and apart from it what is damaged.
+pub(super) async fn all(store: &Store) -> Result<(Vec<Kept>, Vec<Damaged>), Failure> {
+    let (mut all, mut damaged) = (Vec::new(), Vec::new());
+    for judged in store.judged().await.map_err(state::store)? {
+        match kept(store, judged).await? {
+            Ok(kept) => all.push(kept),
+            Err(what) => damaged.push(what),
+        }
+    }
+    Ok((all, damaged))
 }
 
 /// What the broker kept of a run, the newest first.
 pub(super) async fn of_run(store: &Store, run: RunId) -> Result<Vec<Kept>, Failure> {
     let mut all = Vec::new();
     for judged in store.judged_of(run.as_bytes()).await.map_err(state::store)? {
-        all.push(kept(store, judged).await?);
+        let kept = kept(store, judged).await?;
+        all.push(kept.map_err(|damaged| {
+            Failure::machine(format!("{}, is damaged: {}", damaged.name(), damaged.why))
+                .help("restore the state folder's `state.db`")
+        })?);
     }
     Ok(all)
 }
 
-async fn kept(store: &Store, judged: Judged) -> Result<Kept, Failure> {
-    let damaged =
-        |what: String| Failure::machine(format!("the evidence {} that the broker kept: {what}", judged.digest));
-    let evidence = Evidence::from_bytes(&judged.evidence).map_err(|refusal| damaged(refusal.actual()))?;
+async fn kept(store: &Store, judged: Judged) -> Result<Result<Kept, Damaged>, Failure> {
+    let run = store.run(&judged.run).await.map_err(state::store)?;
+    let (evidence, of_run) = (judged.digest, RunId::from_bytes(judged.run));
+    Ok(read(judged, run).map_err(|why| Damaged { evidence, run: of_run, why }))
+}
+
+/// # Errors
+/// What is damaged.
+fn read(judged: Judged, run: Option<Run>) -> Result<Kept, String> {
+    let evidence = Evidence::from_bytes(&judged.evidence).map_err(|refusal| refusal.actual())?;
     if evidence.digest() != judged.digest {
-        return Err(damaged("its digest is another".to_owned()));
+        return Err("its digest is another".to_owned());
     }
     let proof = judged.proof.as_deref().map(Proof::from_bytes).transpose();
-    let run = store.run(&judged.run).await.map_err(state::store)?;
     Ok(Kept {
-        proof: proof.map_err(|error| damaged(format!("its proof: {error}")))?,
+        proof: proof.map_err(|error| format!("its proof: {error}"))?,
         evidence,
         session: Bound::new(Binding {
             role: Role::Keep,
@@ -94,6 +122,11 @@ impl Kept {
             (Some(_), None) => format!("believed at {} and refused", self.at),
             (Some(_), Some(state)) => format!("accepted at {} and which is {state}", self.at),
         }
+    }
+
+    /// Whether a host's launcher vouched for it, so that nothing but a domain is needed to judge it again.
+    pub(super) const fn is_of_launcher(&self) -> bool {
+        self.bundle.is_none()
     }
 
     /// For programs.

@@ -13,6 +13,7 @@ use crate::{
     cli::{CardArgs, Global, KeyFileArgs, KeyRotateArgs, KeyVerb},
     failure::{Failure, Outcome},
     files,
+    output::{self, Written},
     random::random,
     runtime,
     screen::Screen,
@@ -32,6 +33,7 @@ pub(crate) async fn key(verb: &KeyVerb, global: &Global, screen: Screen) -> Outc
 }
 
 async fn backup(args: &KeyFileArgs, global: &Global, screen: Screen) -> Outcome {
+    output::check_new(&args.file, None, "a backup replaces no file: name another, or move that one away")?;
     let state = State::open(global)?;
     let (keys, store) = state.unlock().await?;
     let passphrase = state::passphrase(global.passphrase_file.as_deref(), "Passphrase for the backup")?;
@@ -180,7 +182,7 @@ async fn card(args: &CardArgs, global: &Global, screen: Screen) -> Outcome {
     let object = card.sign(keys.identity());
     explain::card(&card, screen);
     if let Some(file) = &args.file {
-        files::write(file, &object)?;
+        output::write(file, Written::Card, &object)?;
         screen.line(format!("written to {}", file.display()));
     }
     screen.object(&json!({

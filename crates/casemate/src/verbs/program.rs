@@ -15,6 +15,7 @@ use crate::{
     clock,
     failure::{Failure, Outcome},
     files,
+    output::{self, Written},
     screen::{Screen, steers},
 };
 
@@ -108,7 +109,7 @@ fn attempt(args: &ProgramTryArgs, screen: Screen) -> Outcome {
     fs::create_dir_all(&args.out).map_err(|error| Failure::io("make", &args.out, &error))?;
     for OutputFile { name, bytes } in &left {
         let path = args.out.join(name);
-        files::write(&path, bytes)?;
+        output::write_once(&path, bytes)?;
         screen.line(format!("left      {} ({} bytes)", path.display(), bytes.len()));
     }
     let written: Vec<_> = left.iter().map(|file| json!({"name": file.name, "bytes": file.bytes.len()})).collect();
@@ -175,7 +176,7 @@ fn table(text: &str) -> Result<(String, Vec<Column>), Failure> {
 fn compile(args: &ProgramCompileArgs, screen: Screen) -> Outcome {
     let bytes = files::read(&args.file)?;
     let artifact = engine()?.precompile(&bytes).map_err(|refusal| refused(&args.file, &refusal))?;
-    files::write(&args.out, &artifact.bytes)?;
+    output::write(&args.out, Written::Artifact, &artifact.bytes)?;
     let (digest, settings) = (Digest::of(&artifact.bytes), artifact.settings);
     let (wasmtime, target) = (artifact.wasmtime, artifact.target);
     screen.line(format!("wrote     {} ({} bytes)", args.out.display(), artifact.bytes.len()));

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{Global, domain::ProofKeptArgs},
     failure::{Failure, Outcome},
-    files,
+    output::{self, Written},
     screen::Screen,
     state::{self, State},
 };
@@ -48,8 +48,17 @@ pub(super) async fn kept(args: &ProofKeptArgs, global: &Global, screen: Screen) 
                 .push(json!({"evidence": kept.evidence.digest().to_string(), "holds": false, "broker": kept.json()})),
         }
     }
+    let denied = rows.iter().filter(|row| row["holds"] == false).count();
     screen.object(&json!({"run": args.run.to_string(), "kept": rows}));
-    Ok(())
+    if denied < rows.len() {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        format!("nothing shows that a keep of the run {} could be believed: it was denied", args.run),
+        vec![],
+    )
+    .help("`casemate domain diff` says why, under the domain of now")
+    .in_object())
 }
 
 /// The domain under which it was judged: the one that is named, or as it was kept.
@@ -110,7 +119,12 @@ fn write(kept: &Kept, proof: &Proof, domain: &Domain, out: &Path) -> Result<Vec<
         (name(kept.evidence.digest(), "session"), session_file::text(&kept.session)?.into_bytes()),
         (name(domain.digest(), "domain"), domain.to_bytes()),
     ] {
-        files::write(&path, &bytes)?;
+        // The same evidence may have been believed under several domains.
+        if path.extension().is_some_and(|ending| ending == "proof") {
+            output::write(&path, Written::Proof, &bytes)?;
+        } else {
+            output::write_once(&path, &bytes)?;
+        }
         written.push(path.display().to_string());
     }
     Ok(written)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{Global, ResultOpenArgs, ResultVerb},
     failure::{Failure, Outcome},
-    files,
+    files, output,
     screen::Screen,
     state::{self, State},
 };
@@ -44,7 +44,7 @@ async fn open(args: &ResultOpenArgs, global: &Global, screen: Screen) -> Outcome
             show(&run, &body, known, screen);
             let csv = casemate_query::to_csv(ipc).map_err(|error| refused(&error))?;
             if let Some(path) = &args.csv {
-                files::write(path, csv.as_bytes())?;
+                output::write_once(path, csv.as_bytes())?;
                 screen.line(format!("table            {}", path.display()));
             }
             (table(&csv), Value::Null)

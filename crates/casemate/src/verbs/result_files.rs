@@ -4,14 +4,13 @@
 //! link, and a file that is there already stays as it is; if it is another, that is a failure.
 
 use std::{
-    fs, io,
-    io::Write as _,
+    fs,
     path::{Path, PathBuf},
 };
 
 use casemate_contract::OutputFile;
 
-use crate::{failure::Failure, files};
+use crate::{failure::Failure, output};
 
 /// Writes `outputs` into `folder`, and says where each went. Opening the same result again is no failure.
 pub(crate) fn write(folder: &Path, outputs: &[OutputFile]) -> Result<Vec<PathBuf>, Failure> {
@@ -24,20 +23,10 @@ pub(crate) fn write(folder: &Path, outputs: &[OutputFile]) -> Result<Vec<PathBuf
     outputs.iter().map(|output| write_one(folder, output)).collect()
 }
 
-fn write_one(folder: &Path, output: &OutputFile) -> Result<PathBuf, Failure> {
-    let path = folder.join(output.name.as_str());
-    match fs::symlink_metadata(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let temporary = files::temporary(&path)?;
-            temporary.as_file().write_all(&output.bytes).map_err(|error| Failure::io("write", &path, &error))?;
-            files::persist_new(temporary, &path)?;
-            Ok(path)
-        }
-        Err(error) => Err(Failure::io("read", &path, &error)),
-        Ok(found) if found.is_file() && files::read(&path)? == output.bytes => Ok(path),
-        Ok(_) => Err(Failure::input(format!("`{}` is there already, and is something else", path.display()))
-            .help("name another folder with --out, or move it away")),
-    }
+fn write_one(folder: &Path, file: &OutputFile) -> Result<PathBuf, Failure> {
+    let path = folder.join(file.name.as_str());
+    output::write_once(&path, &file.bytes)?;
+    Ok(path)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod appraise;
 mod change;
 mod import;
 mod kept;
+mod outputs;
 mod proofs;
 mod recorded;
 mod said;

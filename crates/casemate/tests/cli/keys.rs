@@ -30,7 +30,7 @@ fn a_lost_key_file_comes_back_from_its_backup() {
     let folder = Folder::new("backup");
     let party = party(&folder);
     party.expect(&["key", "backup", "backup.age"]);
-    party.call(&["key", "backup", "backup.age"]).fails(3, &["`backup.age`", "choose another name"]);
+    party.call(&["key", "backup", "backup.age"]).fails(2, &["`backup.age`", "a backup replaces no file"]);
     let kept = fs::read(party.join("backup.age")).unwrap();
     party.call(&["key", "restore", "backup.age"]).fails(2, &["keys.age` is there", "replaces no keys"]);
 

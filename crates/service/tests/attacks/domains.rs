@@ -126,6 +126,27 @@ async fn a_domain_whose_only_signer_is_revoked_takes_no_contract() {
     assert_undecided(clinic, &Script::honest(&world.contract, 2), &["domain-signer"], "revoked").await;
 }
 
+/// A revoked party is told so, whether the domain names signers or not: a `[[signer]]` for it would contradict the revocation.
+#[tokio::test]
+async fn a_party_whose_key_is_revoked_is_told_so() {
+    let world = World::new().await;
+    let clinic = world.clinic();
+    let all: Vec<_> = PARTIES.into_iter().filter(|party| *party != "clinic").map(signer).collect();
+    let (last, rest) = all.split_last().unwrap();
+    let revoked = format!("\n[[revoke]]\nkey = \"{}\"\nfrom = 2026-01-01\n", last.1);
+    for (run, text) in (1..).zip([with_signers(rest), domain("clinic").to_toml()]) {
+        clinic.write_domain(&text);
+        // Without the revocation the one names no such signer, and the other takes everybody's signature.
+        if run == 1 {
+            assert_undecided(clinic, &Script::honest(&world.contract, run), &["domain-signer"], "not named").await;
+        } else {
+            attest(clinic, &Script::honest(&world.contract, run)).await.unwrap();
+        }
+        clinic.write_domain(&(text + &revoked));
+        assert_undecided(clinic, &Script::honest(&world.contract, run + 50), &["domain-revoked"], "revoked").await;
+    }
+}
+
 #[tokio::test]
 async fn a_domain_that_names_programs_runs_no_others() {
     let world = World::new().await;

@@ -116,6 +116,22 @@ async fn what_a_signed_domain_drops_its_owner_dropped_on_purpose() {
     attest(clinic, &Script::honest(&world.contract, 1)).await.unwrap();
     sign(clinic, &of(2));
     attest(clinic, &Script::honest(&world.contract, 2)).await.unwrap();
+    // Whatever `domain sign --drop` lets go: revocations of things and of statements, all signers.
+    let key = stranger().public();
+    for (run, entry) in (1_u8..).zip([
+        format!("[[revoke]]\nname = \"r\"\nkey = \"{}\"\n", key.spki_digest()),
+        format!("[[revoke]]\nname = \"r\"\nprogram = \"{}\"\n", Digest::of(b"another")),
+        format!("[[revoke]]\nname = \"r\"\nstatement = \"{}\"\n", Digest::of(b"another")),
+        format!("[[signer]]\nname = \"s\"\nkey = \"{key}\"\n"),
+    ]) {
+        let (with, without) = (of(u64::from(2 * run + 1)) + "\n" + &entry, of(u64::from(2 * run + 2)));
+        sign(clinic, &with);
+        let _refused_for_want_of_a_signer = attest(clinic, &Script::honest(&world.contract, 2 * run + 1)).await;
+        let (old, new) = (Domain::parse(&with).unwrap(), Domain::parse(&without).unwrap());
+        assert!(new.supersedes(&old).is_err(), "{entry}");
+        sign(clinic, &without);
+        attest(clinic, &Script::honest(&world.contract, 2 * run + 2)).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -112,7 +112,8 @@ impl Domain {
 }
 
 fn words(said: &Said, names: &Names) -> String {
-    let Statement { label, sentence, validity } = said.statement();
+    let Statement { label, sentence, .. } = said.statement();
+    let validity = said.statement().counts();
     match said.speaker() {
         Speaker::Root => format!("{}: {}{validity}", quoted(label), names.sentence(sentence)),
         Speaker::Key(key) => {

@@ -7,6 +7,9 @@ use thiserror::Error;
 
 use super::{DOMAIN_BYTES_MAX, NAME_BYTES_MAX};
 
+/// The most characters of what was found that an error shows.
+const SHOWN_MAX: usize = 200;
+
 /// What is wrong with a domain. Spans are byte ranges of the text that was parsed; a compiled domain has none.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
@@ -25,7 +28,7 @@ pub enum DomainError {
         span: Option<Range<usize>>,
     },
     /// A digest is not written as one.
-    #[error("`{}` is not `sha256:` followed by 64 lower-case hex digits", actual.escape_default())]
+    #[error("`{}` is not `sha256:` followed by 64 lower-case hex digits", brief(actual))]
     Digest {
         /// The text found.
         actual: String,
@@ -33,7 +36,7 @@ pub enum DomainError {
         span: Option<Range<usize>>,
     },
     /// A key is not written as one.
-    #[error("`{}` is not {expected}", actual.escape_default())]
+    #[error("`{}` is not {expected}", brief(actual))]
     Key {
         /// How a key is written here.
         expected: &'static str,
@@ -53,7 +56,7 @@ pub enum DomainError {
         span: Option<Range<usize>>,
     },
     /// A name is empty, too long, or has spaces around it or characters in it that a screen would act on.
-    #[error("`{}` is no name of 1 to {NAME_BYTES_MAX} bytes of printable text", actual.escape_default())]
+    #[error("`{}` is no name of 1 to {NAME_BYTES_MAX} bytes of printable text", brief(actual))]
     Name {
         /// The name found.
         actual: String,
@@ -96,7 +99,7 @@ pub enum DomainError {
         span: Option<Range<usize>>,
     },
     /// What an entry says is no statement that can count for anything.
-    #[error("`{}` says what no statement can: {why}", label.escape_default())]
+    #[error("`{}` says what no statement can: {why}", brief(label))]
     Statement {
         /// The statement's label.
         label: String,
@@ -128,7 +131,7 @@ pub enum DomainError {
         max: usize,
     },
     /// A name, key, digest or value appears twice.
-    #[error("`{}` appears twice", actual.escape_default())]
+    #[error("`{}` appears twice", brief(actual))]
     Twice {
         /// What appears twice.
         actual: String,
@@ -136,7 +139,7 @@ pub enum DomainError {
         span: Option<Range<usize>>,
     },
     /// A word, or the name of something, that nobody knows.
-    #[error("`{}` is no {what}", actual.escape_default())]
+    #[error("`{}` is no {what}", brief(actual))]
     Unknown {
         /// What it was to name: `word of [[runtime]]`, `kind of platform`, `property of snp`.
         what: String,
@@ -244,4 +247,10 @@ impl DomainError {
         }
         self
     }
+}
+
+/// The beginning of what was found, as one line of ASCII, and how long it is if that is not all.
+fn brief(found: &str) -> String {
+    let shown: String = found.chars().take(SHOWN_MAX).flat_map(char::escape_default).collect();
+    if found.chars().nth(SHOWN_MAX).is_none() { shown } else { format!("{shown}… ({} bytes)", found.len()) }
 }

@@ -9,9 +9,11 @@ mod compiled;
 mod diff;
 mod error;
 mod program;
+mod rights;
 mod sealed;
 mod signer;
 mod text;
+mod unmatched;
 mod views;
 mod warning;
 
@@ -120,6 +122,7 @@ impl Domain {
         for statement in &statements {
             check::statement(statement)?;
         }
+        rights::check(statements.iter().map(|statement| (statement, None)))?;
         let named: BTreeSet<Digest> = statements.iter().flat_map(check::keys_of).collect();
         let keys =
             keys.into_iter().map(|key| (key.spki_digest(), key)).filter(|(digest, _)| named.contains(digest)).collect();

@@ -11,7 +11,8 @@ use casemate_cose::{Digest, Kind, PublicKey, SigningKey, UnixTime, sign, verify}
 use super::{Domain, DomainError};
 use crate::{
     printable::quoted,
-    statement::{Release, Said, Sentence, Subject},
+    proof::{ProofError, Standing},
+    statement::{Release, Said, Sentence, Signed, Speaker, Subject},
 };
 
 /// What [`Domain::supersedes_dropping`] calls all signers of contracts.
@@ -46,11 +47,31 @@ impl Domain {
     }
 
     /// The same, where what is named may be dropped: [`SIGNERS`], [`PROGRAMS`], the digest of a statement, which `old` revoked or which
-    /// was a delegate's floor, or the digest of a key or program that it revoked; of a measurement, the one that the error tells.
+    /// was a delegate's floor or revocation, or the digest of a key or program that it revoked; of a measurement, the one that the error
+    /// tells.
     ///
     /// # Errors
     /// [`DomainError::Rollback`].
     pub fn supersedes_dropping(&self, old: &Self, dropped: &BTreeSet<String>) -> Result<(), DomainError> {
+        self.supersedes_as_signed(old)?;
+        if self.digest() == old.digest() {
+            return Ok(());
+        }
+        match self.missing(old)?.into_iter().find(|missing| !dropped.contains(&missing.name)) {
+            Some(missing) => Err(DomainError::Rollback {
+                what: missing.what,
+                remedy: format!("leave it in, or say that it goes: --drop {}", missing.name),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The same, where the owner's signature says that whatever can be dropped goes on purpose: the same again, or a later one of the same
+    /// owner that lowers no floor.
+    ///
+    /// # Errors
+    /// [`DomainError::Rollback`].
+    pub fn supersedes_as_signed(&self, old: &Self) -> Result<(), DomainError> {
         let refuse = |what: String, remedy: &str| Err(DomainError::Rollback { what, remedy: remedy.to_owned() });
         if self.owner != old.owner {
             let what =
@@ -78,21 +99,12 @@ impl Domain {
                 return refuse(what, "floors only rise: leave the `[[floor]]` in");
             }
         }
-        match self.missing(old)?.into_iter().find(|missing| !dropped.contains(&missing.name)) {
-            Some(missing) => {
-                refuse(missing.what, &format!("leave it in, or say that it goes: --drop {}", missing.name))
-            }
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// By what `old` refused and this domain doesn't.
     fn missing(&self, old: &Self) -> Result<Vec<Missing>, DomainError> {
         let mut missing = Vec::new();
-        let unsaid = |error: crate::proof::ProofError| DomainError::Rollback {
-            what: error.to_string(),
-            remedy: "make the domain simpler".to_owned(),
-        };
         let revoked: BTreeMap<Digest, UnixTime> = revocations(self).collect();
         for (digest, begins) in revocations(old) {
             if revoked.get(&digest).is_none_or(|now| *now > begins) {
@@ -116,19 +128,57 @@ impl Domain {
             let what = "programs were named, and now there are none: any would do".to_owned();
             missing.push(Missing { name: PROGRAMS.to_owned(), what });
         }
-        let floors = self.floors();
+        self.missing_of_others(old, &mut missing)?;
+        Ok(missing)
+    }
+
+    /// By what others refused in `old`, as it counts in the end, once everything has begun, and nobody does here: revocations and floors
+    /// that counted, and revocations by a key of what it says itself.
+    fn missing_of_others(&self, old: &Self, missing: &mut Vec<Missing>) -> Result<(), DomainError> {
+        if old.signed().iter().all(|signed| !is_refusal(signed.statement().sentence.unnested().1)) {
+            return Ok(());
+        }
+        let end = |domain: &Self| Standing::of(&domain.statements, UnixTime(u64::MAX)).map_err(unsaid);
+        let (then, now) = (end(old)?, end(self)?);
+        let kept: BTreeSet<Digest> = now.refusals_of_others().map(Said::digest).collect();
+        let refusing: BTreeSet<Digest> = then.refusals_of_others().map(Said::digest).collect();
+        let (floors, revoked, gone) = (self.floors(), revocations(self).collect::<BTreeMap<_, _>>(), things(self));
         for signed in old.signed() {
-            let Sentence::Floor(Release { line, version }) = signed.statement().sentence.unnested().1 else { continue };
-            let begins = signed.statement().validity.not_before;
-            let own = floors.get(line.as_str()).and_then(|floors| floors.range(..=begins).next_back());
-            let is_there = self.statements().find(signed.digest()).is_some();
-            if !is_there && own.is_none_or(|(_, own)| own < version) {
-                let what =
-                    format!("a floor that somebody else published, {version} for {}, is not there", quoted(line));
-                missing.push(Missing { name: signed.digest().to_string(), what });
+            let (digest, begins) = (signed.digest(), signed.statement().validity.not_before);
+            let is_there = self.statements().find(digest).is_some();
+            let is_own = !is_there && self.is_revoked_by_its_speaker(signed);
+            if !is_own && (!refusing.contains(&digest) || kept.contains(&digest)) {
+                continue;
+            }
+            let begun = |at: Option<&UnixTime>| at.is_some_and(|at| *at <= begins);
+            let (is_kept, said) = match signed.statement().sentence.unnested().1 {
+                Sentence::Floor(Release { line, version }) => {
+                    let own = floors.get(line.as_str()).and_then(|floors| floors.range(..=begins).next_back());
+                    (own.is_some_and(|(_, own)| own >= version), format!("a floor, {version} for {},", quoted(line)))
+                }
+                Sentence::Revokes(target) => {
+                    (begun(revoked.get(target)), format!("a revocation, of statement {},", target.short()))
+                }
+                Sentence::Distrusts(subject) => (begun(gone.get(subject)), format!("a revocation, of {subject},")),
+                _ => continue,
+            };
+            if !is_kept {
+                let fate = if is_there { "counts no more" } else { "is not there" };
+                let what = format!("{said} that somebody else published {fate}");
+                missing.push(Missing { name: digest.to_string(), what });
             }
         }
-        Ok(missing)
+        Ok(())
+    }
+
+    /// Whether this domain has what a key took back by this: the statement, or, where the key took a thing back, anything that it says.
+    fn is_revoked_by_its_speaker(&self, signed: &Signed) -> bool {
+        let speaker = Speaker::Key(signed.speaker());
+        match &signed.statement().sentence {
+            Sentence::Revokes(target) => self.statements().find(*target).is_some_and(|said| said.speaker() == speaker),
+            Sentence::Distrusts(_) => self.statements().said().iter().any(|said| said.speaker() == speaker),
+            _ => false,
+        }
     }
 
     /// By line: when the owner's floors begin, and the highest of those that have begun by then.
@@ -149,6 +199,15 @@ impl Domain {
         }
         lines
     }
+}
+
+/// Whether a sentence takes something away.
+const fn is_refusal(sentence: &Sentence) -> bool {
+    matches!(sentence, Sentence::Distrusts(_) | Sentence::Floor(_) | Sentence::Revokes(_))
+}
+
+fn unsaid(error: ProofError) -> DomainError {
+    DomainError::Rollback { what: error.to_string(), remedy: "make the domain simpler".to_owned() }
 }
 
 /// Something by which a domain refused and the next one doesn't.

@@ -11,7 +11,7 @@ use crate::{
 impl Domain {
     /// Whether the domain says whose signatures under contracts count: its owner, or whoever the owner lets publish `keys`, also
     /// in another's name. One that does so is believed about it for good: where everybody that it names has ended or is revoked,
-    /// nobody's count. What a stranger says of signers changes nothing.
+    /// nobody's count, also where it is the delegation that was revoked. What a stranger says of signers changes nothing.
     ///
     /// # Errors
     /// [`ProofError`]: what follows from the domain can't be computed.

@@ -7,13 +7,15 @@ use std::{
 
 use casemate_cose::{Digest, UnixTime};
 
-use super::Domain;
+use super::{Domain, unmatched::Asked};
 use crate::{
     component::{beside, fit, registry},
     printable::quoted,
+    proof::{Ever, ProofError},
+    scripts,
     statement::{
-        Allowance, Identities, Kind, Measurement, Names, PlatformRule, Purpose, Said, Sentence, Speaker, Statement,
-        Subject, Topic, Validity, limits,
+        Allowance, Identities, Kind, Measurement, Names, PlatformRule, Purpose, Release, Said, Sentence, Speaker,
+        Statement, Subject, Topic, Validity,
     },
 };
 
@@ -41,26 +43,22 @@ impl Domain {
     /// What is suspicious at any time, in the order of lines.
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
-        let known = Known::of(self);
+        let (known, asked) = (Known::of(self), Asked::of(self));
         let (mut warnings, mut strangers) = (Vec::new(), BTreeSet::new());
         for said in self.statements().said() {
-            let whats = match said.speaker() {
-                Speaker::Root => known.of_root(said.statement()),
-                // Of each stranger once, however much it signed.
-                Speaker::Key(key) if known.is_stranger(key) => {
-                    let what =
-                        || format!("nothing makes what key {} signed count: no `[[delegate]]` names it", key.short());
-                    strangers.insert(key).then(what).into_iter().collect()
-                }
-                Speaker::Key(key) => known.of_key(key, said).into_iter().collect(),
+            let mut whats = match said.speaker() {
+                Speaker::Root => [known.of_root(said.statement()), asked.unmatched(said.statement())].concat(),
+                Speaker::Key(key) => known.of_key(key, said, &mut strangers).into_iter().collect(),
             };
             // An entry of the text can't say such a thing; what was compiled, signed or imported can.
-            let misfit = fit::misfit(&said.statement().sentence);
-            let misfit = misfit.map(|why| format!("{} can never match: {why}", said.name()));
-            warnings.extend(misfit.map(|what| self.warning(said, what)));
+            let sentence = &said.statement().sentence;
+            whats.extend(fit::misfit(sentence).map(|why| format!("{} can never match: {why}", said.name())));
+            whats.extend(endless(said));
+            whats.extend(names_of(said.statement()).filter_map(mixed));
             warnings.extend(whats.into_iter().map(|what| self.warning(said, what)));
         }
-        warnings.extend(self.unwritable().map(|what| Warning { line: None, statement: self.digest(), what }));
+        let of_all = self.unwritable().into_iter().chain(mixed(self.owner())).chain(known.unfollowed());
+        warnings.extend(of_all.map(|what| Warning { line: None, statement: self.digest(), what }));
         sorted(warnings)
     }
 
@@ -80,9 +78,7 @@ impl Domain {
     pub fn warnings_at(&self, at: UnixTime) -> Vec<Warning> {
         let warning = |said: &Said| {
             let Validity { not_before, not_after } = said.statement().validity;
-            // Floors and revocations never end.
-            let said_for_good = said.statement().sentence.unnested().1;
-            let ends = !matches!(said_for_good, Sentence::Distrusts(_) | Sentence::Floor(_) | Sentence::Revokes(_));
+            let ends = !said.statement().sentence.is_for_good();
             let name = said.name();
             if at < not_before {
                 Some(self.warning(said, format!("{name} counts only from {not_before} on")))
@@ -107,77 +103,88 @@ fn sorted(mut warnings: Vec<Warning>) -> Vec<Warning> {
     warnings
 }
 
+/// That a floor or revocation is said to end.
+fn endless(said: &Said) -> Option<String> {
+    let end = said.statement().validity.not_after;
+    let is_said = said.statement().sentence.is_for_good() && end != Validity::ALWAYS.not_after;
+    is_said.then(|| format!("{} counts after {end} as well: floors and revocations never end", said.name()))
+}
+
+/// The names in a statement that are compared, or read by a person.
+fn names_of(statement: &Statement) -> impl Iterator<Item = &str> {
+    let names: Vec<&str> = match statement.sentence.unnested().1 {
+        Sentence::Floor(Release { line, .. })
+        | Sentence::Trusted { purpose: Purpose::Execution(Some(Release { line, .. })), .. } => vec![line],
+        Sentence::Trusted { purpose: Purpose::Publishing { limits: Some(limits), .. }, .. } => {
+            limits.releases.iter().chain(&limits.properties).flatten().map(String::as_str).collect()
+        }
+        _ => Vec::new(),
+    };
+    std::iter::once(statement.label.as_str()).chain(names.into_iter().filter(|name| *name != statement.label))
+}
+
+fn mixed(name: &str) -> Option<String> {
+    scripts::mixed(name).map(|scripts| format!("{} has {scripts}", quoted(name)))
+}
+
 /// What of the whole domain decides whether a statement is suspicious.
 struct Known<'d> {
     domain: &'d Domain,
     has_launcher: bool,
     /// The devices of which the owner accepts some.
     devices: BTreeSet<Kind>,
-    /// Keys that the owner says something of by which what they sign can count.
-    believed: BTreeSet<Digest>,
-    /// What the owner lets keys publish.
+    /// What the owner itself lets keys publish.
     rights: BTreeMap<Digest, Vec<&'d Purpose>>,
-    /// Keys that the owner lets speak for others, or others for them.
-    speaking: BTreeSet<Digest>,
-    /// Whether keys that the owner does not name can become believed.
-    is_open: bool,
+    /// Who might be believed at some time, if that can be computed.
+    ever: Result<Ever<'d>, ProofError>,
 }
 
 impl<'d> Known<'d> {
     fn of(domain: &'d Domain) -> Self {
+        let rules = domain.own().filter_map(|said| match &said.statement().sentence {
+            Sentence::Trusted { subject: Subject::Platform(rule), .. } => Some(rule.kind),
+            _ => None,
+        });
+        let devices = rules.filter(|kind| DEVICES.contains(kind)).collect();
         let has_launcher = !domain.launchers().is_empty();
-        let mut known = Self {
-            domain,
-            has_launcher,
-            devices: BTreeSet::new(),
-            believed: BTreeSet::new(),
-            rights: BTreeMap::new(),
-            speaking: BTreeSet::new(),
-            is_open: false,
-        };
+        let mut rights: BTreeMap<Digest, Vec<&'d Purpose>> = BTreeMap::new();
         for said in domain.own() {
-            match &said.statement().sentence {
-                Sentence::Trusted {
-                    subject: Subject::Key(key),
-                    purpose: purpose @ Purpose::Publishing { topic, depth, .. },
-                } => {
-                    known.believed.insert(*key);
-                    known.rights.entry(*key).or_default().push(purpose);
-                    known.is_open |= *depth > 0 || *topic == Topic::Keys;
-                }
-                Sentence::Trusted { subject: Subject::Platform(rule), .. } if DEVICES.contains(&rule.kind) => {
-                    known.devices.insert(rule.kind);
-                }
-                Sentence::SpeaksFor { speaker, principal } => {
-                    let key = |subject: &Subject| if let Subject::Key(key) = subject { Some(*key) } else { None };
-                    known.speaking.extend([speaker, principal].into_iter().filter_map(key));
-                }
-                Sentence::Trusted { subject: Subject::Domain(_), .. } => known.is_open = true,
-                _ => {}
+            if let Sentence::Trusted { subject: Subject::Key(key), purpose: purpose @ Purpose::Publishing { .. } } =
+                &said.statement().sentence
+            {
+                rights.entry(*key).or_default().push(purpose);
             }
         }
-        known.believed.extend(&known.speaking);
-        known
+        Self { domain, has_launcher, devices, rights, ever: Ever::of(domain.statements()) }
     }
 
-    fn is_stranger(&self, key: Digest) -> bool {
-        !self.is_open && !self.believed.contains(&key)
+    /// That what follows can't be computed if all counts that is said: the day may come.
+    fn unfollowed(&self) -> Option<String> {
+        let why = self.ever.as_ref().err()?;
+        Some(format!("what follows from all of it together, at whatever time it counts, can't be computed: {why}"))
     }
 
-    /// What a delegate says beside what it may publish; what it takes back of its own counts.
-    fn of_key(&self, key: Digest, said: &Said) -> Option<String> {
-        let sentence = &said.statement().sentence;
-        let rights = self.rights.get(&key).filter(|_| !self.is_open && !self.speaking.contains(&key))?;
-        let admits = |right: &&&Purpose| match right {
-            Purpose::Publishing { topic, limits, .. } => {
-                sentence.topic() == Some(*topic) && limits::admit(limits.as_deref(), sentence)
-            }
-            _ => false,
-        };
-        if sentence.topic() == Some(Topic::Revocations) || rights.iter().find(admits).is_some() {
+    /// Why what a key says counts at no time; what it takes back of its own does. Of each stranger once, however much it signed.
+    fn of_key(&self, key: Digest, said: &Said, strangers: &mut BTreeSet<Digest>) -> Option<String> {
+        let ever = self.ever.as_ref().ok()?;
+        if ever.believes(said) {
             return None;
         }
-        let rights: Vec<String> = rights.iter().map(|right| Names::published(right)).collect();
+        let rights = ever.rights(said);
+        let topic = said.statement().sentence.unnested().1.topic();
+        if rights.is_empty() && !self.rights.contains_key(&key) {
+            let what = || {
+                let (key, nobody) = (key.short(), "no `[[delegate]]` names it, nor does one whom one lets");
+                format!("nothing makes what key {key} signed count: {nobody}")
+            };
+            return strangers.insert(key).then(what);
+        }
+        if topic == Some(Topic::Revocations) {
+            return None;
+        }
+        // Who may publish about topics of which nobody signed anything may publish these.
+        let others = self.rights.get(&key).into_iter().flatten().copied().filter(|_| rights.is_empty());
+        let rights: Vec<String> = rights.iter().chain(others).map(right).collect();
         Some(format!("{} does not count: key {} may publish only {}", said.name(), key.short(), rights.join(", and ")))
     }
 
@@ -258,6 +265,15 @@ impl<'d> Known<'d> {
         }
         whats
     }
+}
+
+/// A right as a person reads it: about what, and how deep it may be handed on.
+fn right(purpose: &Purpose) -> String {
+    let on = match purpose {
+        Purpose::Publishing { depth: depth @ 1.., .. } => format!(", {depth} deep"),
+        _ => String::new(),
+    };
+    format!("{}{on}", Names::published(purpose))
 }
 
 /// What is dangerous about it.

@@ -13,6 +13,12 @@ pub use names::Names;
 
 use crate::{Reason, printable::printable, proof::Proof};
 
+/// Whether these bytes begin as a picture of an account does.
+#[must_use]
+pub fn is_picture(bytes: &[u8]) -> bool {
+    picture::is_picture(bytes)
+}
+
 /// The most steps that are drawn: more are no picture.
 pub const PICTURE_STEPS_MAX: usize = 400;
 
@@ -20,6 +26,8 @@ pub const PICTURE_STEPS_MAX: usize = 400;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Account {
     title: String,
+    /// What a reader must not overlook.
+    notes: Vec<String>,
     entries: Vec<Entry>,
 }
 
@@ -30,6 +38,8 @@ struct Entry {
     /// Who says it, or by what it follows.
     title: String,
     text: String,
+    /// What of it is dangerous, each in a few words of Casemate's own: no label of others stands beside them.
+    dangers: Vec<String>,
     /// The places of the steps that it follows from.
     because: Vec<usize>,
 }
@@ -74,6 +84,7 @@ impl Account {
             .map(|reason| Entry {
                 part: Part::Unmet,
                 title: reason.rule.clone(),
+                dangers: Vec::new(),
                 text: format!("found {}, where {} is demanded; {}", reason.actual, reason.expected, reason.remedy),
                 because: Vec::new(),
             })
@@ -84,8 +95,22 @@ impl Account {
             1 => "one thing is missing".to_owned(),
             many => format!("{many} things are missing; the first is the nearest miss"),
         };
-        entries.push(Entry { part: Part::Denied, title: "denied".to_owned(), text, because });
-        Self { title: format!("why {what} is denied"), entries }
+        entries.push(Entry { part: Part::Denied, title: "denied".to_owned(), text, dangers: Vec::new(), because });
+        Self { title: format!("why {what} is denied"), notes: Vec::new(), entries }
+    }
+
+    /// The same with what a reader must not overlook: a picture shows it above all else. The account in words leaves it to
+    /// [`Self::notes`].
+    #[must_use]
+    pub fn with_notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+
+    /// What a reader must not overlook.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// In numbered sentences, one a line, without control characters.

@@ -40,6 +40,7 @@ struct Known {
 pub(super) struct Told {
     pub(super) name: String,
     pub(super) says: String,
+    pub(super) dangers: Vec<String>,
 }
 
 impl Names {
@@ -76,7 +77,11 @@ impl Names {
     /// The same, and the names of the evidence's components.
     #[must_use]
     pub fn with_evidence(mut self, components: &[Component]) -> Self {
-        let told = components.iter().map(|component| Told { name: component.name.clone(), says: self.says(component) });
+        let told = components.iter().map(|component| Told {
+            name: component.name.clone(),
+            says: self.says(component),
+            dangers: component.dangers.iter().map(|danger| format!("told of it: `{danger}`")).collect(),
+        });
         self.components = told.collect();
         self
     }

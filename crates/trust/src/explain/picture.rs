@@ -22,9 +22,13 @@ const HEX_SHOWN: usize = 16;
 /// The most lines of one box; the account in words has all of them.
 const LINES_MAX: usize = 9;
 
-/// How a part looks: fill, border, and what the legend calls it.
-const fn look(part: Part) -> (&'static str, &'static str, &'static str) {
+/// How what must not be overlooked is written.
+const DANGER: &str = "font-weight=\"bold\" fill=\"#b3261e\"";
+
+/// How a part looks: fill, border, and what the legend calls it. What follows under a warning is not green.
+const fn look(part: Part, account: &Account) -> (&'static str, &'static str, &'static str) {
     match part {
+        Part::Conclusion if !account.notes.is_empty() => ("#ffe9c7", "#b35c00", "so, with what is to beware of"),
         Part::Conclusion => ("#e3f4e3", "#2e7d32", "so"),
         Part::Denied => ("#fde7e7", "#b3261e", "so not"),
         Part::Evidence => ("#fff6dd", "#9a6b00", "the evidence says"),
@@ -35,50 +39,82 @@ const fn look(part: Part) -> (&'static str, &'static str, &'static str) {
     }
 }
 
+/// How every picture ends its opening tag.
+const FONTS: &str =
+    "role=\"img\" font-family=\"'Liberation Sans', Arial, Helvetica, sans-serif\" font-size=\"12\">\n<title>";
+/// Within these bytes.
+const OPENING_BYTES_MAX: usize = 400;
+
+/// Whether these bytes begin as such a picture does.
+pub(super) fn is_picture(bytes: &[u8]) -> bool {
+    let opening = bytes.get(..OPENING_BYTES_MAX.min(bytes.len())).unwrap_or_default();
+    bytes.starts_with(b"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"")
+        && opening.windows(FONTS.len()).any(|window| window == FONTS.as_bytes())
+}
+
 /// Draws an account.
 pub(super) fn picture(account: &Account) -> String {
-    let texts: Vec<Vec<String>> = account.entries.iter().map(|entry| lines(&entry.text)).collect();
+    let texts: Vec<Vec<String>> = account.entries.iter().map(|entry| lines(&entry.text, LINE_WIDTH)).collect();
     let boxes: Vec<Unplaced> =
         account.entries.iter().zip(&texts).map(|(entry, lines)| unplaced(entry, lines)).collect();
     let placed = layout(&boxes);
-    let (width, height) = (placed.width.max(2 * BOX_WIDTH) + 2 * MARGIN, placed.height + HEAD + 2 * MARGIN);
+    let inner = placed.width.max(2 * BOX_WIDTH);
+    let notes: Vec<String> =
+        account.notes.iter().flat_map(|note| lines(&format!("beware: {note}"), inner.unsigned_abs() * 9)).collect();
+    let head = HEAD + LINE * i64::try_from(notes.len()).unwrap_or(0);
+    let (width, height) = (inner + 2 * MARGIN, placed.height + head + 2 * MARGIN);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
-         role=\"img\" font-family=\"'Liberation Sans', Arial, Helvetica, sans-serif\" font-size=\"12\">\n\
-         <title>{title}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
+         {FONTS}{title}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
         title = escaped(&account.title),
     );
     svg += &text(MARGIN, MARGIN + 12, "font-size=\"17\" font-weight=\"bold\"", &account.title);
     svg += &legend(account);
+    for (place, line) in (0_i64..).zip(&notes) {
+        svg += &text(MARGIN, MARGIN + HEAD + 2 + LINE * place, DANGER, line);
+    }
     for edge in &placed.edges {
-        svg += &curve(edge);
+        svg += &curve(edge, head);
     }
     for (place, (entry, lines)) in account.entries.iter().zip(&texts).enumerate() {
-        svg += &drawn(place, entry, lines, &boxes, &placed);
+        svg += &drawn(place, account, entry, lines, &boxes, &placed, head);
     }
     svg + "</svg>\n"
 }
 
 fn unplaced(entry: &Entry, lines: &[String]) -> Unplaced {
-    let rows = i64::try_from(lines.len()).unwrap_or(0) + 1;
+    let rows = i64::try_from(lines.len() + entry.dangers.len()).unwrap_or(0) + 1;
     Unplaced { height: rows * LINE + 2 * PADDING - 4, premises: entry.because.clone() }
 }
 
-fn drawn(place: usize, entry: &Entry, lines: &[String], boxes: &[Unplaced], placed: &Layout) -> String {
+/// One box. `head` is the room above all of them.
+fn drawn(
+    place: usize,
+    account: &Account,
+    entry: &Entry,
+    lines: &[String],
+    boxes: &[Unplaced],
+    placed: &Layout,
+    head: i64,
+) -> String {
     let Some(((left, top), height)) = placed.corners.get(place).zip(boxes.get(place).map(|unplaced| unplaced.height))
     else {
         return String::new();
     };
-    let (left, top) = (left + MARGIN, top + MARGIN + HEAD);
-    let (fill, border, _) = look(entry.part);
+    let (left, top) = (left + MARGIN, top + MARGIN + head);
+    let (fill, border, _) = look(entry.part, account);
     let thick = if matches!(entry.part, Part::Conclusion | Part::Denied) { 2 } else { 1 };
     let mut svg = format!(
         "<g><rect x=\"{left}\" y=\"{top}\" width=\"{BOX_WIDTH}\" height=\"{height}\" rx=\"6\" fill=\"{fill}\" \
          stroke=\"{border}\" stroke-width=\"{thick}\"/>\n"
     );
-    let head = format!("{}. {}", place + 1, entry.title);
+    let title = format!("{}. {}", place + 1, entry.title);
     let mut baseline = top + PADDING + 10;
-    svg += &text(left + PADDING, baseline, &format!("font-weight=\"bold\" fill=\"{border}\""), &shortened(&head));
+    svg += &text(left + PADDING, baseline, &format!("font-weight=\"bold\" fill=\"{border}\""), &shortened(&title));
+    for danger in &entry.dangers {
+        baseline += LINE;
+        svg += &text(left + PADDING, baseline, DANGER, &shortened(danger));
+    }
     for line in lines {
         baseline += LINE;
         svg += &text(left + PADDING, baseline, "fill=\"#1b1b1b\"", line);
@@ -87,8 +123,8 @@ fn drawn(place: usize, entry: &Entry, lines: &[String], boxes: &[Unplaced], plac
 }
 
 /// A curve that leaves and enters boxes level.
-fn curve(points: &[(i64, i64)]) -> String {
-    let shifted = points.iter().map(|(x, y)| (x + MARGIN, y + MARGIN + HEAD)).collect::<Vec<_>>();
+fn curve(points: &[(i64, i64)], head: i64) -> String {
+    let shifted = points.iter().map(|(x, y)| (x + MARGIN, y + MARGIN + head)).collect::<Vec<_>>();
     let mut path = String::new();
     for (place, (x, y)) in shifted.iter().enumerate() {
         let before = place.checked_sub(1).and_then(|before| shifted.get(before));
@@ -121,7 +157,7 @@ fn legend(account: &Account) -> String {
     let top = MARGIN + 28;
     let mut svg = String::new();
     for part in Part::ALL.into_iter().filter(|part| account.entries.iter().any(|entry| entry.part == *part)) {
-        let (fill, border, name) = look(part);
+        let (fill, border, name) = look(part, account);
         svg += &format!(
             "<rect x=\"{left}\" y=\"{top}\" width=\"14\" height=\"14\" rx=\"3\" fill=\"{fill}\" stroke=\"{border}\"/>\n"
         );
@@ -156,14 +192,14 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-/// Breaks text at its spaces, and words that are longer than a line anywhere.
-fn lines(text: &str) -> Vec<String> {
+/// Breaks text at its spaces, and words that are longer than a line anywhere. `room` is that of a line, in tenths of a pixel.
+fn lines(text: &str, room: u64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     let mut used = 0;
     for word in text.split_whitespace().map(cut) {
         let needed: u64 = word.chars().map(width).sum();
-        if used > 0 && used + width(' ') + needed > LINE_WIDTH {
+        if used > 0 && used + width(' ') + needed > room {
             lines.push(std::mem::take(&mut line));
             used = 0;
         }
@@ -173,7 +209,7 @@ fn lines(text: &str) -> Vec<String> {
         }
         for character in word.chars() {
             let width = width(character);
-            if used + width > LINE_WIDTH {
+            if used + width > room {
                 lines.push(std::mem::take(&mut line));
                 used = 0;
             }
@@ -236,11 +272,11 @@ mod tests {
     use super::*;
 
     fn account(entries: Vec<Entry>) -> Account {
-        Account { title: "why".to_owned(), entries }
+        Account { title: "why".to_owned(), notes: Vec::new(), entries }
     }
 
     fn entry(part: Part, title: &str, text: &str, because: &[usize]) -> Entry {
-        Entry { part, title: title.to_owned(), text: text.to_owned(), because: because.to_vec() }
+        Entry { part, title: title.to_owned(), text: text.to_owned(), dangers: Vec::new(), because: because.to_vec() }
     }
 
     #[test]
@@ -277,10 +313,14 @@ mod tests {
     #[test]
     fn long_words_and_texts_are_broken() {
         let long = "z".repeat(100);
-        assert_eq!(lines(&long).iter().map(String::len).collect::<Vec<_>>(), [35, 35, 30]);
-        assert_eq!(lines("one two"), ["one two"]);
-        assert_eq!(lines(&"word ".repeat(500)).len(), LINES_MAX);
-        assert!(lines(&"\u{4e2d}".repeat(30)).iter().all(|line| line.chars().map(width).sum::<u64>() <= LINE_WIDTH));
+        assert_eq!(lines(&long, LINE_WIDTH).iter().map(String::len).collect::<Vec<_>>(), [35, 35, 30]);
+        assert_eq!(lines("one two", LINE_WIDTH), ["one two"]);
+        assert_eq!(lines(&"word ".repeat(500), LINE_WIDTH).len(), LINES_MAX);
+        assert!(
+            lines(&"\u{4e2d}".repeat(30), LINE_WIDTH)
+                .iter()
+                .all(|line| line.chars().map(width).sum::<u64>() <= LINE_WIDTH)
+        );
         assert!(shortened(&"x".repeat(90)).ends_with('…'));
     }
 
@@ -291,6 +331,35 @@ mod tests {
         assert_eq!(cut(&format!("sha256:{hex},")), "sha256:5feee30d6d7e1a29…");
         for whole in ["5feee30d6d7e1a29", "a-word-that-is-long-and-beaded-decade-facade-x", "", "\u{e9}"] {
             assert_eq!(cut(whole), whole);
+        }
+    }
+
+    /// The whole of every danger stands in the picture, whatever others write beside it.
+    #[test]
+    fn no_label_pushes_a_danger_out() {
+        let label = "\u{4e2d}w".repeat(600);
+        let mut danger = entry(Part::Owner, &label, &format!("{label} allowing `debug`"), &[]);
+        assert!(!picture(&account(vec![danger.clone()])).contains("allowing `debug`"), "the attack: the text is cut");
+        danger.dangers = vec!["allowing `debug`".to_owned(), "allowing `migratable`".to_owned()];
+        let so = entry(Part::Conclusion, "so", "trusted", &[0]);
+        let plain = account(vec![danger, so]);
+        let svg = picture(&plain);
+        assert!(svg.contains(">allowing `debug`<") && svg.contains(">allowing `migratable`<"), "{svg}");
+        assert!(svg.contains("#e3f4e3"));
+        // What is noted stands above, over as many lines as it needs, and nothing is green.
+        let noted =
+            plain.with_notes(["perhaps a replay".to_owned(), format!("{label} {label}"), "the last".to_owned()]);
+        let svg = picture(&noted);
+        assert!(svg.contains(">beware: perhaps a replay<") && svg.contains(">beware: the last<"), "{svg}");
+        assert!(!svg.contains("#e3f4e3"), "{svg}");
+    }
+
+    #[test]
+    fn pictures_are_recognised() {
+        let svg = picture(&account(vec![entry(Part::Owner, "says", "that", &[])]));
+        assert!(is_picture(svg.as_bytes()));
+        for other in ["", "<svg", "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1\"></svg>", &format!(" {svg}")] {
+            assert!(!is_picture(other.as_bytes()), "{other}");
         }
     }
 

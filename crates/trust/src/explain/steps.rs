@@ -5,7 +5,7 @@ use casemate_cose::Digest;
 use super::{Account, Entry, Part, names::Names};
 use crate::{
     proof::{Proof, Rule, Step},
-    statement::Sentence,
+    statement::{Sentence, Subject},
 };
 
 /// The account of a proof. It says what the proof says: whether that is so, [`check`](crate::proof::check) says.
@@ -26,12 +26,30 @@ pub(super) fn account(proof: &Proof, names: &Names) -> Account {
         let part = if number + 1 == proof.steps.len() { Part::Conclusion } else { part };
         let text = text(step, names);
         places.push(entries.len());
-        entries.push(Entry { part, title, text, because });
+        entries.push(Entry { part, title, text, dangers: admitted(&step.conclusion), because });
     }
     let under = if names.is_of_domain() { format!(" under the domain of {}", names.owner()) } else { String::new() };
     let doubt = if names.is_checked() { "" } else { ", if it does: nothing of it is checked here" };
     let title = format!("why this holds at {}{under}{doubt}", proof.at);
-    Account { title, entries }
+    let mut notes = Vec::new();
+    if names.components().is_empty() {
+        notes.push("the evidence was not given: nothing here says what it shows, or for whom it was made".to_owned());
+    }
+    if !names.is_checked() {
+        notes.push("nothing of this proof is checked here".to_owned());
+    }
+    Account { title, notes, entries }
+}
+
+/// What a rule for platforms admits that is refused otherwise.
+fn admitted(said: &Sentence) -> Vec<String> {
+    match said {
+        Sentence::Says { sentence, .. } => admitted(sentence),
+        Sentence::Trusted { subject: Subject::Platform(rule), .. } => {
+            rule.allow.iter().map(|allowance| format!("allowing `{allowance}`")).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// What the evidence says where a step rests on it: the component that it is about, told once.
@@ -45,6 +63,7 @@ fn evidence(step: &Step, names: &Names, told: &mut [Option<usize>], entries: &mu
             part: Part::Evidence,
             title: format!("the evidence says of `{}`", part.name),
             text: part.says.clone(),
+            dangers: part.dangers.clone(),
             because: Vec::new(),
         });
     }

@@ -78,6 +78,23 @@ impl Principal {
     }
 }
 
+/// Tells of keys that may vouch for every kind of hardware: there and here alike, and a domain can say it of one kind.
+fn note_every_kind(findings: &mut Findings) {
+    let keys = findings.said().iter().filter_map(|statement| match statement.sentence {
+        Sentence::Trusted { subject: Subject::Key(key), purpose: Purpose::Attestation(None) } => Some(key),
+        _ => None,
+    });
+    let notes: Vec<String> = keys
+        .map(|key| {
+            format!(
+                "the key {key} may vouch for every kind of hardware, as it may there: for one alone, write `trusted_for = \
+                 [\"attestation:snp\"]`, or which kind it is"
+            )
+        })
+        .collect();
+    notes.into_iter().for_each(|note| findings.note(note));
+}
+
 /// The key of a certificate or of a public key, by the SHA-256 of its `SubjectPublicKeyInfo`.
 fn key_digest(bytes: &[u8]) -> Option<Digest> {
     if let Ok(spki) = public_key(bytes) {

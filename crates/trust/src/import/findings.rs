@@ -86,6 +86,11 @@ impl Findings {
         }
     }
 
+    /// What is said so far.
+    pub(super) fn said(&self) -> &[Statement] {
+        &self.statements
+    }
+
     pub(super) fn is_refused(&self) -> bool {
         self.count > 0
     }

@@ -21,11 +21,13 @@ mod error;
 mod findings;
 mod json;
 mod registered;
+mod widen;
 
 use casemate_cose::Digest;
 use casemate_evidence::Endorsement;
 
 pub use error::{ImportError, REFUSALS_MAX, Refusal};
+pub use widen::{Widening, widening};
 
 use crate::statement::Statement;
 

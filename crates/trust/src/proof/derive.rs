@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use casemate_cose::{Digest, UnixTime};
 
 use super::{
-    Effective, Fact, Proof, ProofError, Rule, STEPS_MAX, Step,
+    Effective, Fact, PROOF_BYTES_MAX, Proof, ProofError, Rule, STEPS_MAX, Step,
     effective::Ground,
     graph::{Edge, Principal, Word},
 };
@@ -19,11 +19,13 @@ pub(super) struct Derivation<'e> {
     /// Steps about statements, by rule and premises, which decide what they conclude.
     once: BTreeMap<(Rule, Vec<u32>, Option<Digest>), u32>,
     steps: Vec<Step>,
+    /// How long they are at least: their sentences alone.
+    bytes: usize,
 }
 
 impl<'e> Derivation<'e> {
     pub(super) const fn new(effective: &'e Effective) -> Self {
-        Self { effective, facts: BTreeMap::new(), once: BTreeMap::new(), steps: Vec::new() }
+        Self { effective, facts: BTreeMap::new(), once: BTreeMap::new(), steps: Vec::new(), bytes: 0 }
     }
 
     /// # Errors
@@ -60,6 +62,11 @@ impl<'e> Derivation<'e> {
         let actual = self.steps.len();
         let place = u32::try_from(actual).ok().filter(|_| actual < STEPS_MAX);
         let place = place.ok_or(ProofError::TooMany { what: "steps", actual, max: STEPS_MAX })?;
+        self.bytes = self.bytes.saturating_add(casemate_cose::encode(&conclusion).len());
+        if self.bytes > PROOF_BYTES_MAX {
+            let what = "bytes of proof";
+            return Err(ProofError::TooMany { what, actual: self.bytes, max: PROOF_BYTES_MAX });
+        }
         self.steps.push(Step { rule, premises, conclusion });
         Ok(place)
     }

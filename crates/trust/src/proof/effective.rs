@@ -60,7 +60,7 @@ pub(super) enum Ground {
     /// The statement at this place is believed: the root's, or a key's of which `may` says that it may publish this.
     Stated { place: usize, may: Option<Fact> },
     /// This node is trusted for a purpose, because it speaks, by a word, for one of which `from` says that it is.
-    Inherited { node: usize, purpose: Purpose, word: Word, principal: usize, from: Fact },
+    Inherited { node: usize, purpose: Arc<Purpose>, word: Word, principal: usize, from: Fact },
 }
 
 impl Effective {
@@ -82,7 +82,7 @@ impl Effective {
             graph,
         };
         for topic in Topic::ALL {
-            let publishers = Publishers::of(statements, &effective.graph, *topic, stands)?;
+            let publishers = Publishers::of(statements, &effective.graph, *topic, stands);
             effective.believe(&standing, &publishers)?;
         }
         for (place, speaker, principal) in effective.graph.by_others.clone() {
@@ -222,9 +222,10 @@ impl Effective {
     pub fn sentence(&self, fact: Fact) -> Option<Sentence> {
         match self.ground(fact)? {
             Ground::Stated { .. } => Some(self.said(fact)?.statement().sentence.unnested().1.clone()),
-            Ground::Inherited { node, purpose, .. } => {
-                Some(Sentence::Trusted { subject: self.graph.principal(*node)?.subject(), purpose: purpose.clone() })
-            }
+            Ground::Inherited { node, purpose, .. } => Some(Sentence::Trusted {
+                subject: self.graph.principal(*node)?.subject(),
+                purpose: (**purpose).clone(),
+            }),
         }
     }
 
@@ -250,20 +251,29 @@ impl Effective {
             self.state(standing, place, None)?;
         }
         // By the places of rights.
-        let mut facts: Vec<Fact> = Vec::with_capacity(publishers.settled().len());
-        let fact_of = |facts: &[Fact], right: usize| facts.get(right).copied().ok_or(ProofError::Foreign);
+        let mut facts: Vec<(Fact, Arc<Purpose>)> = Vec::with_capacity(publishers.settled().len());
+        let fact_of = |facts: &[(Fact, Arc<Purpose>)], right: usize| {
+            facts.get(right).map(|(fact, _)| *fact).ok_or(ProofError::Foreign)
+        };
         for right in publishers.settled() {
-            facts.push(match right.why {
+            let (fact, purpose) = match right.why {
                 Why::Stated(place, by) => {
                     let may = by.map(|by| fact_of(&facts, by)).transpose()?;
-                    self.state(standing, place, may)?
+                    (self.state(standing, place, may)?, Arc::new(right.purpose(topic)))
                 }
                 Why::Inherited(of, word) => {
                     let principal = publishers.right(of).ok_or(ProofError::Foreign)?.node;
-                    let from = fact_of(&facts, of)?;
-                    self.inherited(right.node, right.purpose(topic), word, principal, from)?
+                    // However many inherit it, its limits are there once.
+                    let (from, purpose) = facts.get(of).cloned().ok_or(ProofError::Foreign)?;
+                    let (node, shared) = (right.node, Arc::clone(&purpose));
+                    let ground = Ground::Inherited { node, purpose: shared, word, principal, from };
+                    (self.add(ground)?, purpose)
                 }
-            });
+            };
+            if let Some(holder) = self.graph.principal(right.node) {
+                self.index.add_right(fact, holder, topic, Arc::clone(&purpose));
+            }
+            facts.push((fact, purpose));
         }
         for (place, said) in standing.standing().filter(|(_, said)| said.speaker() != Speaker::Root) {
             if let Some(by) = publishers.believes(place, said, &self.graph) {
@@ -318,8 +328,9 @@ impl Effective {
         principal: usize,
         from: Fact,
     ) -> Result<Fact, ProofError> {
-        let fact = self.add(Ground::Inherited { node, purpose: purpose.clone(), word, principal, from })?;
-        if let Some(subject) = self.graph.principal(node).map(Principal::subject) {
+        let subject = self.graph.principal(node).map(Principal::subject);
+        let fact = self.add(Ground::Inherited { node, purpose: Arc::new(purpose.clone()), word, principal, from })?;
+        if let Some(subject) = subject {
             self.index.add(fact, &Sentence::Trusted { subject, purpose });
         }
         Ok(fact)

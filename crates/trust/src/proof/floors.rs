@@ -7,7 +7,7 @@
 //!    except who has it of the root as well. Nobody else's releases are concerned, the root's least of all. Where rights have limits,
 //!    only those count that let in releases of this line and for this kind of platform.
 //!
-//! **Cost.** For n statements, 2 makes at most [`PERIODS_MAX`] graphs, and 3 walks each edge at most once for each line and kind.
+//! **Cost.** For n statements, 2 makes at most [`PERIODS_MAX`] graphs, and walks each edge once for each period beyond; 3 walks each edge at most once for each line and kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +15,13 @@ use casemate_cose::UnixTime;
 
 use super::{
     ProofError,
-    graph::Graph,
+    graph::{Graph, Word},
     publishers::{Publishers, hands_on},
 };
-use crate::statement::{Kind, Limits, Purpose, Release, Said, Sentence, Speaker, Statements, Subject, Topic};
+use crate::statement::{Kind, Limits, Purpose, Release, Said, Sentence, Speaker, Statements, Subject, Topic, Validity};
 
-/// How many periods, between which delegations begin and end, are looked at. In later ones every floor counts.
+/// In how many periods, between which delegations begin and end, it is found out exactly who may publish what. In later ones a delegate's
+/// floor counts if rights lead from the root to the delegate when it begins, however deep and within whatever limits.
 const PERIODS_MAX: usize = 64;
 
 /// The floors that count.
@@ -31,6 +32,8 @@ pub(super) struct Floors {
     others: BTreeMap<(String, Option<Kind>, usize), u64>,
     /// By a statement's place: whose release it is, where a delegate's floor may be for it.
     publishers: BTreeMap<usize, usize>,
+    /// The places of delegates' floors that count.
+    counting: Vec<usize>,
 }
 
 impl Floors {
@@ -57,6 +60,11 @@ impl Floors {
         self.root.get(line).copied()
     }
 
+    /// The places of the floors of delegates that count.
+    pub(super) fn of_delegates(&self) -> &[usize] {
+        &self.counting
+    }
+
     /// The floor of the release that the statement at this place trusts, if it is of one below.
     pub(super) fn above(&self, place: usize, said: &Said) -> Option<u64> {
         let (release, kind) = release_of(said.statement().sentence.unnested().1)?;
@@ -73,13 +81,15 @@ impl Floors {
         mut delegates: Vec<(usize, &Said)>,
     ) -> Result<(), ProofError> {
         let graph = Graph::of(statements, &left)?;
-        let publishers = Publishers::of(statements, &graph, Topic::Measurements, &left)?;
-        delegates.retain(|(place, said)| publishers.believes(*place, said, &graph).is_some());
+        let publishers = Publishers::of(statements, &graph, Topic::Measurements, &left);
+        delegates.retain(|(place, said)| publishers.may_believe(*place, said, &graph));
+        delegates.sort_by_key(|(_, said)| said.statement().validity.not_before);
         // 2
         let mut periods = Periods::of(statements, &left, &graph, &publishers);
         let mut counting = Vec::new();
         for (place, said) in delegates {
             if periods.believes(place, said)? {
+                self.counting.push(place);
                 counting.push((place, said));
             }
         }
@@ -118,13 +128,24 @@ impl Floors {
     }
 }
 
-/// Times between which no right to publish measurements begins or ends.
+/// Times between which no right to publish measurements begins or ends. Floors are asked about in the order in which they begin.
 struct Periods<'s, L> {
     statements: &'s Statements,
     left: L,
     /// The first second of each but the first.
     starts: Vec<UnixTime>,
-    known: BTreeMap<usize, (Graph, Publishers<'s>)>,
+    /// How many were looked at exactly.
+    exact: usize,
+    /// The period of the last floor, and what is known of it.
+    last: Option<(usize, Period<'s>)>,
+    chains: Chains,
+}
+
+/// Who may publish measurements in a period.
+enum Period<'s> {
+    Exact(Box<(Graph, Publishers<'s>)>),
+    /// By node: whether rights lead to it from the root.
+    Reached(Vec<bool>),
 }
 
 impl<'s, L: Fn(usize) -> bool> Periods<'s, L> {
@@ -133,7 +154,7 @@ impl<'s, L: Fn(usize) -> bool> Periods<'s, L> {
         for (place, said) in statements.said().iter().enumerate().filter(|(place, _)| left(*place)) {
             let decides = match said.statement().sentence.unnested().1 {
                 Sentence::SpeaksFor { .. } => said.speaker() == Speaker::Root,
-                _ => is_grant(place, said, graph, publishers),
+                _ => is_grant(statements, place, said, graph, publishers),
             };
             if decides {
                 let validity = said.statement().validity;
@@ -141,28 +162,94 @@ impl<'s, L: Fn(usize) -> bool> Periods<'s, L> {
                 starts.extend(validity.not_after.0.checked_add(1).map(UnixTime));
             }
         }
-        Self { statements, left, starts: starts.into_iter().collect(), known: BTreeMap::new() }
+        let chains = Chains::of(statements, &left, graph, publishers);
+        Self { statements, left, starts: starts.into_iter().collect(), exact: 0, last: None, chains }
     }
 
     /// Whether a floor is believed by what counts when it begins.
     fn believes(&mut self, place: usize, said: &Said) -> Result<bool, ProofError> {
         let begins = said.statement().validity.not_before;
-        let period = self.starts.partition_point(|start| *start <= begins);
-        if !self.known.contains_key(&period) {
-            if self.known.len() >= PERIODS_MAX {
-                return Ok(true);
-            }
-            let is_floor = |said: &Said| matches!(said.statement().sentence.unnested().1, Sentence::Floor(_));
-            let active = |place: usize| {
-                let said = self.statements.said().get(place);
-                (self.left)(place) && said.is_some_and(|said| said.statement().validity.holds(begins) || is_floor(said))
-            };
-            let graph = Graph::of(self.statements, active)?;
-            let publishers = Publishers::of(self.statements, &graph, Topic::Measurements, active)?;
-            self.known.insert(period, (graph, publishers));
+        let number = self.starts.partition_point(|start| *start <= begins);
+        if self.last.as_ref().is_none_or(|(last, _)| *last != number) {
+            self.last = Some((number, self.period(begins)?));
         }
-        let known = self.known.get(&period);
-        Ok(known.is_some_and(|(graph, publishers)| publishers.believes(place, said, graph).is_some()))
+        Ok(match &self.last {
+            Some((_, Period::Exact(known))) => known.1.may_believe(place, said, &known.0),
+            Some((_, Period::Reached(nodes))) => {
+                self.chains.heard.get(&place).is_some_and(|node| nodes.get(*node) == Some(&true))
+            }
+            None => false,
+        })
+    }
+
+    fn period(&mut self, begins: UnixTime) -> Result<Period<'s>, ProofError> {
+        if self.exact >= PERIODS_MAX {
+            return Ok(Period::Reached(self.chains.reached(begins)));
+        }
+        self.exact = self.exact.saturating_add(1);
+        let is_floor = |said: &Said| matches!(said.statement().sentence.unnested().1, Sentence::Floor(_));
+        let active = |place: usize| {
+            let said = self.statements.said().get(place);
+            (self.left)(place) && said.is_some_and(|said| said.statement().validity.holds(begins) || is_floor(said))
+        };
+        let graph = Graph::of(self.statements, active)?;
+        let publishers = Publishers::of(self.statements, &graph, Topic::Measurements, active);
+        Ok(Period::Exact(Box::new((graph, publishers))))
+    }
+}
+
+/// How the right to publish measurements gets from the root to others, and when.
+struct Chains {
+    roots: Vec<(usize, Validity)>,
+    /// By node: who gets what it has.
+    next: Vec<Vec<(usize, Validity)>>,
+    /// By the place of a delegate's floor: whose it is.
+    heard: BTreeMap<usize, usize>,
+}
+
+impl Chains {
+    fn of(statements: &Statements, left: impl Fn(usize) -> bool, graph: &Graph, publishers: &Publishers<'_>) -> Self {
+        let validity_of = |place: usize| statements.said().get(place).map(|said| said.statement().validity);
+        let heirs = |node: usize| {
+            let edges = graph.by_root.speakers(node).iter();
+            edges.filter_map(|edge| match edge.word {
+                Word::Policy => Some((edge.node, Validity::ALWAYS)),
+                Word::Stated(place) => Some((edge.node, validity_of(place)?)),
+            })
+        };
+        let next = (0..graph.len()).map(|node| heirs(node).collect()).collect();
+        let mut chains = Self { roots: Vec::new(), next, heard: BTreeMap::new() };
+        for (place, said) in statements.said().iter().enumerate().filter(|(place, _)| left(*place)) {
+            if let (Sentence::Floor(_), Some(node)) = (said.statement().sentence.unnested().1, graph.heard(place)) {
+                chains.heard.insert(place, node);
+            }
+            let Some(grant) = hands_on(statements, place, graph, Topic::Measurements) else { continue };
+            let handed = (grant.node, said.statement().validity);
+            match said.speaker() {
+                Speaker::Root => chains.roots.push(handed),
+                Speaker::Key(_) if publishers.may_believe(place, said, graph) => {
+                    if let Some(next) = graph.heard(place).and_then(|by| chains.next.get_mut(by)) {
+                        next.push(handed);
+                    }
+                }
+                Speaker::Key(_) => {}
+            }
+        }
+        chains
+    }
+
+    /// By node: whether rights that hold at this time lead to it from the root.
+    fn reached(&self, at: UnixTime) -> Vec<bool> {
+        let mut reached = vec![false; self.next.len()];
+        let holds = |(_, validity): &&(usize, Validity)| validity.holds(at);
+        let mut open: Vec<usize> = self.roots.iter().filter(holds).map(|(node, _)| *node).collect();
+        while let Some(node) = open.pop() {
+            if let Some(mark @ false) = reached.get_mut(node) {
+                *mark = true;
+                open.extend(self.next.get(node).into_iter().flatten().filter(holds).map(|(node, _)| *node));
+            }
+        }
+        reached
     }
 }
 
@@ -194,12 +281,13 @@ impl<'s> Scopes<'s> {
         let mut handed = vec![Vec::new(); graph.len()];
         let mut roots = Vec::new();
         for (place, said) in statements.said().iter().enumerate().filter(|(place, _)| left(*place)) {
-            let Some(grant) = hands_on(said, graph, Topic::Measurements) else { continue };
+            let Some(grant) = hands_on(statements, place, graph, Topic::Measurements) else { continue };
+            let limits = grant.limits.map(|limits| limits.names);
             match said.speaker() {
-                Speaker::Root => roots.push((grant.node, grant.limits)),
-                Speaker::Key(_) if publishers.believes(place, said, graph).is_some() => {
+                Speaker::Root => roots.push((grant.node, limits)),
+                Speaker::Key(_) if publishers.may_believe(place, said, graph) => {
                     if let Some(handed) = graph.heard(place).and_then(|by| handed.get_mut(by)) {
-                        handed.push((grant.node, grant.limits));
+                        handed.push((grant.node, limits));
                     }
                 }
                 Speaker::Key(_) => {}
@@ -254,9 +342,9 @@ impl<'s> Scopes<'s> {
 }
 
 /// Whether a statement hands on the right to publish measurements, and is believed.
-fn is_grant(place: usize, said: &Said, graph: &Graph, publishers: &Publishers<'_>) -> bool {
-    let is_believed = said.speaker() == Speaker::Root || publishers.believes(place, said, graph).is_some();
-    hands_on(said, graph, Topic::Measurements).is_some() && is_believed
+fn is_grant(statements: &Statements, place: usize, said: &Said, graph: &Graph, publishers: &Publishers<'_>) -> bool {
+    let is_believed = said.speaker() == Speaker::Root || publishers.may_believe(place, said, graph);
+    hands_on(statements, place, graph, Topic::Measurements).is_some() && is_believed
 }
 
 /// The release as which a sentence trusts a measurement or program, and the measurement's kind of platform.

@@ -1,6 +1,9 @@
 //! Where to find a fact: by what an appraisal asks for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use casemate_cose::Digest;
 use casemate_evidence::Vendor;
@@ -11,14 +14,21 @@ use crate::statement::{Identities, Kind, Measurement, Purpose, Sentence, Subject
 /// Facts by what they are about.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    /// Keys and domains: the first fact for each purpose; of rights to publish, those that no other covers.
-    keys: BTreeMap<(Principal, Right), Vec<(Purpose, Fact)>>,
+    /// Keys and domains: the first fact for each purpose; of rights to publish, those that were settled.
+    keys: BTreeMap<(Principal, Right), Vec<Held>>,
     measurements: BTreeMap<Kind, Measurements>,
     platforms: BTreeMap<Kind, Platforms>,
     /// Release by release.
     programs: BTreeMap<Digest, Vec<(Purpose, Fact)>>,
     properties: BTreeMap<Subject, Vec<Fact>>,
     vendors: BTreeMap<(Vendor, Option<Kind>), Fact>,
+}
+
+/// A purpose for which a key or domain is trusted.
+#[derive(Clone, Debug)]
+struct Held {
+    fact: Fact,
+    purpose: Arc<Purpose>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -59,6 +69,11 @@ impl Index {
             Sentence::Trusted { subject, purpose } => self.add_trusted(fact, subject, purpose),
             _ => {}
         }
+    }
+
+    /// Adds a right to publish, which none that was added before covers. Limits are shared, and held against nothing.
+    pub(super) fn add_right(&mut self, fact: Fact, holder: Principal, topic: Topic, purpose: Arc<Purpose>) {
+        self.keys.entry((holder, Right::Publishing(topic))).or_default().push(Held { fact, purpose });
     }
 
     /// Once all facts are added: finds the register by which each measurement is looked for.
@@ -107,7 +122,7 @@ impl Index {
     /// That this key or domain is trusted for exactly this purpose; to publish, as deep at least and within its limits.
     pub(super) fn stated(&self, principal: Principal, purpose: &Purpose) -> Option<Fact> {
         let facts = self.keys.get(&(principal, right(purpose)?))?;
-        facts.iter().find(|(stated, _)| stated.covers(purpose)).map(|(_, fact)| *fact)
+        facts.iter().find(|held| held.purpose.covers(purpose)).map(|held| held.fact)
     }
 
     /// Of which kinds some key or domain is trusted for attestation.
@@ -156,10 +171,12 @@ impl Index {
         match subject {
             Subject::Domain(_) | Subject::Key(_) => {
                 let Some(key) = Principal::of(subject).zip(right(purpose)) else { return };
-                let facts = self.keys.entry(key).or_default();
-                if !facts.iter().any(|(stated, _)| stated.covers(purpose)) {
-                    facts.retain(|(stated, _)| !purpose.covers(stated));
-                    facts.push((purpose.clone(), fact));
+                // Rights to publish are added once they are settled.
+                if !matches!(purpose, Purpose::Publishing { .. }) {
+                    let facts = self.keys.entry(key).or_default();
+                    if !facts.iter().any(|held| held.purpose.covers(purpose)) {
+                        facts.push(Held { fact, purpose: Arc::new(purpose.clone()) });
+                    }
                 }
             }
             Subject::Measurement(measurement) => {

@@ -16,7 +16,7 @@ pub(super) fn lasting(standing: &Standing) -> Result<UnixTime, ProofError> {
     let mut believed: BTreeSet<usize> = BTreeSet::new();
     let graph = Graph::of(statements, |_| true)?;
     for topic in Topic::ALL {
-        let publishers = Publishers::of(statements, &graph, *topic, |_| true)?;
+        let publishers = Publishers::of(statements, &graph, *topic, |_| true);
         let places = statements.said().iter().enumerate();
         believed
             .extend(places.filter(|(place, said)| publishers.believes(*place, said, &graph).is_some()).map(|it| it.0));

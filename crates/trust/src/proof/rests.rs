@@ -3,15 +3,19 @@
 //! Nothing is believed by this. It is for saying why something is not: as if all statements counted, those that have ended and those
 //! that are revoked too, would this one be believed, and which of those that it rests on don't count?
 
+use std::collections::BTreeMap;
+
 use super::{
     ProofError, Standing, State,
     graph::{Edge, Graph, Principal, Word},
     publishers::{Publishers, Why},
 };
-use crate::statement::{Purpose, Said, Speaker, Topic};
+use crate::statement::{Purpose, Said, Sentence, Speaker, Topic, limits};
 
 /// The most links that are followed.
 const LINKS_MAX: usize = 4096;
+/// The most statements that are looked at by which others hand on more than they have.
+const HANDED_MAX: usize = 256;
 
 /// Who may publish about one topic, and who might if every statement counted.
 pub(crate) struct Lapses<'s> {
@@ -19,6 +23,8 @@ pub(crate) struct Lapses<'s> {
     graph: Graph,
     now: Publishers<'s>,
     ever: Publishers<'s>,
+    /// By node: the places of what keys say, and counts, by which they let it publish.
+    handed: BTreeMap<usize, Vec<usize>>,
 }
 
 impl<'s> Lapses<'s> {
@@ -27,9 +33,21 @@ impl<'s> Lapses<'s> {
     pub(crate) fn of(standing: &'s Standing, topic: Topic) -> Result<Self, ProofError> {
         let statements = standing.statements();
         let graph = Graph::of(statements, |_| true)?;
-        let now = Publishers::of(statements, &graph, topic, |place| standing.state_at(place) == State::Stands)?;
-        let ever = Publishers::of(statements, &graph, topic, |_| true)?;
-        Ok(Self { standing, graph, now, ever })
+        let now = Publishers::of(statements, &graph, topic, |place| standing.state_at(place) == State::Stands);
+        let ever = Publishers::of(statements, &graph, topic, |_| true);
+        let mut handed: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (place, said) in standing.standing().filter(|(_, said)| said.speaker() != Speaker::Root) {
+            let node = match said.statement().sentence.unnested().1 {
+                Sentence::Trusted { subject, purpose: Purpose::Publishing { topic: of, .. } } if *of == topic => {
+                    Principal::of(subject).and_then(|principal| graph.find(principal))
+                }
+                _ => None,
+            };
+            if let Some(node) = node {
+                handed.entry(node).or_default().push(place);
+            }
+        }
+        Ok(Self { standing, graph, now, ever, handed })
     }
 
     /// Of what it rests on that this statement is believed, all that doesn't count now, the statement itself first and then what is
@@ -59,8 +77,41 @@ impl<'s> Lapses<'s> {
         links
     }
 
+    /// For want of what right this statement is not believed, though its speaker may publish, or was let: the statement itself, or the
+    /// nearest one by which somebody hands on to who says it what is not theirs to hand on; and what whoever says that may publish.
+    pub(crate) fn outside(&self, said: &'s Said) -> Option<(&'s Said, Vec<Purpose>)> {
+        let statements = self.standing.statements();
+        let place = statements.place(said.digest())?;
+        if self.standing.state_at(place) != State::Stands || self.now.believes(place, said, &self.graph).is_some() {
+            return None;
+        }
+        let wanted = said.statement().sentence.unnested().1;
+        let (mut places, mut next) = (vec![place], 0);
+        while let Some(place) = places.get(next).copied().filter(|_| next < HANDED_MAX) {
+            next = next.saturating_add(1);
+            let Some(said) = statements.said().get(place) else { continue };
+            let rights = self.rights_beside(said);
+            if !rights.is_empty() {
+                return Some((said, rights));
+            }
+            let handed = self.graph.heard(place).and_then(|heard| self.handed.get(&heard));
+            for by in handed.into_iter().flatten() {
+                let admits = |by: &Said| match by.statement().sentence.unnested().1 {
+                    Sentence::Trusted { purpose: Purpose::Publishing { limits, .. }, .. } => {
+                        limits::admit(limits.as_deref(), wanted)
+                    }
+                    _ => false,
+                };
+                if statements.said().get(*by).is_some_and(admits) && !places.contains(by) {
+                    places.push(*by);
+                }
+            }
+        }
+        None
+    }
+
     /// What who says this may publish about its topic now, if that is something else: deepest first.
-    pub(crate) fn rights_beside(&self, said: &Said) -> Vec<Purpose> {
+    fn rights_beside(&self, said: &Said) -> Vec<Purpose> {
         let Some(place) = self.standing.statements().place(said.digest()) else { return Vec::new() };
         let stands = self.standing.state_at(place) == State::Stands;
         let Some(heard) = self.graph.heard(place).filter(|_| stands) else { return Vec::new() };

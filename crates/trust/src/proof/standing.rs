@@ -12,11 +12,7 @@
 //! Each step looks only at what earlier ones decided. In 2 and 3 a delegation counts although it has ended: what was revoked
 //! doesn't come back when the delegate's time is up. To undo a delegate's revocations, revoke them, or the delegation.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use casemate_cose::{Digest, UnixTime};
 
@@ -34,6 +30,8 @@ use crate::statement::{Kind, Said, Sentence, Speaker, Statements, Subject, Topic
 #[derive(Clone, Debug)]
 pub struct Standing {
     floors: Floors,
+    /// The places of what others revoke with, as far as they may.
+    revoking: Vec<usize>,
     /// What the root revokes, and what others do who may.
     gone: [Things<Digest>; 2],
     states: Vec<State>,
@@ -89,6 +87,7 @@ impl Standing {
         };
         let by_root = revoked.clone();
         let others = published(statements, Topic::Revocations, |place, said| left(&by_root, place, said))?;
+        let revoking = others.iter().map(|(place, _)| *place).collect();
         for (_, by) in &others {
             let sentence = by.statement().sentence.unnested().1;
             revoke(&mut revoked, statements, by, sentence, |target| target.speaker() != Speaker::Root);
@@ -114,7 +113,7 @@ impl Standing {
         // 5
         overrule(statements, &mut states);
         let gone = [of_root, of_others];
-        Ok(Self { floors, gone, states, statements: Arc::clone(statements), window: window(statements, at) })
+        Ok(Self { floors, revoking, gone, states, statements: Arc::clone(statements), window: window(statements, at) })
     }
 
     /// All statements, those that don't count too.
@@ -161,6 +160,12 @@ impl Standing {
         by_root.or_else(|| of_others.run(kind, registers).map(Ran::ByOthers))
     }
 
+    /// By what others refuse: the revocations and floors of delegates that count.
+    pub(crate) fn refusals_of_others(&self) -> impl Iterator<Item = &Said> {
+        let places = self.revoking.iter().chain(self.floors.of_delegates());
+        places.filter_map(|place| self.statements.said().get(*place))
+    }
+
     /// The statements that count, and their places.
     pub(super) fn standing(&self) -> impl Iterator<Item = (usize, &Said)> {
         self.statements.said().iter().enumerate().filter(|(place, _)| self.state_at(*place) == State::Stands)
@@ -172,17 +177,9 @@ impl Standing {
     }
 }
 
-/// What others say about a topic and is believed at some time or other, by whatever the root has not revoked itself.
+/// What others say about a topic and is believed at some time or other, whatever was revoked since.
 pub(crate) fn believed_ever(statements: &Statements, topic: Topic) -> Result<Vec<&Said>, ProofError> {
-    let by_root = statements.said().iter().filter(|said| said.speaker() == Speaker::Root);
-    let revoked: BTreeSet<Digest> = by_root
-        .filter_map(|said| match &said.statement().sentence {
-            Sentence::Revokes(digest) => Some(*digest),
-            _ => None,
-        })
-        .collect();
-    let believed = published(statements, topic, |_, said| !revoked.contains(&said.digest()))?;
-    Ok(believed.into_iter().map(|(_, said)| said).collect())
+    Ok(published(statements, topic, |_, _| true)?.into_iter().map(|(_, said)| said).collect())
 }
 
 /// Statements that have begun, ended or not.
@@ -204,7 +201,7 @@ fn published(
         return Ok(Vec::new());
     }
     let graph = Graph::of(statements, active)?;
-    let publishers = Publishers::of(statements, &graph, topic, active)?;
+    let publishers = Publishers::of(statements, &graph, topic, active);
     Ok(places().filter(|(place, said)| publishers.believes(*place, said, &graph).is_some()).collect())
 }
 

@@ -155,7 +155,7 @@ impl Ran {
 }
 
 /// On whose word something is trusted.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum TrustBy {
     /// Somebody else's.
     Others,

@@ -6,6 +6,7 @@
 
 mod check;
 mod error;
+pub(crate) mod interned;
 pub(crate) mod limits;
 pub(crate) mod list;
 mod measurement;
@@ -23,6 +24,7 @@ use minicbor::{Decode, Encode};
 
 pub use check::{LABEL_BYTES_MAX, NAME_BYTES_MAX};
 pub use error::StatementError;
+pub use interned::LIMIT_NAMES_OF_DOMAIN_MAX;
 pub use limits::{LIMIT_NAMES_MAX, Limits};
 pub use measurement::{Measurement, REGISTERS_MAX, Register};
 pub use nesting::{LEVELS_MAX, decode_nested};
@@ -82,6 +84,14 @@ impl Statement {
     #[must_use]
     pub fn always(label: impl Into<String>, sentence: Sentence) -> Self {
         Self { label: label.into(), sentence, validity: Validity::ALWAYS }
+    }
+
+    /// When it counts: from its first second to its last, or for good if it is a floor or a revocation, whatever end it was given.
+    #[must_use]
+    pub fn counts(&self) -> Validity {
+        let Validity { not_before, not_after } = self.validity;
+        let not_after = if self.sentence.is_for_good() { Validity::ALWAYS.not_after } else { not_after };
+        Validity { not_before, not_after }
     }
 
     /// Deterministic CBOR.

@@ -156,6 +156,12 @@ impl Sentence {
         (keys, said)
     }
 
+    /// Whether it never ends, whatever end its statement has: floors and revocations.
+    #[must_use]
+    pub(crate) fn is_for_good(&self) -> bool {
+        matches!(self.unnested().1, Self::Distrusts(_) | Self::Floor(_) | Self::Revokes(_))
+    }
+
     /// What a key has to be trusted to publish about for this to be believed of it. Nothing makes a nested sentence, or one
     /// about the evidence at hand, be believed.
     #[must_use]

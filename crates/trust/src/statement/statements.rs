@@ -2,7 +2,7 @@
 
 use casemate_cose::Digest;
 
-use super::{Sentence, Signed, Statement, StatementError};
+use super::{Sentence, Signed, Statement, StatementError, interned::Interned};
 
 /// The most statements of one domain, the root's and those of others together.
 pub const STATEMENTS_MAX: usize = 16_384;
@@ -12,6 +12,7 @@ pub const STATEMENTS_MAX: usize = 16_384;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Statements {
     said: Vec<Said>,
+    interned: Interned,
 }
 
 /// One statement and who says it.
@@ -35,7 +36,7 @@ impl Statements {
     /// The root's statements and those of others.
     ///
     /// # Errors
-    /// [`StatementError`]: more than [`STATEMENTS_MAX`], a statement that says what can't be said, or one of the root that says
+    /// [`StatementError`]: more than [`STATEMENTS_MAX`], more names of limits than are read, a statement that says what can't be said, or one of the root that says
     /// what another says: that takes the other's signature.
     pub fn new(root: Vec<Statement>, signed: &[Signed]) -> Result<Self, StatementError> {
         let actual = root.len().saturating_add(signed.len());
@@ -60,7 +61,8 @@ impl Statements {
         said.sort_by_key(|said| said.digest);
         said.dedup_by_key(|said| said.digest);
         said.shrink_to_fit();
-        Ok(Self { said })
+        let interned = Interned::of(&said)?;
+        Ok(Self { said, interned })
     }
 
     /// All of them, ascending by digest.
@@ -73,6 +75,11 @@ impl Statements {
     #[must_use]
     pub fn find(&self, digest: Digest) -> Option<&Said> {
         self.place(digest).and_then(|place| self.said.get(place))
+    }
+
+    /// The limits of the rights that they hand on.
+    pub(crate) const fn interned(&self) -> &Interned {
+        &self.interned
     }
 
     /// The place of the statement of this digest.

@@ -153,7 +153,7 @@ impl fmt::Display for Statement {
             }
             other => fmt::Display::fmt(other, f)?,
         }
-        fmt::Display::fmt(&self.validity, f)
+        fmt::Display::fmt(&self.counts(), f)
     }
 }
 

@@ -161,8 +161,11 @@ pub enum DenyReason {
         component: String,
         /// The statement.
         place: Place,
-        /// What the statement is about: `attester`, `platform`, `runtime`.
+        /// What the statement is about: `attester`, `platform`, `runtime`; `delegation` where it is one by which its speaker hands on
+        /// more than there is to hand on, to who says what would do.
         what: &'static str,
+        /// What it does: which right it hands on, of which line of releases it says so. `None`: it says so, of no release.
+        says: Option<String>,
         /// What its speaker may publish, each in plain words.
         rights: Vec<String>,
     },
@@ -395,9 +398,10 @@ impl DenyReason {
             Self::Lapsed { component, place, state, .. } => format!("{}{place}, which {state}", of(component)),
             Self::Launcher { actual, .. } => actual.to_string(),
             Self::NoRuntime { component, kind } => format!("{}registers of `{kind}`", of(component)),
-            Self::Outside { component, place, rights, .. } => {
+            Self::Outside { component, place, rights, says, .. } => {
+                let says = says.as_deref().unwrap_or("says so");
                 let rights = rights.iter().map(|right| format!("only {right}")).collect::<Vec<_>>().join(", and ");
-                format!("{}{place} says so, but may publish {rights}", of(component))
+                format!("{}{place} {says}, but may publish {rights}", of(component))
             }
             Self::Platform { component, actual, .. } => format!("{}platform `{actual}`", of(component)),
             Self::Proof { why } => why.clone(),

@@ -8,11 +8,13 @@
 
 mod attacked;
 mod crimes;
+mod dropped;
 mod forms;
 mod judged;
 mod limited;
 mod sealed;
 mod signers;
+mod unmatched;
 
 use aws_lc_rs::rand::SystemRandom;
 use casemate_cose::{Digest, Signer, SigningKey};

@@ -62,13 +62,26 @@ fn who_is_believed_about_keys_names_signers_also_in_anothers_name() {
 }
 
 #[test]
-fn whom_the_owner_stops_believing_named_nobody() {
+fn what_is_revoked_or_ended_opens_nothing() {
     let publisher =
         Statement::always("own", trusted(9, Purpose::Publishing { topic: Topic::Keys, depth: 0, limits: None }));
     let revoked = Sentence::Revokes(publisher.digest());
     let said = || signed(9, trusted(2, Purpose::Contracts));
     let stopped = domain(vec![publisher.sentence.clone(), revoked], vec![said()]);
-    assert!(!stopped.names_signers().unwrap() && accepts(&stopped, 1));
+    assert!(stopped.names_signers().unwrap() && !accepts(&stopped, 1) && !accepts(&stopped, 2));
+    // The only signer's own statement, by whomever it is revoked; the key that published it; the signer's key.
+    let signer = said();
+    for revocation in [
+        Sentence::Revokes(signer.digest()),
+        Sentence::Distrusts(Subject::Key(id(9))),
+        Sentence::Distrusts(Subject::Key(id(2))),
+    ] {
+        let own = vec![publisher.sentence.clone(), revocation.clone()];
+        let stopped = domain(own, vec![signer.clone()]);
+        assert!(!accepts(&stopped, 1) && !accepts(&stopped, 2), "{revocation}");
+        let taken_back = domain(vec![publisher.sentence.clone()], vec![signer.clone(), signed(9, revocation)]);
+        assert!(!accepts(&taken_back, 1), "{}", taken_back.to_toml());
+    }
     // Ended is not revoked: one that named signers doesn't open again by itself.
     let mut ended = publisher;
     ended.validity.not_after = UnixTime(AT.0 - 1);

@@ -101,7 +101,8 @@ fn a_release_team_publishes_its_release_and_no_other() {
         assert_eq!(reason.rule(), "domain-delegate");
         let actual = reason.actual();
         assert!(
-            actual.contains(&team) && actual.ends_with(&format!("says so, but may publish only {right}")),
+            actual.contains(&team)
+                && actual.ends_with(&format!("says so of a release of `other`, but may publish only {right}")),
             "{actual}"
         );
         assert!(reason.remedy().contains("widen the limits"), "{}", reason.remedy());
@@ -118,6 +119,69 @@ fn a_release_team_publishes_its_release_and_no_other() {
     // A stranger's word is none.
     let stranger = of(own, vec![signed(1, &released(runtime, "casemate"))]);
     assert_eq!(only(&stranger).rule(), "domain-runtime");
+}
+
+/// The key that says what would do may publish nothing: who let it had less to hand on than it did.
+#[test]
+fn who_hands_on_more_than_there_is_is_named() {
+    let (own, runtime) = split(is_runtime);
+    let hands_on = |to: u8, depth: u16, limits: Option<Limits>| {
+        let purpose = Purpose::Publishing { topic: Topic::Measurements, depth, limits: limits.map(Box::new) };
+        Statement::always("handed on", Sentence::Trusted { subject: Subject::Key(digest(to)), purpose })
+    };
+    let domain = |grants: &[(u8, Statement)]| {
+        let mut signed_by: Vec<Signed> = grants.iter().map(|(by, grant)| signed(*by, grant)).collect();
+        signed_by.push(signed(3, &released(runtime.clone(), "casemate")));
+        of([own.clone(), vec![hands_on(1, 2, lines(&["casemate"]))]].concat(), signed_by)
+    };
+    let honest = [(1, hands_on(2, 1, lines(&["casemate"]))), (2, hands_on(3, 0, lines(&["casemate"])))];
+    assert!(expires(&domain(&honest)) > NOW);
+    for (crime, grants, by, may) in [
+        ("without its limits", vec![(1, hands_on(3, 0, None))], 1, "lets another key publish measurements, but may"),
+        (
+            "beside its limits",
+            vec![(1, hands_on(3, 0, lines(&["b", "casemate"])))],
+            1,
+            "of release `b`, `casemate`, but",
+        ),
+        (
+            "as deep as it has it",
+            vec![(1, hands_on(3, 2, lines(&["casemate"])))],
+            1,
+            "but may publish only measurements",
+        ),
+        (
+            "two keys on",
+            vec![honest[0].clone(), (2, hands_on(3, 0, None))],
+            2,
+            "lets another key publish measurements,",
+        ),
+        (
+            "the first of two",
+            vec![(1, hands_on(2, 1, None)), honest[1].clone()],
+            1,
+            "only measurements of release `casemate`",
+        ),
+    ] {
+        let reason = only(&domain(&grants));
+        assert_eq!(reason.rule(), "domain-delegate", "{crime}: {reason}");
+        let actual = reason.actual();
+        assert!(actual.contains(&digest(by).short()) && actual.contains(may), "{crime}: {actual}");
+    }
+    // Whom nobody let is a stranger as before, and what was handed on for other releases is no reason.
+    for grants in [vec![], vec![(1, hands_on(3, 0, lines(&["b"])))]] {
+        assert_eq!(only(&domain(&grants)).rule(), "domain-runtime");
+    }
+}
+
+#[test]
+fn a_line_that_looks_like_another_is_written_out() {
+    let (own, runtime) = split(is_runtime);
+    let team = delegate(1, Topic::Measurements, lines(&["casemate"]));
+    let reason = only(&of([own, vec![team]].concat(), vec![signed(1, &released(runtime, "cas\u{435}mate"))]));
+    assert_eq!(reason.rule(), "domain-delegate");
+    let told = "letters of several scripts, Latin and Cyrillic: `cas\\u{435}mate`";
+    assert!(reason.actual().contains(told), "{}", reason.actual());
 }
 
 #[test]

@@ -94,3 +94,36 @@ fn a_floor_begins_while_whoever_handed_on_may_publish() {
     assert!(!counts(&rig.clone().says_in(2, floor(3), from(400)), 2));
     assert!(counts(&rig.says_in(2, floor(3), from(600)), 2));
 }
+
+/// Others' delegations and floors cut time into more periods than are looked at exactly. What began outside of every right counts in
+/// none of them; what began within one counts in all.
+#[test]
+fn in_many_periods_a_floor_counts_no_more_than_in_few() {
+    let rig = |begins: u64| {
+        Rig::new()
+            .root_in(publishes(1, Topic::Measurements, 1), until(500))
+            .root_in(publishes(1, Topic::Measurements, 1), from(900))
+            .says(1, publishes(2, Topic::Measurements, 0))
+            .says(2, released(1, 1))
+            .says_in(2, floor(2), from(begins))
+    };
+    let crowd = |rig: Rig| {
+        (0..70_u64).fold(rig.root(publishes(3, Topic::Measurements, 0)), |rig, number| {
+            let key = 10 + u8::try_from(number).unwrap();
+            rig.root_in(publishes(key, Topic::Measurements, 0), from(number)).says_in(3, floor(1), from(number))
+        })
+    };
+    for (begins, held) in [(400, true), (500, true), (501, false), (899, false), (900, true)] {
+        assert_eq!(standing_holds(&rig(begins)), held, "{begins}");
+        assert_eq!(standing_holds(&crowd(rig(begins))), held, "{begins}, in a crowd");
+    }
+}
+
+/// Whether the release that is said at first is below a floor.
+fn standing_holds(rig: &Rig) -> bool {
+    let standing = Standing::of(&rig.statements(), NOW).unwrap();
+    let is_below = |said: &casemate_trust::statement::Signed| {
+        matches!(standing.state(said.digest()), State::BelowFloor { floor: 2 })
+    };
+    rig.signed.iter().any(is_below)
+}

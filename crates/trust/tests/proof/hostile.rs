@@ -6,8 +6,8 @@ use casemate_cose::{Digest, SigningKey, UnixTime};
 use casemate_trust::{
     proof::{Effective, FACTS_MAX, Facts, PROOF_BYTES_MAX, Proof, ProofError, Rule, STEPS_MAX, Step, check},
     statement::{
-        Purpose, Release, STATEMENTS_MAX, Sentence, Signed, Statement, StatementError, Statements, Subject, Topic,
-        VALUES_MAX, Validity, Value,
+        Limits, Purpose, Release, STATEMENTS_MAX, Sentence, Signed, Statement, StatementError, Statements, Subject,
+        Topic, VALUES_MAX, Validity, Value,
     },
 };
 
@@ -318,5 +318,35 @@ fn long_sets_of_a_proof_are_refused_unread() {
         let (read, held) = read(count);
         assert_eq!(read, Some(false));
         assert!(held < 1 << 12, "{held}");
+    }
+}
+
+/// As many rights of one key as are looked at, of as many names of as many bytes as there may be, for all who speak for it: in a chain, and
+/// in a star. Their names are there once, and most of what would follow is not looked at.
+#[test]
+fn limits_are_inherited_at_bounded_cost() {
+    let right = |number: usize| {
+        let shared = (0..63).map(|name| format!("a{name:02}{}", "x".repeat(125)));
+        let mut releases: Vec<String> = shared.chain([format!("z{number:02}{}", "x".repeat(125))]).collect();
+        releases.sort();
+        let limits = Limits { releases: Some(releases), ..Limits::default() };
+        Purpose::Publishing { topic: Topic::Measurements, depth: 3, limits: Some(Box::new(limits)) }
+    };
+    for principal in [(|key| key - 1) as fn(usize) -> usize, |_| 0] {
+        let rights = (0..64).map(|number| trusted(0, right(number)));
+        let speak = (1..=5_000).map(|key| speaks(key, principal(key)));
+        let statements = of(rights.chain(speak).collect(), &[]);
+        let effective = effective(&statements);
+        assert_eq!(effective.len(), 5_064 + (1 << 14));
+        // What is proved is refused before it is longer than is read.
+        let mut outcome = Ok(None);
+        let info = allocation_counter::measure(|| outcome = effective.prove(&trusted(900, right(0)), NOW));
+        assert!(info.bytes_max <= 16 << 20, "{}", info.bytes_max);
+        match outcome {
+            Ok(proof) => assert!(proof.is_some()),
+            Err(error) => {
+                assert!(matches!(error, ProofError::TooMany { what: "bytes of proof", .. }), "{error}");
+            }
+        }
     }
 }

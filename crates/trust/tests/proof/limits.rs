@@ -9,7 +9,7 @@ use crate::{
     reference::{Off, Reference},
     rig::{
         NOW, Rig, floor, kinds, lines, measurement, properties, publishes, publishes_within, region, registers,
-        released, said, speaks, subject, trusted,
+        released, said, speaks, subject, trusted, until,
     },
 };
 
@@ -191,16 +191,63 @@ fn thousands_of_statements_within_most_limits_are_bounded() {
     assert!(info.bytes_max <= 8 << 20, "{}", info.bytes_max);
 }
 
-#[test]
-fn more_rights_of_one_key_than_are_taken_are_refused() {
-    let rights = |count: u32| {
-        (0..count).fold(Rig::new(), |rig, number| {
-            rig.root(publishes_within(1, Topic::Measurements, 0, lines(&[&format!("line {number}")])))
-        })
+/// How many of the rights to lines that are numbered a key has.
+fn rights(rig: &Rig, key: u8, depth: u16) -> usize {
+    let effective = rig.effective();
+    let right = |number: &u32| {
+        let limits = Some(Box::new(lines(&[&line(*number)])));
+        let purpose = Purpose::Publishing { topic: Topic::Measurements, depth, limits };
+        effective.is_trusted(&subject(key), &purpose).is_some()
     };
-    assert!(Effective::of(&rights(64).statements(), NOW).is_ok());
-    let error = Effective::of(&rights(65).statements(), NOW).unwrap_err();
-    assert_eq!(error, ProofError::TooMany { what: "rights of one key to publish", actual: 65, max: 64 });
+    (0..90).filter(right).count()
+}
+
+fn line(number: u32) -> String {
+    format!("line {number:02}")
+}
+
+fn numbered(key: u8, depth: u16, number: u32) -> Sentence {
+    publishes_within(key, Topic::Measurements, depth, lines(&[&line(number)]))
+}
+
+#[test]
+fn of_more_rights_than_are_looked_at_the_last_are_not() {
+    let given = |count| (0..count).fold(Rig::new(), |rig, number| rig.root(numbered(1, 0, number)));
+    assert_eq!(rights(&given(64), 1, 0), 64);
+    assert_eq!(rights(&given(90), 1, 0), 64);
     // Those that another covers are none.
-    assert!(Effective::of(&rights(90).root(publishes(1, Topic::Measurements, 0)).statements(), NOW).is_ok());
+    assert_eq!(rights(&given(90).root(publishes(1, Topic::Measurements, 0)), 1, 0), 90);
+}
+
+/// A delegate can hand on what it likes: deeper rights, and more than are looked at. The domain goes on, and so does what its owner says.
+#[test]
+fn what_a_delegate_hands_on_takes_nothing_from_the_owners() {
+    let rig = Rig::new()
+        .root(publishes(1, Topic::Measurements, 3))
+        .root(publishes_within(2, Topic::Measurements, 0, lines(&["runtime"])))
+        .root(speaks(4, 2))
+        .root(publishes(3, Topic::Measurements, 0))
+        .says(2, released(2, 3))
+        .says(4, released(4, 3))
+        .says(3, released(3, 3));
+    let rig = (0..90).fold(rig, |rig, number| rig.says(1, numbered(2, 2, number)));
+    assert_eq!(rights(&rig, 2, 2), 64);
+    for value in [2, 3, 4] {
+        assert!(rig.proves(&released(value, 3)), "{value}");
+    }
+}
+
+/// Rights that ended count for floors. Were a floor's own right among those that are not looked at, it would be gone.
+#[test]
+fn a_floor_counts_for_all_the_rights_that_somebody_else_hands_to_its_key() {
+    let rig = Rig::new()
+        .root(publishes(1, Topic::Measurements, 3))
+        .root(publishes(3, Topic::Measurements, 1))
+        .says(3, publishes_within(2, Topic::Measurements, 0, lines(&["runtime"])))
+        .says(2, released(1, 1))
+        .says(2, floor(2));
+    let goal = released(1, 1);
+    assert!(!follows_off(&rig, &goal));
+    let crowd = (0..65).fold(rig, |rig, number| rig.says_in(1, numbered(2, 2, number), until(500)));
+    assert!(!follows_off(&crowd, &goal));
 }

@@ -70,7 +70,9 @@ fn passes_for_no_other() {
 fn is_not_made_where_the_standard_has_no_word_for_it() {
     assert_eq!(token(&ed25519(20)), Err(ResultError::AlgorithmOfSvid("EdDSA")));
     let keep = SigningKey::from_seed(&[1; 32]);
-    for audience in [String::new(), "a".repeat(2049)] {
+    for audience in
+        [String::new(), "a".repeat(2049), "a\nb".to_owned(), "a\u{1b}[2J".to_owned(), "a\u{202e}b".to_owned()]
+    {
         let made = jwt_svid(&accepted(&keep, AT), &audience, &admission("clinic"), &p256(), &random(), AT);
         assert!(matches!(made, Err(ResultError::Invalid { .. })));
     }

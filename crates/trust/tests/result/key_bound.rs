@@ -1,7 +1,9 @@
 //! Names for keys that evidence speaks for in no session: certificates, Nitro documents, report data.
 
 use casemate_cose::{Digest, SigningKey, UnixTime};
-use casemate_evidence::{BoundToKey, Endorsement, Endorsements, Evidence, Format, Hash, Refusal, Tie, authenticate};
+use casemate_evidence::{
+    Authenticated, BoundToKey, Endorsement, Endorsements, Evidence, Format, Hash, Refusal, Tie, authenticate,
+};
 use casemate_testkit::{
     NOW, cbor,
     vendor::{
@@ -13,38 +15,52 @@ use casemate_testkit::{
 use casemate_trust::{
     Accepted, Domain, Verdict, appraise, draft,
     result::{Admission, ResultError, jwt_svid, what_runs, x509_svid},
+    statement::Statement,
 };
 
 use crate::admitted::{ed25519, p256, random};
 
-fn anchor(vendor: casemate_evidence::Vendor, root: &[u8]) -> Endorsement {
+pub(crate) fn anchor(vendor: casemate_evidence::Vendor, root: &[u8]) -> Endorsement {
     Endorsement::Anchor(casemate_evidence::Anchor::of_certificate(vendor, root).unwrap())
 }
 
-fn own() -> Vec<u8> {
+pub(crate) fn own() -> Vec<u8> {
     SigningKey::from_seed(&[1; 32]).public().spki()
 }
 
-fn neighbours() -> Vec<u8> {
+pub(crate) fn neighbours() -> Vec<u8> {
     SigningKey::from_seed(&[2; 32]).public().spki()
 }
 
 /// What a vendor of our own vouches for, and with what.
-struct Made {
-    evidence: Evidence,
-    endorsements: Endorsements,
+pub(crate) struct Made {
+    pub(crate) evidence: Evidence,
+    pub(crate) endorsements: Endorsements,
 }
 
 impl Made {
-    fn for_key(&self, spki: &[u8]) -> Result<casemate_evidence::Authenticated<BoundToKey>, Refusal> {
-        authenticate(&self.evidence, &self.endorsements, &BoundToKey::new(spki.to_vec()).unwrap(), NOW)
+    fn for_key(&self, spki: &[u8]) -> Result<Authenticated<BoundToKey>, Refusal> {
+        self.for_key_at(spki, NOW)
+    }
+
+    fn for_key_at(&self, spki: &[u8], at: UnixTime) -> Result<Authenticated<BoundToKey>, Refusal> {
+        authenticate(&self.evidence, &self.endorsements, &BoundToKey::new(spki.to_vec()).unwrap(), at)
+    }
+
+    /// What a domain says that was drafted from it.
+    pub(crate) fn statements(&self, spki: &[u8]) -> Vec<Statement> {
+        draft(&self.for_key(spki).unwrap(), "ours").statements
     }
 
     /// Accepted by a domain that was drafted from it.
     fn accepted(&self, spki: &[u8]) -> Accepted<BoundToKey> {
-        let statements = draft(&self.for_key(spki).unwrap(), "ours").statements;
-        let domain = Domain::of("clinic", 0, statements, Vec::new(), Vec::new()).unwrap();
-        match appraise(self.for_key(spki).unwrap(), &domain, NOW) {
+        self.accepted_by(spki, self.statements(spki), NOW)
+    }
+
+    /// Accepted by a domain that says this.
+    pub(crate) fn accepted_by(&self, spki: &[u8], said: Vec<Statement>, at: UnixTime) -> Accepted<BoundToKey> {
+        let domain = Domain::of("clinic", 0, said, Vec::new(), Vec::new()).unwrap();
+        match appraise(self.for_key_at(spki, at).unwrap(), &domain, at) {
             Verdict::Accepted(accepted) => accepted,
             Verdict::Denied(reasons) => panic!("denied: {reasons:?}"),
         }
@@ -52,7 +68,7 @@ impl Made {
 }
 
 /// A guest whose report states these 64 bytes, or fewer and then zeros.
-fn snp(stated: &[u8], policy: Option<u64>) -> Made {
+pub(crate) fn snp(stated: &[u8], policy: Option<u64>) -> Made {
     let amd = Amd::new(Line::Milan);
     let mut report = Report::of(Line::Milan);
     report.put(at::REPORT_DATA, &[0; 64]).put(at::REPORT_DATA, stated);
@@ -67,7 +83,7 @@ fn snp(stated: &[u8], policy: Option<u64>) -> Made {
     Made { evidence: Evidence::new(Format::Snp, report.sign(&amd.vcek)), endorsements }
 }
 
-fn ratls(maker: &RaTls) -> Made {
+pub(crate) fn ratls(maker: &RaTls) -> Made {
     let made = maker.intel.make(&maker.intel.sgx(3));
     let endorsements = Endorsements::default()
         .with(anchor(casemate_evidence::Vendor::Intel, &made.root))
@@ -78,7 +94,7 @@ fn ratls(maker: &RaTls) -> Made {
     Made { evidence: Evidence::new(Format::Ratls, maker.interoperable(&maker.claims())), endorsements }
 }
 
-fn digest(hash: Hash, spki: &[u8]) -> Vec<u8> {
+pub(crate) fn digest(hash: Hash, spki: &[u8]) -> Vec<u8> {
     match hash {
         Hash::Sha384 => aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA384, spki).as_ref().to_vec(),
         Hash::Sha512 => aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA512, spki).as_ref().to_vec(),
@@ -86,16 +102,23 @@ fn digest(hash: Hash, spki: &[u8]) -> Vec<u8> {
     }
 }
 
+/// The one thing that an accepted keep runs.
+pub(crate) fn what(accepted: &Accepted<BoundToKey>) -> Digest {
+    let runs = what_runs(accepted).unwrap();
+    let [what] = runs[..] else { panic!("{runs:?}") };
+    what
+}
+
 /// A file of names: what runs is called `cohort`, and may or may not state its key as report data.
-fn names(what: Digest, more: &str) -> Admission {
+pub(crate) fn names(what: Digest, more: &str) -> Admission {
     let text =
         format!("[admission]\ntrust_domain = \"clinic\"\n[[workload]]\nname = \"cohort\"\nruns = \"{what}\"\n{more}");
     Admission::parse(&text).unwrap()
 }
 
-const STATED: &str = "report_data = \"key-digest\"";
+pub(crate) const STATED: &str = "report_data = \"key-digest\"";
 
-fn svid(
+pub(crate) fn svid(
     accepted: &Accepted<BoundToKey>,
     key: &[u8],
     admission: &Admission,
@@ -110,7 +133,7 @@ fn digests_of_the_key_as_report_data_tie_it() {
         let made = snp(&digest(hash, &own()), None);
         let accepted = made.accepted(&own());
         assert_eq!(accepted.binding().tie(accepted.claims()), Some(Tie::ReportData));
-        let admission = names(what_runs(&accepted).unwrap(), STATED);
+        let admission = names(what(&accepted), STATED);
         assert!(svid(&accepted, &own(), &admission, NOW).is_ok(), "{hash:?}");
         // The crime: the neighbour brings this keep's evidence for its own key.
         let refused = made.for_key(&neighbours()).unwrap_err();
@@ -144,7 +167,7 @@ fn what_is_nearly_the_digest_ties_nothing() {
 #[test]
 fn report_data_tie_a_key_only_where_somebody_said_so() {
     let accepted = snp(&digest(Hash::Sha512, &own()), None).accepted(&own());
-    let what = what_runs(&accepted).unwrap();
+    let what = what(&accepted);
     // With the word for it, the crime succeeds: the name is as good as the program.
     assert!(svid(&accepted, &own(), &names(what, STATED), NOW).is_ok());
     assert_eq!(svid(&accepted, &own(), &names(what, ""), NOW), Err(ResultError::StatedKey { what }));
@@ -157,7 +180,7 @@ fn report_data_tie_a_key_only_where_somebody_said_so() {
 #[test]
 fn what_has_no_name_gets_none() {
     let accepted = snp(&digest(Hash::Sha512, &own()), None).accepted(&own());
-    let what = what_runs(&accepted).unwrap();
+    let what = what(&accepted);
     let other = names(Digest::of(b"another program"), STATED);
     assert_eq!(svid(&accepted, &own(), &other, NOW), Err(ResultError::Unnamed { what }));
 }
@@ -188,7 +211,7 @@ fn certificates_tie_their_own_key_and_no_other() {
     let spki = maker.own.key.spki();
     let accepted = made.accepted(&spki);
     assert_eq!(accepted.binding().tie(accepted.claims()), Some(Tie::Certificate));
-    let admission = names(what_runs(&accepted).unwrap(), "");
+    let admission = names(what(&accepted), STATED);
     let der = svid(&accepted, &spki, &admission, NOW).unwrap();
     assert!(der.windows(spki.len()).any(|window| window == spki));
     assert_eq!(made.for_key(&other.own.key.spki()).unwrap_err().rule(), "evidence-key", "another's certificate");
@@ -211,7 +234,7 @@ fn documents_tie_the_key_in_them() {
     let named = made(Some(own()), vec![0; 64]);
     let accepted = named.accepted(&own());
     assert_eq!(accepted.binding().tie(accepted.claims()), Some(Tie::Field));
-    assert!(svid(&accepted, &own(), &names(what_runs(&accepted).unwrap(), ""), NOW).is_ok());
+    assert!(svid(&accepted, &own(), &names(what(&accepted), ""), NOW).is_ok());
     assert!(named.for_key(&neighbours()).is_err());
     // The nonce is the verifier's: whoever asks with the digest of a key is not answered with its name.
     assert!(made(None, vec![0; 64]).for_key(&own()).is_err());
@@ -225,7 +248,7 @@ fn debug_and_ends() {
     let stated = digest(Hash::Sha512, &own());
     assert_eq!(snp(&stated, Some(0xb_001f)).for_key(&own()).unwrap_err(), Refusal::Debug);
     let accepted = snp(&stated, None).accepted(&own());
-    let admission = names(what_runs(&accepted).unwrap(), STATED);
+    let admission = names(what(&accepted), STATED);
     let last = accepted.expires();
     assert!(svid(&accepted, &own(), &admission, last).is_ok());
     let late = last.plus_s(1);

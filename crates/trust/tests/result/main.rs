@@ -15,6 +15,7 @@ mod handshake;
 mod jwt;
 mod key_bound;
 mod mtls;
+mod named;
 mod openssl;
 mod read;
 mod recorded;

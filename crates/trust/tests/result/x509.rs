@@ -91,6 +91,10 @@ fn names_and_lifetimes_that_can_not_be() {
         "a b",
         "a\0b",
         "ä.example",
+        "127.0.0.1",
+        "2130706433",
+        "0x7f000001",
+        "a.0x",
         &"a".repeat(64),
     ] {
         let refused = admission.clone().named(PROGRAM, "cohort".parse().unwrap(), vec![name.to_owned()]);
@@ -100,6 +104,17 @@ fn names_and_lifetimes_that_can_not_be() {
     let refused = admission.clone().named(PROGRAM, other, vec![]);
     assert!(matches!(refused, Err(ResultError::Invalid { .. })), "a program's name for another");
     admission.clone().named(PROGRAM, Workload::of(&PROGRAM), vec![]).unwrap();
+    let cohort = admission.clone().named(PROGRAM, "cohort".parse().unwrap(), vec!["a.example".to_owned()]).unwrap();
+    let other = Digest::of(b"another program");
+    for (crime, what, name, hosts) in [
+        ("twice", PROGRAM, "cohort", vec![]),
+        ("another's host", other, "payroll", vec!["a.example".to_owned()]),
+        ("another's name in capitals", other, "COHORT", vec![]),
+    ] {
+        let refused = cohort.clone().named(what, name.parse().unwrap(), hosts);
+        assert!(matches!(refused, Err(ResultError::Invalid { .. })), "{crime}: {refused:?}");
+    }
+    assert!(cohort.named(other, "cohort".parse().unwrap(), vec!["a.example".to_owned()]).is_ok(), "another release");
     let many = vec!["a".to_owned(); 17];
     assert!(matches!(admission.named(PROGRAM, "cohort".parse().unwrap(), many), Err(ResultError::TooMany { .. })));
 }

@@ -185,7 +185,7 @@ fn an_ear_is_the_partys_word() {
     party.expect(&["init", "--name", "clinic"]);
     let at = casemate_testkit::NOW.0.to_string();
     for (domain, names, status, claim) in [
-        ("domain.toml".to_owned(), "ietf", "affirming", "ear_status"),
+        ("domain.toml".to_owned(), "ietf", "warning", "ear_status"),
         (world.changed("product = \"Milan\"", "product = \"Genoa\""), "dotted", "contraindicated", "ear.status"),
     ] {
         let domain = world.folder.join(&domain).display().to_string();

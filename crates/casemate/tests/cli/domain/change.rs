@@ -186,6 +186,78 @@ fn which_evidence_would_be_judged_differently() {
     assert_eq!((&same.json["changes"], &same.json["changed"]), (&json!([]), &json!(0)));
 }
 
+/// Without what endorses it, evidence is judged by nobody: that nothing would change for it is no answer.
+#[test]
+fn evidence_that_could_not_be_judged_is_no_evidence_that_stays_as_it_was() {
+    let world = World::new("domain-diff-unjudged");
+    let new = world.changed("product = \"Milan\"", "product = \"Genoa\"");
+    let args = ["domain", "diff", "domain.toml", &new, "--evidence", "report.bin"];
+    let honest = world.judged(&args);
+    assert_eq!((honest.code, &honest.json["changed"], &honest.json["unjudged"]), (Some(0), &json!(1), &json!(0)));
+    let blind = casemate(world.path(), &args);
+    assert_eq!(
+        (blind.code, &blind.json["changed"], &blind.json["unjudged"]),
+        (Some(1), &json!(0), &json!(1)),
+        "{blind:?}"
+    );
+    assert_eq!(blind.json["judged"][0]["unjudged"]["rule"], blind.json["judged"][0]["new"]["reasons"][0]["rule"]);
+    let (code, said, errors) = printed(world.path(), &args);
+    assert_eq!(code, Some(1));
+    for part in ["0 of 0 pieces of evidence would be judged differently", "1 piece could not be judged", "report.bin: "]
+    {
+        assert!(said.contains(part), "`{part}` is not in {said}");
+    }
+    assert!(
+        errors.contains("1 of 1 pieces of evidence could not be judged") && errors.contains("--endorsements"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn an_error_in_a_line_of_megabytes_is_a_screen_long() {
+    let folder = Folder::new("domain-long");
+    let long = "x".repeat(2 << 20);
+    folder
+        .write("domain.toml", format!("[domain]\nowner = \"clinic\"\n[[vendor]]\nname = \"x\"\nvendor = \"{long}\"\n"))
+        .unwrap();
+    let (code, _, errors) = printed(folder.path(), &["domain", "check", "domain.toml"]);
+    assert_eq!(code, Some(2));
+    assert!(errors.len() < 8000 && errors.contains("domain.toml:5"), "{} bytes", errors.len());
+    let answer = casemate(folder.path(), &["domain", "check", "domain.toml"]);
+    assert_eq!(answer.json["marks"][0]["length"], json!(long.len() + 2), "the mark is that of the file");
+}
+
+#[test]
+fn what_was_exported_as_json_is_whole() {
+    let world = World::new("domain-json");
+    let shown = casemate(world.path(), &["domain", "export", "domain.toml", "--as", "json"]);
+    let object: Value = serde_json::from_str(&shown.text("text")).unwrap();
+    let mut text = "[domain]\nowner = \"clinic\"\n".to_owned();
+    for statement in object["statements"].as_array().unwrap() {
+        text += &format!("[[statement]]\ncbor = {}\n", statement["cbor"]);
+    }
+    world.folder.write("again.toml", text).unwrap();
+    assert_eq!(
+        casemate(world.path(), &["domain", "check", "again.toml"]).text("digest"),
+        object["digest"].as_str().unwrap()
+    );
+}
+
+#[test]
+fn what_is_dropped_has_a_name() {
+    let world = World::new("domain-drop");
+    let party = Party::new(world.path(), "clinic");
+    party.expect(&["init", "--name", "clinic"]);
+    party.write("state/domain.toml", world.text("domain.toml"));
+    party.call(&["domain", "sign", "--drop", "singers"]).fails(2, &["`singers`", "`signers`"]);
+    party.expect(&["domain", "sign", "--drop", "signers"]);
+    let own = party.expect(&["domain", "sign"])["signer"].as_str().unwrap().to_owned();
+    let revoked = format!("{}\n[[revoke]]\nkey = \"{own}\"\n", world.text("domain.toml"));
+    party.write("state/domain.toml", revoked);
+    let warnings = party.expect(&["domain", "check"])["warnings"].to_string();
+    assert!(warnings.contains("this party's own identity key"), "{warnings}");
+}
+
 #[test]
 fn a_draft_is_of_authentic_evidence_alone() {
     let world = World::new("domain-draft");

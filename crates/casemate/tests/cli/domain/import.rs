@@ -37,6 +37,70 @@ fn a_release_policy_is_added_and_comments_stay() {
     assert_eq!(casemate(folder.path(), &args).code, Some(2));
 }
 
+/// Reference values of Trustee: a measurement, and what it has to run on.
+const TRUSTEE: &str = r#"{"snp_launch_measurement": ["MM"], "snp_bootloader": [3], "snp_tee_svn": [0], "snp_snp_svn": [8],
+    "snp_microcode": [115], "snp_smt_enabled": true, "snp_tsme_enabled": false, "snp_guest_abi_major": 0,
+    "snp_guest_abi_minor": 31, "snp_single_socket": false, "snp_smt_allowed": true}"#;
+const WEAK: &str = "[domain]\nowner = \"c\"\n[[runtime]]\nname = \"mine\"\nsnp = { measurement = \"CC\" }\n\
+    [[platform]]\nname = \"test hosts\"\nkind = \"snp\"\nany_genuine_chip = true\nallow = [\"migratable\"]\n";
+
+#[test]
+fn together_nothing_is_wider() {
+    let folder = Folder::new("import-wider");
+    folder.write("ok.json", TRUSTEE.replace("MM", &"a".repeat(96))).unwrap();
+    folder.write("next.json", TRUSTEE.replace("MM", &"b".repeat(96))).unwrap();
+    folder.write("part.json", format!(r#"{{"snp_launch_measurement": ["{}"]}}"#, "b".repeat(96))).unwrap();
+    folder.write("weak.toml", WEAK.replace("CC", &"c".repeat(96))).unwrap();
+    let text = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
+    let into =
+        |file: &str, domain: &str| casemate(folder.path(), &["domain", "import", "rvps", file, "--into", domain]);
+    let weak = text("weak.toml");
+    into("ok.json", "weak.toml").fails(2, &["test hosts", "no `migratable`", "a file of its own"]);
+    assert_eq!(text("weak.toml"), weak);
+    // Half of it is refused alone and in company.
+    let args = ["domain", "import", "rvps", "part.json", "--owner", "c"];
+    casemate(folder.path(), &args).fails(2, &["part.json", "makes no domain"]);
+    let own = ["domain", "import", "rvps", "ok.json", "--owner", "c", "--out", "own.toml"];
+    assert_eq!(casemate(folder.path(), &own).code, Some(0));
+    let before = text("own.toml");
+    into("part.json", "own.toml").fails(2, &["makes no domain"]);
+    assert_eq!(text("own.toml"), before);
+    // The next release under the same demands is let in, by a name of its own.
+    let answer = into("next.json", "own.toml");
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    assert!(
+        text("own.toml").starts_with(before.trim_end()) && text("own.toml").contains("name = \"Trustee: snp (2)\"")
+    );
+    assert_eq!(casemate(folder.path(), &["domain", "check", "own.toml"]).code, Some(0));
+}
+
+#[test]
+fn nothing_is_made_of_nothing_and_what_is_over_is_named() {
+    let folder = Folder::new("import-nothing");
+    folder.write("own.toml", "[domain]\nowner = \"c\"\n").unwrap();
+    for (name, text) in [("map.json", "{}"), ("list.json", "[]")] {
+        folder.write(name, text).unwrap();
+        let args = ["domain", "import", "rvps", name, "--owner", "c", "--out", "own.toml"];
+        casemate(folder.path(), &args).fails(2, &["says nothing", "nothing was written"]);
+        casemate(folder.path(), &["domain", "import", "rvps", name, "--into", "own.toml"]).fails(2, &["says nothing"]);
+    }
+    assert_eq!(std::fs::read_to_string(folder.join("own.toml")).unwrap(), "[domain]\nowner = \"c\"\n");
+    let one = |value: (&String, &serde_json::Value)| serde_json::json!({"version": "0.1.0", "name": value.0, "expiration": "2020-01-01T00:00:00Z", "value": value.1});
+    let values: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&TRUSTEE.replace("MM", &"a".repeat(96))).unwrap();
+    let values: Vec<_> = values.iter().map(one).collect();
+    folder.write("old.json", serde_json::to_string(&values).unwrap()).unwrap();
+    let answer = casemate(folder.path(), &["domain", "import", "rvps", "old.json", "--owner", "c"]);
+    assert!(answer.json["warnings"].to_string().contains("`Trustee: snp` ended at 2020-01-01T00:00:00Z"), "{answer:?}");
+    // What is wrong with what was made of a document has no line in the document.
+    folder.write("part.json", format!(r#"{{"snp_launch_measurement": ["{}"]}}"#, "b".repeat(96))).unwrap();
+    let answer = casemate(folder.path(), &["domain", "import", "rvps", "part.json", "--owner", "c"]);
+    assert!(
+        !answer.text("message").contains("line ") && answer.json["marks"].as_array().is_none_or(Vec::is_empty),
+        "{answer:?}"
+    );
+}
+
 #[test]
 fn real_files_of_others() {
     let Some(recorded) = vectors("domain import") else { return };

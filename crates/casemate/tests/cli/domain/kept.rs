@@ -55,7 +55,32 @@ fn what_the_broker_saw_is_judged_under_another_domain_and_proved_under_its_own()
     ] {
         assert!(said.contains(part), "`{part}` is not in {said}");
     }
+    // Of what was denied there is no proof, and no success.
+    let denied = answer["judged"][0]["broker"]["run"].as_str().unwrap();
+    let answer = clinic.call(&["proof", "kept", denied]);
+    assert_eq!((answer.code, &answer.json["kept"][0]["holds"]), (Some(1), &json!(false)), "{answer:?}");
     proved(&study, accepted, &stricter);
+    damaged(clinic, accepted, &stricter);
+}
+
+/// One bit of what was kept is another: it is named, and not taken for evidence of which nothing changes.
+fn damaged(clinic: &Party, accepted: &Value, stricter: &str) {
+    let digest = accepted["evidence"].as_str().unwrap();
+    let short = digest.split(':').nth(1).unwrap().get(..12).unwrap();
+    let evidence = fs::read(clinic.join(&format!("proofs/{short}.evidence"))).unwrap();
+    let mut database = fs::read(clinic.join("state/state.db")).unwrap();
+    let part = &evidence[evidence.len() - 32..];
+    let found = database.windows(part.len()).position(|bytes| bytes == part).unwrap();
+    database[found + 31] ^= 1;
+    clinic.write("state/state.db", database);
+    let answer = clinic.call(&["domain", "diff", "state/domain.toml", stricter]);
+    assert_eq!(
+        (answer.code, &answer.json["changed"], &answer.json["unjudged"]),
+        (Some(1), &json!(1), &json!(0)),
+        "{answer:?}"
+    );
+    assert_eq!(answer.json["damaged"][0]["evidence"], digest);
+    assert_eq!(answer.json["damaged"][0]["run"], accepted["broker"]["run"]);
 }
 
 /// The proof by which the clinic's broker believed the keep of `accepted`.

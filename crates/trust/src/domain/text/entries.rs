@@ -103,6 +103,7 @@ pub(super) fn read(file: &Table<'_>, draft: &mut Draft) -> Result<(), DomainErro
     platform::read(file, draft, &said)?;
     let mut names = BTreeSet::new();
     for entry in file.entries("floor", &with(&["name", "release", "version"]))? {
+        for_good(&entry, "a floor")?;
         let release = release(&entry)?.ok_or_else(|| entry.missing("release"))?;
         let word = entry.word("name").map_or_else(|| entry.need("release"), Ok)?;
         let name = named(&word)?;
@@ -114,6 +115,7 @@ pub(super) fn read(file: &Table<'_>, draft: &mut Draft) -> Result<(), DomainErro
     let mut words = vec!["name", "statement", "key", "program", "runtime"];
     words.extend(Kind::ALL.iter().map(|kind| kind.as_str()));
     for entry in file.entries("revoke", &with(&words))? {
+        for_good(&entry, "a revocation")?;
         revoke(&entry, draft)?;
     }
     Ok(())
@@ -171,6 +173,13 @@ pub(super) struct Name {
 
 pub(super) fn named(word: &Word<'_>) -> Result<Name, DomainError> {
     Ok(Name { label: word.label()?, mark: word.span() })
+}
+
+/// What never ends is given no end: whoever wrote one would rely on it.
+fn for_good(entry: &Table<'_>, what: &str) -> Result<(), DomainError> {
+    let Some(word) = entry.word("until") else { return Ok(()) };
+    let what = format!("{what} never ends, so that this `until` would count for nothing");
+    Err(DomainError::Never { what, remedy: "remove `until`".to_owned(), span: Some(word.span()) })
 }
 
 /// The words of an entry that can begin and end.

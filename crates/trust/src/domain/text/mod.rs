@@ -20,7 +20,7 @@ use std::{collections::BTreeMap, ops::Range};
 use casemate_cose::{Digest, VerifyingKey};
 use toml::de::DeTable;
 
-use super::{DOMAIN_BYTES_MAX, Domain, DomainError, VALUES_MAX, check};
+use super::{DOMAIN_BYTES_MAX, Domain, DomainError, VALUES_MAX, check, rights};
 use crate::statement::{Signed, Statement};
 
 pub(super) use table::meant;
@@ -66,6 +66,7 @@ pub(super) fn parse(text: &str) -> Result<Domain, DomainError> {
     for placed in &draft.said {
         check::statement(&placed.statement).map_err(|error| error.at(Some(placed.mark.clone())))?;
     }
+    rights::check(draft.said.iter().map(|placed| (&placed.statement, Some(placed.mark.clone()))))?;
     // 4
     useful::check(&draft, sequence)?;
     draft.domain(owner, sequence, text)

@@ -61,7 +61,7 @@ pub(in crate::domain) fn write(domain: &Domain) -> String {
         let _ = write!(text, "\n{}", writer.statement(statement));
     }
     for signed in domain.signed() {
-        let Statement { sentence, validity, .. } = signed.statement();
+        let (sentence, validity) = (&signed.statement().sentence, signed.statement().counts());
         let said = comment(&format!("key {} says: {sentence}{validity}", signed.speaker().short()));
         let _ = write!(text, "\n[[signed]]           # {said}\nstatement = \"{}\"\n", STANDARD.encode(signed.object()));
     }
@@ -171,7 +171,10 @@ impl<'d> Writer<'d> {
 
     /// The entry that a statement belongs to, and what all its statements share; `None` where the words can't say it.
     fn shape(&self, statement: &Statement) -> Option<(Word, String)> {
-        if !is_written(statement.validity) || fit::misfit(&statement.sentence).is_some() {
+        if !is_written(statement.validity)
+            || statement.counts() != statement.validity
+            || fit::misfit(&statement.sentence).is_some()
+        {
             return None;
         }
         let label = &statement.label;

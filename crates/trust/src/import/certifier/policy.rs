@@ -7,7 +7,7 @@ use casemate_cose::Digest;
 use super::{
     LABEL, Principal,
     key::Key,
-    key_digest, measurements,
+    key_digest, measurements, note_every_kind,
     platform::{Given, Platform, Property},
     purpose, why_not,
 };
@@ -60,6 +60,7 @@ pub fn policy(bytes: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Result<Importe
         }
     }
     reader.measurements(field(fields, "measurements"), &mut findings);
+    note_every_kind(&mut findings);
     findings.note(
         "there, a key that is trusted for attestation may trust other keys for it; here it may not, unless the domain lets it publish keys",
     );

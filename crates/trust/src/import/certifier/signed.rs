@@ -7,7 +7,7 @@ use super::{
     LABEL,
     clause::{Clause, Context, Entity},
     key::Key,
-    key_digest,
+    key_digest, note_every_kind,
     wire::{Message, Value},
 };
 use crate::{
@@ -45,6 +45,7 @@ pub fn signed_claims(bytes: &[u8], signer: Option<Digest>) -> Result<Imported, I
     for claim in &claims {
         claim.say(signer, &context, &mut findings);
     }
+    note_every_kind(&mut findings);
     let signed = signer.map_or(Signed::Unsigned, Signed::By);
     findings.finish(signed)
 }
