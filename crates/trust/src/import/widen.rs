@@ -6,7 +6,8 @@
 //!
 //! 1. a measurement that is new to the domain asks that each of its platforms of the kind is within one of the document's;
 //! 2. a measurement that the document lacks asks that each of the document's platforms of the kind is within one of the domain's;
-//! 3. who is newly believed to attest the kind would vouch for the domain's measurements on its platforms, as only others could before.
+//! 3. who is newly believed to attest the kind would vouch for the domain's measurements on its platforms, as only others could before. Who is
+//!    believed already may be for longer: reference values that end are renewed so.
 //!
 //! A rule is within another if the other accepts all that it accepts: it knows no hardware besides, admits nothing besides, and each demand of the
 //! other follows from one of its own.
@@ -80,7 +81,8 @@ pub fn widening(domain: &Domain, imported: &[Statement]) -> Option<Widening> {
 fn of_kind(kind: Kind, before: &[&Statement], imported: &[&Statement]) -> Option<Widening> {
     let (own, theirs) = (platforms(kind, before), platforms(kind, imported));
     // 3
-    let newly = imported.iter().find(|statement| attests(kind, statement) && !is_among(statement, before));
+    let is_believed = |statement: &Statement| before.iter().any(|other| other.sentence == statement.sentence);
+    let newly = imported.iter().find(|statement| attests(kind, statement) && !is_believed(statement));
     if let Some(statement) = newly.filter(|_| !own.is_empty() && runs(kind, before).next().is_some()) {
         return Some(Widening::Attester { kind, label: statement.label.clone() });
     }

@@ -271,7 +271,7 @@ fn backup(extent: Extent) {
         datasets(party)
     };
     let args = ["key", "backup", "backup.age"];
-    Verb { party: &party, args: &args, done: Some((3, "choose another name")), view: &view }.survives(extent);
+    Verb { party: &party, args: &args, done: Some((2, "replaces no file")), view: &view }.survives(extent);
 }
 
 fn restore(extent: Extent) {
