@@ -139,7 +139,9 @@ fn by_mem(process: i32, canaries: &[Vec<u8>]) -> Read {
     match File::open(format!("/proc/{process}/mem")) {
         Ok(memory) => search(process, canaries, |at, piece| memory.read_at(piece, at).unwrap_or(0)),
         Err(error) => {
-            assert!(is_gone(process, process), "the memory of {process}: {error}");
+            // A process that ends gives its memory back before it is one that has ended.
+            let has_none = error.raw_os_error() == Some(libc::ESRCH);
+            assert!(has_none || is_gone(process, process), "the memory of {process}: {error}");
             Read::default()
         }
     }
