@@ -129,9 +129,9 @@ fn watched(spec: Spec, seen: &Mutex<Seen>, told: &mut Vec<u8>) -> Outcome {
                 look(seen);
             }
         });
-        let outcome = run_telling(spec, |event| told.extend(format!("{event:?}").into_bytes())).unwrap();
+        let outcome = run_telling(spec, |event| told.extend(format!("{event:?}").into_bytes()));
         over.store(true, Ordering::SeqCst);
-        outcome
+        outcome.unwrap()
     })
 }
 

@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "system calls that read another process")]
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::IoSliceMut,
     os::unix::fs::FileExt as _,
@@ -13,7 +13,7 @@ use nix::{
     sys::{
         ptrace,
         uio::{RemoteIoVec, process_vm_readv},
-        wait::{WaitPidFlag, waitpid},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::Pid,
 };
@@ -187,16 +187,26 @@ fn memmem(bytes: &[u8], canary: &[u8]) -> Option<usize> {
 pub(crate) fn stopped<T>(process: i32, work: impl FnOnce() -> T) -> Option<T> {
     static TRACER: Mutex<()> = Mutex::new(());
     let _one = TRACER.lock().unwrap_or_else(PoisonError::into_inner);
-    let (mut held, mut gone) = (BTreeSet::new(), BTreeSet::new());
+    // Each with the signal that came to it as it was stopped, which it is given again.
+    let (mut held, mut gone) = (BTreeMap::new(), BTreeSet::new());
     // Until there is none that was started meanwhile.
     while let Some(thread) =
-        threads(process).into_iter().find(|thread| !held.contains(thread) && !gone.contains(thread))
+        threads(process).into_iter().find(|thread| !held.contains_key(thread) && !gone.contains(thread))
     {
-        match ptrace::attach(Pid::from_raw(thread)) {
+        // Not `attach`: where another signal comes first, its SIGSTOP would stop the process when it is let go.
+        let number = Pid::from_raw(thread);
+        match ptrace::seize(number, ptrace::Options::empty()).and_then(|()| ptrace::interrupt(number)) {
+            // A thread is waited for by its own number, whoever started it: `__WALL`.
             Ok(()) => {
-                // A thread is waited for by its own number, whoever started it: `__WALL`.
-                let _status = waitpid(Pid::from_raw(thread), Some(WaitPidFlag::__WALL));
-                held.insert(thread);
+                let signal = match waitpid(number, Some(WaitPidFlag::__WALL)) {
+                    Ok(WaitStatus::Stopped(_, signal)) => Some(signal),
+                    Ok(WaitStatus::PtraceEvent(..)) => None,
+                    _ => {
+                        gone.insert(thread);
+                        continue;
+                    }
+                };
+                held.insert(thread, signal);
             }
             Err(error) => {
                 assert!(is_gone(process, thread), "thread {thread} of {process} can't be traced: {error}");
@@ -205,8 +215,8 @@ pub(crate) fn stopped<T>(process: i32, work: impl FnOnce() -> T) -> Option<T> {
         }
     }
     let done = (!held.is_empty()).then(work);
-    for thread in held {
-        let _gone = ptrace::detach(Pid::from_raw(thread), None);
+    for (thread, signal) in held {
+        let _gone = ptrace::detach(Pid::from_raw(thread), signal);
     }
     done
 }
