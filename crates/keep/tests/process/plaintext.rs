@@ -10,14 +10,14 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use casemate_evidence::Lack;
-use casemate_launch::{Outcome, Report, Spec};
+use casemate_launch::{Event, Outcome, Report, Spec};
 
 use crate::{
     launcher::{self, as_ordinary_user, lacks, run, run_telling},
@@ -120,16 +120,24 @@ fn search(runtime: &'static [u8], program: Option<Wasm>) -> Searched {
     Searched { seen, report, relayed, told, opened, state }
 }
 
-/// Runs it and looks all the while, so while the query or the program works.
+/// Runs it and looks all the while, so while the query or the program works: from when every broker has evidence, which is before
+/// anything secret comes. Earlier, a broker waits 5 seconds for a handshake, and the keep stands still while it is looked into.
 fn watched(spec: Spec, seen: &Mutex<Seen>, told: &mut Vec<u8>) -> Outcome {
-    let over = AtomicBool::new(false);
+    let (brokers, attested, over) = (spec.brokers.len(), AtomicUsize::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::SeqCst) {
-                look(seen);
+                if attested.load(Ordering::SeqCst) < brokers {
+                    thread::sleep(Duration::from_millis(1));
+                } else {
+                    look(seen);
+                }
             }
         });
-        let outcome = run_telling(spec, |event| told.extend(format!("{event:?}").into_bytes()));
+        let outcome = run_telling(spec, |event| {
+            attested.fetch_add(usize::from(matches!(event, Event::EvidenceSigned { .. })), Ordering::SeqCst);
+            told.extend(format!("{event:?}").into_bytes());
+        });
         over.store(true, Ordering::SeqCst);
         outcome.unwrap()
     })
