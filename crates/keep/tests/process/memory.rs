@@ -66,7 +66,7 @@ const WAYS: [(&str, fn(i32, u64, usize) -> Option<Vec<u8>>); 3] = [
         (vm_readv(process, at, &mut found) == bytes).then_some(found)
     }),
     ("PTRACE_PEEKDATA", |process, at, bytes| {
-        // A stop of the stub would be told to the launcher, which waits for it.
+        // The launcher is this process: it would see the stop of its own child, and take it for the child's.
         let words = || (at..at + bytes as u64).step_by(8).map(|at| peek_word(process, at)).collect::<Option<Vec<_>>>();
         let words = if is_own(process) { None } else { stopped(process, words).flatten() };
         words.map(|words| words.concat())

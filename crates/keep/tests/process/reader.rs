@@ -4,19 +4,25 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
-    io::IoSliceMut,
+    io::{BufRead as _, BufReader, IoSliceMut},
     os::unix::fs::FileExt as _,
+    process::{Command, Stdio},
     sync::{Mutex, PoisonError},
+    thread,
+    time::Duration,
 };
 
 use nix::{
     sys::{
         ptrace,
+        signal::{self, Signal},
         uio::{RemoteIoVec, process_vm_readv},
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::Pid,
 };
+
+use crate::launcher;
 
 const PIECE_BYTES: u64 = 1 << 20;
 const PAGE_BYTES: u64 = 4096;
@@ -195,30 +201,34 @@ pub(crate) fn stopped<T>(process: i32, work: impl FnOnce() -> T) -> Option<T> {
     {
         // Not `attach`: where another signal comes first, its SIGSTOP would stop the process when it is let go.
         let number = Pid::from_raw(thread);
-        match ptrace::seize(number, ptrace::Options::empty()).and_then(|()| ptrace::interrupt(number)) {
-            // A thread is waited for by its own number, whoever started it: `__WALL`.
-            Ok(()) => {
-                let signal = match waitpid(number, Some(WaitPidFlag::__WALL)) {
-                    Ok(WaitStatus::Stopped(_, signal)) => Some(signal),
-                    Ok(WaitStatus::PtraceEvent(..)) => None,
-                    _ => {
-                        gone.insert(thread);
-                        continue;
-                    }
-                };
-                held.insert(thread, signal);
-            }
-            Err(error) => {
-                assert!(is_gone(process, thread), "thread {thread} of {process} can't be traced: {error}");
-                gone.insert(thread);
-            }
+        if let Err(error) = ptrace::seize(number, ptrace::Options::empty()) {
+            assert!(is_gone(process, thread), "thread {thread} of {process} can't be traced: {error}");
+            gone.insert(thread);
+            continue;
         }
+        let _ends = ptrace::interrupt(number);
+        match end_or_stop(number) {
+            Some(WaitStatus::Stopped(_, signal)) => held.insert(thread, Some(signal)).is_none(),
+            Some(WaitStatus::PtraceEvent(..)) => held.insert(thread, None).is_none(),
+            _ => gone.insert(thread),
+        };
     }
     let done = (!held.is_empty()).then(work);
-    for (thread, signal) in held {
-        let _gone = ptrace::detach(Pid::from_raw(thread), signal);
+    // The first thread's end is told when the others have ended.
+    let first = held.remove_entry(&process);
+    for (thread, signal) in held.into_iter().chain(first) {
+        let number = Pid::from_raw(thread);
+        if ptrace::detach(number, signal).is_err() {
+            // It was killed, and its end is told to nobody else before its tracer has heard of it.
+            let _end = end_or_stop(number);
+        }
     }
     done
+}
+
+/// What becomes of a thread that this one traces. It is waited for by its own number, whoever started it: `__WALL`.
+fn end_or_stop(thread: Pid) -> Option<WaitStatus> {
+    waitpid(thread, Some(WaitPidFlag::__WALL)).ok()
 }
 
 /// The threads of `process`, by number.
@@ -290,4 +300,48 @@ fn peek(process: i32, canaries: &[Vec<u8>]) -> Looked {
 /// From `start` on, up to `end` or the first word that can't be read.
 fn words(process: i32, start: u64, end: u64) -> Vec<u8> {
     (start..end).step_by(8).map_while(|at| peek_word(process, at)).flatten().collect()
+}
+
+#[test]
+fn what_is_killed_while_it_is_stopped_has_an_end_that_its_parent_hears_of() {
+    for killed_after in [None, Some(0), Some(200), Some(500), Some(1000), Some(2000)] {
+        let shell =
+            "\"$0\" --exact reader::a_process_of_threads --include-ignored >/dev/null & echo $!; wait; echo over";
+        let exe = std::env::current_exe().unwrap();
+        let mut shell = Command::new("sh")
+            .arg("-c")
+            .arg(shell)
+            .arg(exe)
+            .env(launcher::CHILD, "1")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(shell.stdout.take().unwrap()).lines();
+        let process = said.next().unwrap().unwrap().parse().unwrap();
+        while threads(process).len() < 3 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let kill = || signal::kill(Pid::from_raw(process), Signal::SIGKILL).unwrap();
+        thread::scope(|scope| match killed_after {
+            None => stopped(process, kill).unwrap(),
+            Some(micros) => {
+                scope.spawn(move || {
+                    thread::sleep(Duration::from_micros(micros));
+                    kill();
+                });
+                stopped(process, || thread::sleep(Duration::from_millis(1)));
+            }
+        });
+        assert_eq!(said.next().unwrap().unwrap(), "over");
+        assert!(shell.wait().unwrap().success());
+    }
+}
+
+#[test]
+#[ignore = "run in a process of its own by the test above"]
+fn a_process_of_threads() {
+    if launcher::is_child() {
+        thread::spawn(thread::park);
+        thread::sleep(Duration::from_secs(60));
+    }
 }

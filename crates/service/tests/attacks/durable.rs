@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use casemate_cose::encode;
 use casemate_ledger::Event as Logged;
 use casemate_service::Event;
+use casemate_store::Store;
 use casemate_testkit::{Folder, skip};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
