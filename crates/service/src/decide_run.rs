@@ -16,7 +16,7 @@ use casemate_channel::broker_side::Claimed;
 use casemate_contract::{
     Allow, Decision, DenyReason, Floor, FullySigned, Manifest, Party, Run, RunHistory, RunId, Standing, authorise,
 };
-use casemate_cose::UnixTime;
+use casemate_cose::{Digest, UnixTime};
 use casemate_evidence::{Bound, Evidence, authenticate};
 use casemate_store::{DatasetVersion, RunTerms, StoreError};
 use casemate_trust::{Accepted, Domain, Reason, Verdict, appraise, statement::Subject};
@@ -167,9 +167,7 @@ fn unknown_signer(broker: &Broker, domain: &Domain, party: &Party, at: UnixTime)
                 let expected = format!("a party whose key the domain of `{}` does not revoke", broker.owner);
                 let remedy = "agree on a contract without the party, or one that names a new key of the party's; if the key was \
                      revoked by mistake, remove what revokes it";
-                let line = domain.line_of(&by).map(|line| format!(", line {line}")).unwrap_or_default();
-                let actual = format!("{actual}, which the statement {} revokes{line}", by.short());
-                Reason::new("domain-revoked", expected, actual, remedy)
+                revoked(domain, &by, expected, &actual, remedy)
             }
             None => {
                 let expected = format!("a signer of contracts whom the domain of `{}` names", broker.owner);
@@ -185,24 +183,40 @@ fn unknown_signer(broker: &Broker, domain: &Domain, party: &Party, at: UnixTime)
     }
 }
 
-/// Where the domain names programs, the run's is one of them.
+/// Where the domain names programs, the run's is one of them. One that is revoked no `[[program]]` mends.
 fn known_program(broker: &Broker, domain: &Domain, manifest: &Manifest, at: UnixTime) -> Result<(), Vec<Reason>> {
     let program = manifest.fields().program;
-    let reason =
-        |expected: String, actual: String, remedy| vec![Reason::new("domain-program", expected, actual, remedy)];
-    match domain.accepts_program(program, at) {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            let expected = format!("a program that the domain of `{}` names", broker.owner);
-            let remedy =
-                "add a `[[program]]` with this digest to the owner's domain.toml, if the owner knows what it does";
-            Err(reason(expected, format!("`{program}`"), remedy))
-        }
+    let actual = format!("`{program}`");
+    let judged = domain.accepts_program(program, at).and_then(|accepted| Ok((accepted, domain.effective(at)?)));
+    let reason = match judged {
+        Ok((true, _)) => return Ok(()),
+        Ok((false, effective)) => match effective.standing().revokes(&Subject::Program(program)) {
+            Some(by) => {
+                let expected = format!("a program that the domain of `{}` does not revoke", broker.owner);
+                let remedy = "agree on a contract with another version of the program; if it was revoked by mistake, remove what \
+                     revokes it";
+                revoked(domain, &by, expected, &actual, remedy)
+            }
+            None => {
+                let expected = format!("a program that the domain of `{}` names", broker.owner);
+                let remedy =
+                    "add a `[[program]]` with this digest to the owner's domain.toml, if the owner knows what it does";
+                Reason::new("domain-program", expected, actual, remedy)
+            }
+        },
         Err(error) => {
-            let expected = "a domain from which follows which programs count".to_owned();
-            Err(reason(expected, error.to_string(), "make the domain simpler"))
+            let expected = "a domain from which follows which programs count";
+            Reason::new("domain-program", expected, error.to_string(), "make the domain simpler")
         }
-    }
+    };
+    Err(vec![reason])
+}
+
+/// What is revoked, by which statement.
+fn revoked(domain: &Domain, by: &Digest, expected: String, actual: &str, remedy: &str) -> Reason {
+    let line = domain.line_of(by).map(|line| format!(", line {line}")).unwrap_or_default();
+    let actual = format!("{actual}, which the statement {} revokes{line}", by.short());
+    Reason::new("domain-revoked", expected, actual, remedy)
 }
 
 fn own_datasets(broker: &Broker, contract: &FullySigned, manifest: &Manifest) -> Vec<(String, DatasetVersion)> {

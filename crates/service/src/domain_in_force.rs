@@ -37,14 +37,30 @@ impl Broker {
         }
     }
 
-    /// Refuses where the owner has changed the domain since `appraised`: what was struck from it counts at once.
-    pub(crate) async fn check_domain(&self, appraised: Digest, at: UnixTime) -> Result<(), Vec<Reason>> {
-        let actual = self.domain_in_force(at).await.map_err(|reason| vec![reason])?.digest();
-        if actual == appraised {
+    /// Refuses where the domain is another than was `appraised`, or says something else than it did `since`: what was struck from it, was
+    /// revoked or has ended counts at once.
+    pub(crate) async fn check_domain(
+        &self,
+        appraised: Digest,
+        since: UnixTime,
+        at: UnixTime,
+    ) -> Result<(), Vec<Reason>> {
+        let changed = |expected: String, actual: String| {
+            let remedy = "start the run again: it is judged under the domain as it is now";
+            Err(vec![Reason::new("domain-changed", expected, actual, remedy)])
+        };
+        let domain = self.domain_in_force(at).await.map_err(|reason| vec![reason])?;
+        if domain.digest() != appraised {
+            return changed(appraised.to_string(), domain.digest().to_string());
+        }
+        let is_as_it_was = domain.effective(at).and_then(|now| {
+            // Nothing at all began or ended, or nothing that may matter.
+            Ok(now.standing().window().holds(since) || domain.effective(since)?.lasts(at) >= at)
+        });
+        if is_as_it_was.is_ok_and(|is_as_it_was| is_as_it_was) {
             return Ok(());
         }
-        let remedy = "start the run again: it is judged under the new domain";
-        Err(vec![Reason::new("domain-changed", appraised.to_string(), actual.to_string(), remedy)])
+        changed(format!("what the domain said at {since}"), format!("an entry of it began or ended by {at}"))
     }
 
     async fn accepted_domain(&self, at: UnixTime) -> Result<(Arc<Domain>, DomainMark), (Reason, String)> {

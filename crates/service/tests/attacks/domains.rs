@@ -147,6 +147,20 @@ async fn a_party_whose_key_is_revoked_is_told_so() {
     }
 }
 
+/// A `[[program]]` for it would contradict the revocation.
+#[tokio::test]
+async fn a_program_that_is_revoked_is_told_so() {
+    let world = World::new().await;
+    let clinic = world.clinic();
+    let own = Script::honest(&world.contract, 1).program;
+    let named = format!("\n[[program]]\nname = \"survival\"\ndigest = \"{own}\"\n");
+    let revoked = format!("\n[[revoke]]\nprogram = \"{own}\"\nfrom = 2026-01-01\n");
+    for (run, programs) in (1..).zip(["", &named]) {
+        clinic.write_domain(&(domain("clinic").to_toml() + programs + &revoked));
+        assert_undecided(clinic, &Script::honest(&world.contract, run), &["domain-revoked"], "revoked").await;
+    }
+}
+
 #[tokio::test]
 async fn a_domain_that_names_programs_runs_no_others() {
     let world = World::new().await;

@@ -1,15 +1,15 @@
 //! What ends meanwhile: a dataset revoked, a contract expired or replaced, before and after each step.
 
 use casemate_contract::FullySigned;
-use casemate_cose::encode;
+use casemate_cose::{Digest, UnixTime, encode};
 use casemate_ledger::Event;
 use casemate_service::deliver_contract;
 use casemate_trust::Domain;
 
 use crate::{
     keep::{Keyed, Script, assert_undecided, attest, attest_all, decisions, finish, release_all, result, rules},
-    study::{EXPIRES, keys, passed, successor},
-    world::{Owner, World, pass, set_clock},
+    study::{EXPIRES, RUNTIME, keys, passed, successor},
+    world::{Owner, World, domain, now, pass, set_clock},
 };
 
 async fn permit(contract: &FullySigned, script: &Script, keyed: Keyed) -> Vec<String> {
@@ -81,6 +81,35 @@ async fn a_launcher_struck_from_the_domain_between_release_and_permit() {
     assert_eq!(permit(&world.contract, &script, keyed).await, ["domain-changed"]);
     world.clinic().assert_refusal(&["domain-changed"], "permit").await;
     assert_unpermitted(world.clinic(), &script, 1).await;
+}
+
+/// The domain's words stay the same; what follows from them does not.
+#[tokio::test]
+async fn what_the_domain_says_of_the_time_between_release_and_permit() {
+    let world = World::new().await;
+    let clinic = world.clinic();
+    let own = domain("clinic").to_toml();
+    let at = |seconds: u64| UnixTime(now().0 + seconds).to_string();
+    let runtime = format!("\n[[revoke]]\nruntime = \"{}\"\nfrom = {}\n", Digest::of(RUNTIME), at(600));
+    let launcher = own.replacen("[[launcher]]", &format!("[[launcher]]\nuntil = {}", at(600)), 1);
+    for (run, text) in (1..).zip([own.clone() + &runtime, launcher]) {
+        let before = now().0;
+        clinic.write_domain(&text);
+        let script = Script::honest(&world.contract, run);
+        let keyed = release_all(&world, &script).await.unwrap().remove(0);
+        pass(700);
+        assert_eq!(permit(&world.contract, &script, keyed).await, ["domain-changed"]);
+        clinic.assert_refusal(&["domain-changed"], "permit").await;
+        assert_unpermitted(clinic, &script, 1).await;
+        set_clock(before);
+    }
+    // What begins later changes nothing yet.
+    clinic.write_domain(&(own + &format!("\n[[revoke]]\nruntime = \"{}\"\nfrom = {}\n", Digest::of(RUNTIME), at(900))));
+    let script = Script::honest(&world.contract, 10);
+    let keyed = release_all(&world, &script).await.unwrap().remove(0);
+    pass(700);
+    let result = result(&world.contract, script.run).digest();
+    keyed.permit(result, encode(&passed(&world.contract))).await.unwrap();
 }
 
 #[tokio::test]
