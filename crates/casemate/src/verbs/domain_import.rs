@@ -218,7 +218,8 @@ fn appended(path: &Path, args: &DomainImportArgs, imported: &Imported) -> Result
     if new.is_empty() {
         return Err(refused(format!("`{}` says all of it already", path.display())));
     }
-    if let Some(widening) = widening(&before, &imported.statements) {
+    let widening = widening(&before, &imported.statements, clock::now()).map_err(|error| refused(error.to_string()))?;
+    if let Some(widening) = widening {
         return Err(refused(plain(&widening.to_string())).help(
             "nothing was written: import it into a file of its own with --out, or raise what the platforms there demand",
         ));

@@ -5,7 +5,8 @@
 //! Where both have platforms of a kind,
 //!
 //! 1. a measurement that is new to the domain asks that each of its platforms of the kind is within one of the document's;
-//! 2. a measurement that the document lacks asks that each of the document's platforms of the kind is within one of the domain's;
+//! 2. a measurement that the document lacks asks that each of the document's platforms of the kind is within one of the domain's that
+//!    counts now;
 //! 3. who is newly believed to attest the kind would vouch for the domain's measurements on its platforms, as only others could before. Who is
 //!    believed already may be for longer: reference values that end are renewed so.
 //!
@@ -14,9 +15,14 @@
 
 use std::fmt;
 
+use casemate_cose::UnixTime;
+
 use crate::{
     Domain,
-    statement::{Demand, Identities, Kind, PlatformRule, Purpose, Sentence, Statement, Subject, Test, Validity, Value},
+    proof::{Effective, ProofError, State},
+    statement::{
+        Demand, Identities, Kind, PlatformRule, Purpose, Said, Sentence, Statement, Subject, Test, Validity, Value,
+    },
 };
 
 /// Why an import would make a domain accept more than it and the document do alone.
@@ -70,18 +76,41 @@ impl fmt::Display for Widening {
     }
 }
 
-/// Why `imported` would make `domain` accept more than either does; `None` if it doesn't.
-#[must_use]
-pub fn widening(domain: &Domain, imported: &[Statement]) -> Option<Widening> {
+/// Why `imported` would make `domain` accept more than either does at this time; `None` if it doesn't.
+///
+/// # Errors
+/// [`ProofError`]: what follows from the domain can't be computed.
+pub fn widening(domain: &Domain, imported: &[Statement], at: UnixTime) -> Result<Option<Widening>, ProofError> {
+    let effective = domain.effective(at)?;
     let before: Vec<&Statement> = domain.statements().said().iter().map(|said| said.statement()).collect();
+    let believed: Vec<&Statement> =
+        domain.own().filter(|said| !is_revoked(&effective, said)).map(Said::statement).collect();
     let imported: Vec<&Statement> = imported.iter().collect();
-    Kind::ALL.iter().find_map(|kind| of_kind(*kind, &before, &imported))
+    Ok(Kind::ALL.iter().find_map(|kind| {
+        let counting: Vec<&Statement> = effective.platform_rules(*kind).map(|(_, said)| said.statement()).collect();
+        of_kind(*kind, &Before { all: &before, believed: &believed, counting: &counting }, &imported)
+    }))
 }
 
-fn of_kind(kind: Kind, before: &[&Statement], imported: &[&Statement]) -> Option<Widening> {
+/// What a domain says before the import.
+struct Before<'a> {
+    /// Whoever says it, whether or not it counts.
+    all: &'a [&'a Statement],
+    /// The owner's that are not revoked. What has ended may be renewed.
+    believed: &'a [&'a Statement],
+    /// The rules for platforms that count now.
+    counting: &'a [&'a Statement],
+}
+
+fn is_revoked(effective: &Effective, said: &Said) -> bool {
+    matches!(effective.standing().state(said.digest()), State::Revoked(_))
+}
+
+fn of_kind(kind: Kind, before: &Before<'_>, imported: &[&Statement]) -> Option<Widening> {
+    let Before { all: before, believed, counting } = before;
     let (own, theirs) = (platforms(kind, before), platforms(kind, imported));
     // 3
-    let is_believed = |statement: &Statement| before.iter().any(|other| other.sentence == statement.sentence);
+    let is_believed = |statement: &Statement| believed.iter().any(|other| other.sentence == statement.sentence);
     let newly = imported.iter().find(|statement| attests(kind, statement) && !is_believed(statement));
     if let Some(statement) = newly.filter(|_| !own.is_empty() && runs(kind, before).next().is_some()) {
         return Some(Widening::Attester { kind, label: statement.label.clone() });
@@ -97,7 +126,7 @@ fn of_kind(kind: Kind, before: &[&Statement], imported: &[&Statement]) -> Option
     }
     // 2
     if runs(kind, before).any(|statement| !is_among(statement, imported))
-        && let Some((label, lacks)) = outside(&theirs, &own)
+        && let Some((label, lacks)) = outside(&theirs, &platforms(kind, counting))
     {
         return Some(Widening::DocumentsPlatform { label, lacks });
     }
@@ -111,7 +140,7 @@ struct Called<'a> {
 }
 
 fn platforms<'a>(kind: Kind, statements: &[&'a Statement]) -> Vec<Called<'a>> {
-    let rules = statements.iter().filter_map(|statement| match &statement.sentence {
+    let rules = statements.iter().filter_map(|statement| match statement.sentence.unnested().1 {
         Sentence::Trusted { subject: Subject::Platform(rule), .. } if rule.kind == kind => {
             Some(Called { label: &statement.label, rule })
         }
@@ -123,13 +152,16 @@ fn platforms<'a>(kind: Kind, statements: &[&'a Statement]) -> Vec<Called<'a>> {
 /// What says that something may run on this kind.
 fn runs<'a>(kind: Kind, statements: &'a [&'a Statement]) -> impl Iterator<Item = &'a Statement> {
     statements.iter().copied().filter(move |statement| {
-        matches!(&statement.sentence, Sentence::Trusted { subject: Subject::Measurement(measured), .. } if measured.kind == kind)
+        matches!(
+            statement.sentence.unnested().1,
+            Sentence::Trusted { subject: Subject::Measurement(measured), .. } if measured.kind == kind
+        )
     })
 }
 
 fn attests(kind: Kind, statement: &Statement) -> bool {
     let Sentence::Trusted { subject: Subject::Key(_) | Subject::Vendor(_), purpose: Purpose::Attestation(of) } =
-        &statement.sentence
+        statement.sentence.unnested().1
     else {
         return false;
     };
@@ -146,12 +178,14 @@ fn is_among(statement: &Statement, others: &[&Statement]) -> bool {
     })
 }
 
-/// The first of the rules that is within none of the others, and what it lacks of the one that it comes nearest to.
+/// The first of the rules that is within none of the others, and what it lacks of the one that it comes nearest to. Where there are no
+/// others, that is one that counts.
 fn outside(rules: &[Called<'_>], others: &[Called<'_>]) -> Option<(String, String)> {
     rules.iter().find_map(|one| {
         let lacks: Vec<Vec<String>> = others.iter().map(|other| lacks(one.rule, other.rule)).collect();
-        let nearest = lacks.into_iter().min_by_key(Vec::len).filter(|lacks| !lacks.is_empty())?;
-        Some((one.label.to_owned(), nearest.join(", ")))
+        let nearest =
+            lacks.into_iter().min_by_key(Vec::len).unwrap_or_else(|| vec!["a rule that counts now".to_owned()]);
+        (!nearest.is_empty()).then(|| (one.label.to_owned(), nearest.join(", ")))
     })
 }
 
@@ -196,6 +230,7 @@ mod tests {
     use super::*;
     use crate::statement::Allowance;
 
+    const NOW: UnixTime = UnixTime(1_795_312_496);
     const HEAD: &str = "[domain]\nowner = \"clinic\"\n";
 
     fn runtime(name: &str, digit: &str) -> String {
@@ -209,7 +244,7 @@ mod tests {
     fn found(before: &str, imported: &str) -> Option<String> {
         let domain = Domain::parse(&format!("{HEAD}{before}")).unwrap();
         let imported = Domain::statements_of(imported).unwrap();
-        widening(&domain, &imported).map(|widening| widening.to_string())
+        widening(&domain, &imported, NOW).unwrap().map(|widening| widening.to_string())
     }
 
     const ANY: &str = "any_genuine_chip = true\n";
@@ -259,6 +294,30 @@ mod tests {
     }
 
     #[test]
+    fn a_platform_that_counts_for_nothing_covers_none() {
+        let document = runtime("theirs", "a") + &platform("any", ANY);
+        let strict = "any_genuine_chip = true\nrequire = { \"reported-tcb.microcode\" = { at_least = 200 } }\n";
+        let own = runtime("mine", "c") + &platform("hosts", strict);
+        let old = platform("old", ANY);
+        assert_eq!(found(&(own.clone() + &old), &document), None);
+        let digest = {
+            let domain = Domain::parse(&format!("{HEAD}{own}{old}")).unwrap();
+            let is_old = |said: &&Said| platforms(Kind::Snp, &[said.statement()]).iter().any(|one| one.label == "old");
+            domain.own().find(is_old).unwrap().digest()
+        };
+        for dead in [
+            format!("{old}until = 2026-11-20\n"),
+            format!("{old}from = 2027-01-01\n"),
+            format!("{old}[[revoke]]\nstatement = \"{digest}\"\nfrom = 2026-01-01\n"),
+        ] {
+            let told = found(&(own.clone() + &dead), &document).unwrap();
+            assert!(told.contains("its platform `any`") && told.contains("0xc8"), "{told}");
+            let told = found(&(runtime("mine", "c") + &dead), &document).unwrap();
+            assert!(told.contains("its platform `any`") && told.contains("a rule that counts now"), "{told}");
+        }
+    }
+
+    #[test]
     fn whoever_newly_attests_is_told() {
         let own = runtime("mine", "c") + &platform("hosts", ANY);
         let digest = format!("sha256:{}", "ab".repeat(32));
@@ -269,6 +328,12 @@ mod tests {
         for word in ["attestation:tdx", "authentication"] {
             assert_eq!(found(&own, &key(word)), None);
         }
+        // Who was believed until then may be again, but not who is revoked.
+        let named = own + &key("attestation");
+        let ended = format!("{named}until = 2026-11-20\n");
+        assert_eq!(found(&ended, &key("attestation")), None);
+        let revoked = format!("{named}[[revoke]]\nkey = \"{digest}\"\nfrom = 2026-01-01\n");
+        assert!(found(&revoked, &key("attestation")).is_some());
     }
 
     #[test]

@@ -18,8 +18,7 @@ pub(super) fn lasting(standing: &Standing) -> Result<UnixTime, ProofError> {
     for topic in Topic::ALL {
         let publishers = Publishers::of(statements, &graph, *topic, |_| true);
         let places = statements.said().iter().enumerate();
-        believed
-            .extend(places.filter(|(place, said)| publishers.believes(*place, said, &graph).is_some()).map(|it| it.0));
+        believed.extend(places.filter(|(place, said)| publishers.may_believe(*place, said, &graph)).map(|it| it.0));
     }
     let speakers: BTreeSet<Speaker> =
         believed.iter().filter_map(|place| statements.said().get(*place)).map(Said::speaker).collect();

@@ -218,9 +218,9 @@ impl Purpose {
         }
     }
 
-    /// Whether who is trusted for this is trusted for the other: a deeper right to publish holds a less deep one, and one
-    /// within its limits; execution as
-    /// any release is execution, and attestation of no kind in particular is that of every kind but a launcher's word.
+    /// Whether who is trusted for this is trusted for the other: a deeper right to publish holds a less deep one, and one within its
+    /// limits; execution as any release is execution, and attestation of no kind in particular is that of every kind but a launcher's
+    /// word.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {

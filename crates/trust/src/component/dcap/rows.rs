@@ -26,8 +26,121 @@ const BIOS: &str = "set the host's BIOS so and register the platform anew";
 const COLLATERAL_NEW: &str = "give the verifier newer collateral of Intel's";
 const QE: &str = "update the host's quoting enclave (DCAP)";
 
+/// A kind's own rows, and those of the quoting enclave, the platform's certificate and the collateral, which all quotes have.
+macro_rules! quoted {
+    [$($own:expr,)*] => {
+        &[
+            $($own,)*
+            Property::new("quote-version", Number, Nothing, "the version of the quote's layout", QUOTE, QE).most(5),
+            Property::new(
+                "qe-user-data",
+                Bytes,
+                Nothing,
+                "Intel's quoting enclaves put the platform's id into its first 16 bytes",
+                QUOTE,
+                HOST,
+            )
+            .bytes(&[20]),
+            Property::new("qe-mr-enclave", Bytes, Nothing, "the quoting enclave; Intel's identity judges it", QUOTE, QE)
+                .bytes(&[32]),
+            Property::new("qe-isv-svn", Number, AtLeast, "the security version of the quoting enclave", QUOTE, QE).most(U16),
+            Property::new(
+                "unsigned-trailing-bytes",
+                Number,
+                Nothing,
+                "bytes after the quote that nobody signed",
+                QUOTE,
+                "cut what follows the quote",
+            ),
+            Property::new("fmspc", Bytes, Exactly, "family, model, stepping, platform type and custom SKU", PCK, HOST)
+                .bytes(&[6]),
+            Property::new("pce-id", Bytes, Nothing, "the provisioning certification enclave", PCK, HOST).bytes(&[2]),
+            Property::new("pck-components.1", Number, AtLeast, "security version of TCB component 1", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.2", Number, AtLeast, "security version of TCB component 2", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.3", Number, AtLeast, "security version of TCB component 3", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.4", Number, AtLeast, "security version of TCB component 4", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.5", Number, AtLeast, "security version of TCB component 5", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.6", Number, AtLeast, "security version of TCB component 6", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.7", Number, AtLeast, "security version of TCB component 7", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.8", Number, AtLeast, "security version of TCB component 8", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.9", Number, AtLeast, "security version of TCB component 9", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.10", Number, AtLeast, "security version of TCB component 10", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.11", Number, AtLeast, "security version of TCB component 11", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.12", Number, AtLeast, "security version of TCB component 12", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.13", Number, AtLeast, "security version of TCB component 13", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.14", Number, AtLeast, "security version of TCB component 14", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.15", Number, AtLeast, "security version of TCB component 15", PCK, FIRMWARE).most(U8),
+            Property::new("pck-components.16", Number, AtLeast, "security version of TCB component 16", PCK, FIRMWARE).most(U8),
+            Property::new(
+                "pck-pce-svn",
+                Number,
+                AtLeast,
+                "the security version of the provisioning certification enclave",
+                PCK,
+                FIRMWARE,
+            )
+            .most(U16),
+            Property::new(
+                "pck-cpu-svn",
+                Bytes,
+                Nothing,
+                "the processor's security version, whole; `pck-components` has its parts",
+                PCK,
+                FIRMWARE,
+            )
+            .bytes(&[16]),
+            Property::new(
+                "sgx-type",
+                Text,
+                Exactly,
+                "how memory is protected: `standard`, `scalable`, `scalable-with-integrity`",
+                PCK,
+                HOST,
+            )
+            .names(names!(SgxType::ALL, SgxType::as_str)),
+            Property::new("dynamic-platform", Bool, Exactly, "processors can be added", PCK, HOST),
+            Property::new("cached-keys", Bool, Exactly, "Intel's registration service has the platform's keys", PCK, HOST),
+            Property::new("smt-enabled", Bool, Exactly, "threads of one core may belong to others", PCK, BIOS),
+            Property::new(
+                "tcb-status",
+                Text,
+                Exactly,
+                "how the whole stands: `UpToDate`, `SWHardeningNeeded`, …",
+                STATUS,
+                FIRMWARE,
+            )
+            .names(STATUSES),
+            Property::new("tcb-date", Time, AtLeast, "when the oldest part's level was the newest", STATUS, FIRMWARE),
+            Property::new("tcb-advisories", Set, Only, "Intel's advisories that the platform is open to", STATUS, FIRMWARE),
+            Property::new("tcb-platform.status", Text, Exactly, "how the platform's firmware stands", STATUS, FIRMWARE)
+                .names(STATUSES),
+            Property::new("tcb-platform.date", Time, AtLeast, "when its level was the newest", STATUS, FIRMWARE),
+            Property::new("tcb-qe.status", Text, Exactly, "how the quoting enclave stands", STATUS, QE).names(STATUSES),
+            Property::new("tcb-qe.date", Time, AtLeast, "when its level was the newest", STATUS, QE),
+            Property::new(
+                "tcb-info-evaluation-data-number",
+                Number,
+                AtLeast,
+                "by which edition of Intel's TCB info it was judged",
+                COLLATERAL,
+                COLLATERAL_NEW,
+            )
+            .most(U32),
+            Property::new(
+                "qe-identity-evaluation-data-number",
+                Number,
+                AtLeast,
+                "by which edition of Intel's enclave identity it was judged",
+                COLLATERAL,
+                COLLATERAL_NEW,
+            )
+            .most(U32),
+        ]
+    };
+}
+
 /// What quotes of enclaves say.
-pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
+pub(in super::super) const SGX_PROPERTIES: &[Property] = quoted![
     Property::new("isv-prod-id", Number, Exactly, "the signer's number for the product", REPORT, ENCLAVE).most(U16),
     Property::new(
         "isv-svn",
@@ -72,114 +185,10 @@ pub(in super::super) const SGX_PROPERTIES: &[Property] = &[
         FIRMWARE,
     )
     .bytes(&[16]),
-    Property::new("quote-version", Number, Nothing, "the version of the quote's layout", QUOTE, QE).most(5),
-    Property::new(
-        "qe-user-data",
-        Bytes,
-        Nothing,
-        "Intel's quoting enclaves put the platform's id into its first 16 bytes",
-        QUOTE,
-        HOST,
-    )
-    .bytes(&[20]),
-    Property::new("qe-mr-enclave", Bytes, Nothing, "the quoting enclave; Intel's identity judges it", QUOTE, QE)
-        .bytes(&[32]),
-    Property::new("qe-isv-svn", Number, AtLeast, "the security version of the quoting enclave", QUOTE, QE).most(U16),
-    Property::new(
-        "unsigned-trailing-bytes",
-        Number,
-        Nothing,
-        "bytes after the quote that nobody signed",
-        QUOTE,
-        "cut what follows the quote",
-    ),
-    Property::new("fmspc", Bytes, Exactly, "family, model, stepping, platform type and custom SKU", PCK, HOST)
-        .bytes(&[6]),
-    Property::new("pce-id", Bytes, Nothing, "the provisioning certification enclave", PCK, HOST).bytes(&[2]),
-    Property::new("pck-components.1", Number, AtLeast, "security version of TCB component 1", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.2", Number, AtLeast, "security version of TCB component 2", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.3", Number, AtLeast, "security version of TCB component 3", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.4", Number, AtLeast, "security version of TCB component 4", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.5", Number, AtLeast, "security version of TCB component 5", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.6", Number, AtLeast, "security version of TCB component 6", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.7", Number, AtLeast, "security version of TCB component 7", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.8", Number, AtLeast, "security version of TCB component 8", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.9", Number, AtLeast, "security version of TCB component 9", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.10", Number, AtLeast, "security version of TCB component 10", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.11", Number, AtLeast, "security version of TCB component 11", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.12", Number, AtLeast, "security version of TCB component 12", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.13", Number, AtLeast, "security version of TCB component 13", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.14", Number, AtLeast, "security version of TCB component 14", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.15", Number, AtLeast, "security version of TCB component 15", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.16", Number, AtLeast, "security version of TCB component 16", PCK, FIRMWARE).most(U8),
-    Property::new(
-        "pck-pce-svn",
-        Number,
-        AtLeast,
-        "the security version of the provisioning certification enclave",
-        PCK,
-        FIRMWARE,
-    )
-    .most(U16),
-    Property::new(
-        "pck-cpu-svn",
-        Bytes,
-        Nothing,
-        "the processor's security version, whole; `pck-components` has its parts",
-        PCK,
-        FIRMWARE,
-    )
-    .bytes(&[16]),
-    Property::new(
-        "sgx-type",
-        Text,
-        Exactly,
-        "how memory is protected: `standard`, `scalable`, `scalable-with-integrity`",
-        PCK,
-        HOST,
-    )
-    .names(names!(SgxType::ALL, SgxType::as_str)),
-    Property::new("dynamic-platform", Bool, Exactly, "processors can be added", PCK, HOST),
-    Property::new("cached-keys", Bool, Exactly, "Intel's registration service has the platform's keys", PCK, HOST),
-    Property::new("smt-enabled", Bool, Exactly, "threads of one core may belong to others", PCK, BIOS),
-    Property::new(
-        "tcb-status",
-        Text,
-        Exactly,
-        "how the whole stands: `UpToDate`, `SWHardeningNeeded`, …",
-        STATUS,
-        FIRMWARE,
-    )
-    .names(STATUSES),
-    Property::new("tcb-date", Time, AtLeast, "when the oldest part's level was the newest", STATUS, FIRMWARE),
-    Property::new("tcb-advisories", Set, Only, "Intel's advisories that the platform is open to", STATUS, FIRMWARE),
-    Property::new("tcb-platform.status", Text, Exactly, "how the platform's firmware stands", STATUS, FIRMWARE)
-        .names(STATUSES),
-    Property::new("tcb-platform.date", Time, AtLeast, "when its level was the newest", STATUS, FIRMWARE),
-    Property::new("tcb-qe.status", Text, Exactly, "how the quoting enclave stands", STATUS, QE).names(STATUSES),
-    Property::new("tcb-qe.date", Time, AtLeast, "when its level was the newest", STATUS, QE),
-    Property::new(
-        "tcb-info-evaluation-data-number",
-        Number,
-        AtLeast,
-        "by which edition of Intel's TCB info it was judged",
-        COLLATERAL,
-        COLLATERAL_NEW,
-    )
-    .most(U32),
-    Property::new(
-        "qe-identity-evaluation-data-number",
-        Number,
-        AtLeast,
-        "by which edition of Intel's enclave identity it was judged",
-        COLLATERAL,
-        COLLATERAL_NEW,
-    )
-    .most(U32),
 ];
 
 /// What quotes of trust domains say.
-pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
+pub(in super::super) const TDX_PROPERTIES: &[Property] = quoted![
     Property::new(
         "mr-config-id",
         Bytes,
@@ -310,110 +319,6 @@ pub(in super::super) const TDX_PROPERTIES: &[Property] = &[
     Property::new("tcb-current-module.status", Text, Exactly, "how the TDX module of now stands", STATUS, MODULE)
         .names(STATUSES),
     Property::new("tcb-current-module.date", Time, AtLeast, "when its level was the newest", STATUS, MODULE),
-    Property::new("quote-version", Number, Nothing, "the version of the quote's layout", QUOTE, QE).most(5),
-    Property::new(
-        "qe-user-data",
-        Bytes,
-        Nothing,
-        "Intel's quoting enclaves put the platform's id into its first 16 bytes",
-        QUOTE,
-        HOST,
-    )
-    .bytes(&[20]),
-    Property::new("qe-mr-enclave", Bytes, Nothing, "the quoting enclave; Intel's identity judges it", QUOTE, QE)
-        .bytes(&[32]),
-    Property::new("qe-isv-svn", Number, AtLeast, "the security version of the quoting enclave", QUOTE, QE).most(U16),
-    Property::new(
-        "unsigned-trailing-bytes",
-        Number,
-        Nothing,
-        "bytes after the quote that nobody signed",
-        QUOTE,
-        "cut what follows the quote",
-    ),
-    Property::new("fmspc", Bytes, Exactly, "family, model, stepping, platform type and custom SKU", PCK, HOST)
-        .bytes(&[6]),
-    Property::new("pce-id", Bytes, Nothing, "the provisioning certification enclave", PCK, HOST).bytes(&[2]),
-    Property::new("pck-components.1", Number, AtLeast, "security version of TCB component 1", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.2", Number, AtLeast, "security version of TCB component 2", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.3", Number, AtLeast, "security version of TCB component 3", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.4", Number, AtLeast, "security version of TCB component 4", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.5", Number, AtLeast, "security version of TCB component 5", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.6", Number, AtLeast, "security version of TCB component 6", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.7", Number, AtLeast, "security version of TCB component 7", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.8", Number, AtLeast, "security version of TCB component 8", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.9", Number, AtLeast, "security version of TCB component 9", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.10", Number, AtLeast, "security version of TCB component 10", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.11", Number, AtLeast, "security version of TCB component 11", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.12", Number, AtLeast, "security version of TCB component 12", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.13", Number, AtLeast, "security version of TCB component 13", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.14", Number, AtLeast, "security version of TCB component 14", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.15", Number, AtLeast, "security version of TCB component 15", PCK, FIRMWARE).most(U8),
-    Property::new("pck-components.16", Number, AtLeast, "security version of TCB component 16", PCK, FIRMWARE).most(U8),
-    Property::new(
-        "pck-pce-svn",
-        Number,
-        AtLeast,
-        "the security version of the provisioning certification enclave",
-        PCK,
-        FIRMWARE,
-    )
-    .most(U16),
-    Property::new(
-        "pck-cpu-svn",
-        Bytes,
-        Nothing,
-        "the processor's security version, whole; `pck-components` has its parts",
-        PCK,
-        FIRMWARE,
-    )
-    .bytes(&[16]),
-    Property::new(
-        "sgx-type",
-        Text,
-        Exactly,
-        "how memory is protected: `standard`, `scalable`, `scalable-with-integrity`",
-        PCK,
-        HOST,
-    )
-    .names(names!(SgxType::ALL, SgxType::as_str)),
-    Property::new("dynamic-platform", Bool, Exactly, "processors can be added", PCK, HOST),
-    Property::new("cached-keys", Bool, Exactly, "Intel's registration service has the platform's keys", PCK, HOST),
-    Property::new("smt-enabled", Bool, Exactly, "threads of one core may belong to others", PCK, BIOS),
-    Property::new(
-        "tcb-status",
-        Text,
-        Exactly,
-        "how the whole stands: `UpToDate`, `SWHardeningNeeded`, …",
-        STATUS,
-        FIRMWARE,
-    )
-    .names(STATUSES),
-    Property::new("tcb-date", Time, AtLeast, "when the oldest part's level was the newest", STATUS, FIRMWARE),
-    Property::new("tcb-advisories", Set, Only, "Intel's advisories that the platform is open to", STATUS, FIRMWARE),
-    Property::new("tcb-platform.status", Text, Exactly, "how the platform's firmware stands", STATUS, FIRMWARE)
-        .names(STATUSES),
-    Property::new("tcb-platform.date", Time, AtLeast, "when its level was the newest", STATUS, FIRMWARE),
-    Property::new("tcb-qe.status", Text, Exactly, "how the quoting enclave stands", STATUS, QE).names(STATUSES),
-    Property::new("tcb-qe.date", Time, AtLeast, "when its level was the newest", STATUS, QE),
-    Property::new(
-        "tcb-info-evaluation-data-number",
-        Number,
-        AtLeast,
-        "by which edition of Intel's TCB info it was judged",
-        COLLATERAL,
-        COLLATERAL_NEW,
-    )
-    .most(U32),
-    Property::new(
-        "qe-identity-evaluation-data-number",
-        Number,
-        AtLeast,
-        "by which edition of Intel's enclave identity it was judged",
-        COLLATERAL,
-        COLLATERAL_NEW,
-    )
-    .most(U32),
 ];
 
 /// What an enclave is.

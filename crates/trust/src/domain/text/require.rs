@@ -46,8 +46,8 @@ impl Said {
         self.0.entry(property.to_owned()).and_modify(|known| *known = known.filter(|_| *known == of)).or_insert(of);
     }
 
-    /// What values of a property are; `None` for one that neither evidence nor statements have.
-    /// or which some statements give as one type and some as another.
+    /// What values of a property are; `None` for one that neither evidence nor statements have, or that some statements give as one type
+    /// and some as another.
     pub(super) fn type_of(&self, kind: Kind, property: &str) -> Option<Type> {
         match (registry::property(kind, property), self.0.get(property)) {
             (Some(property), _) => Some(property.of),
