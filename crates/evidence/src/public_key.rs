@@ -7,7 +7,10 @@ use crate::{
     crypto::KeyKind,
     pem::blocks,
     request::request_key,
-    wire::{WireError, der::SEQUENCE},
+    wire::{
+        WireError,
+        der::{Der, SEQUENCE},
+    },
     x509::{Certificate, Spki},
 };
 
@@ -24,7 +27,7 @@ pub fn public_key(bytes: &[u8]) -> Result<Vec<u8>, WireError> {
         return Ok(certificate.spki.raw.to_vec());
     }
     if bytes.first() == Some(&SEQUENCE) {
-        return request_key(bytes);
+        return if is_key(bytes) { Spki::parse(bytes).map(|spki| spki.raw.to_vec()) } else { request_key(bytes) };
     }
     let text = std::str::from_utf8(bytes).map_err(|_| refuse("bytes"))?.trim();
     if text.starts_with('{') {
@@ -39,6 +42,12 @@ pub fn public_key(bytes: &[u8]) -> Result<Vec<u8>, WireError> {
         "CERTIFICATE REQUEST" => request_key(&block.bytes),
         other => Err(refuse(other)),
     }
+}
+
+/// Whether this DER is a `SubjectPublicKeyInfo` by its shape, of whatever kind: an algorithm, then bits.
+fn is_key(bytes: &[u8]) -> bool {
+    let key = Der::only(bytes, "key", SEQUENCE);
+    key.is_ok_and(|mut key| key.expect("algorithm", SEQUENCE).is_ok() && key.bit_string("key").is_ok())
 }
 
 /// An elliptic-curve key. A member `d` makes it a private one.
@@ -99,4 +108,22 @@ impl Jwk {
 fn refuse(actual: &str) -> WireError {
     let expected = "a public key as PEM, DER or JSON Web Key";
     WireError::Value { field: "key", expected, actual: actual.escape_default().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_an_unknown_kind_is_refused_as_a_key_in_every_form() {
+        // id-ecPublicKey with a curve by its parameters.
+        let der =
+            [&[0x30, 0x11, 0x30, 0x0b, 6, 7][..], &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 0x30, 0, 3, 2, 0, 4]].concat();
+        let text = base64::engine::general_purpose::STANDARD.encode(&der);
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n");
+        for key in [der.as_slice(), pem.as_bytes()] {
+            let error = public_key(key).unwrap_err().to_string();
+            assert!(error.contains("a curve by its parameters"), "{error}");
+        }
+    }
 }

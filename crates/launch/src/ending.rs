@@ -16,10 +16,12 @@ pub enum Ending {
     Killed(Signal),
     /// By the kernel, for the memory of its control group.
     OutOfMemory,
-    /// By the kernel, for so many seconds of processor time.
+    /// Killed when it had used up its limit of processor time, or nearly: by the kernel, as it seems.
     OutOfTime {
         /// The limit.
         cpu_s: u64,
+        /// What it had used, in milliseconds.
+        used_ms: u64,
     },
     /// Unseen; the text says why.
     Unknown(String),
@@ -42,8 +44,9 @@ impl fmt::Display for Ending {
             Self::Exited(code) => ExitStatus::from_raw(code << 8).fmt(f),
             Self::Killed(signal) => write!(f, "signal {signal}"),
             Self::OutOfMemory => write!(f, "signal SIGKILL: it has used up the memory of its control group"),
-            Self::OutOfTime { cpu_s } => {
-                write!(f, "signal SIGKILL: it has used up its limit of {cpu_s} s of processor time")
+            Self::OutOfTime { cpu_s, used_ms } => {
+                let used_s = used_ms / 1000;
+                write!(f, "signal SIGKILL after {used_s} s, of its limit of {cpu_s} s of processor time")
             }
             Self::Unknown(why) => f.write_str(why),
         }

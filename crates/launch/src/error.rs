@@ -105,7 +105,9 @@ impl LaunchError {
                                     tracer): `casemate doctor` names it; if a library is being updated, run it again afterwards"
                 .into(),
             Self::Died { ending: Ending::OutOfTime { .. } } => {
-                "sign a successor of the contract with a higher limit of time, or a computation that needs less".into()
+                "sign a successor of the contract with a higher limit of time, or a computation that needs less; if it had not used the \
+                 limit up, see the kernel's log (out of memory?)"
+                    .into()
             }
             Self::Died { ending: Ending::Killed(Signal::SIGKILL) | Ending::OutOfMemory } => {
                 "run it again; if it stays, the kernel or somebody on this machine kills it: see the kernel's log (out of memory?)"

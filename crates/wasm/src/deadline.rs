@@ -19,7 +19,6 @@ const HOST_STACK_BYTES: usize = 1 << 20;
 
 /// How often the memory of a process is looked at while it compiles.
 const LOOK: Duration = Duration::from_millis(50);
-const PAGE_BYTES: u64 = 4096;
 
 /// What there was too little of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -76,9 +75,9 @@ fn end<T>(thread: JoinHandle<()>, gave: Result<T, RecvTimeoutError>) -> Option<T
     gave.ok()
 }
 
-/// The second field of `/proc/self/statm` [proc(5)].
+/// `VmRSS` of `/proc/self/status` [proc(5)], which is in KiB whatever a page is.
 fn resident_bytes() -> Option<u64> {
-    let text = fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = text.split(' ').nth(1)?.parse().ok()?;
-    pages.checked_mul(PAGE_BYTES)
+    let text = fs::read_to_string("/proc/self/status").ok()?;
+    let kib = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix(" kB")?;
+    kib.parse::<u64>().ok()?.checked_mul(1024)
 }

@@ -90,7 +90,7 @@ fn dumped(runtime: &'static [u8]) -> (Vec<Core>, Report) {
     let cores = Arc::new(Mutex::new(Vec::new()));
     let shared = Arc::clone(&cores);
     let meanwhile = move || {
-        // A stop of the stub would be told to the launcher, which waits for it.
+        // The launcher is this process: it would see the stop of its own child, and take it for the child's.
         let inside = descendants().into_iter().filter(|process| !is_child(*process));
         shared.lock().unwrap().extend(inside.filter_map(|process| dump(process, &path)));
     };
@@ -102,7 +102,10 @@ fn dumped(runtime: &'static [u8]) -> (Vec<Core>, Report) {
         meanwhile: Some(meanwhile),
         ..Setting::default()
     });
-    let outcome = run(study.spec([Crime::None, Crime::None])).unwrap();
+    let mut spec = study.spec([Crime::None, Crime::None]);
+    // It stands still while it is dumped.
+    spec.limits.wall_s = 280;
+    let outcome = run(spec).unwrap();
     let Outcome::Done { report, .. } = outcome else { panic!("{outcome:?}") };
     (cores.lock().unwrap().clone(), report)
 }

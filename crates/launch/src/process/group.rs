@@ -6,7 +6,7 @@
 //!    so that they bound all of it too.
 //!
 //! A group is named after its launcher, and goes when the keep has gone. A launcher that was killed leaves an empty one,
-//! which the next launcher on the machine removes, wherever in the hierarchy it is.
+//! which the next launcher of its PID namespace removes, wherever in the hierarchy it is: others can't tell whether it lives.
 //! Sources: cgroups(7), Documentation/admin-guide/cgroup-v2.rst, Documentation/admin-guide/cgroup-v1/.
 
 use std::{
@@ -20,7 +20,7 @@ use std::{
 
 use casemate_attester::control::{Limits, THREADS_MAX};
 
-/// How groups of keeps are named: `casemate-keep-PID-START-NUMBER`, of the launcher's process.
+/// How groups of keeps are named: `casemate-keep-PID-START-NAMESPACE-NUMBER`, of the launcher's process.
 const PREFIX: &str = "casemate-keep-";
 /// What a group may use above the manifest's limit: code, stacks of threads, page tables, what the kernel holds for it.
 const MARGIN_BYTES: u64 = 512 << 20;
@@ -221,7 +221,7 @@ fn sweep(hierarchy: PathBuf) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name();
             match name.to_str().and_then(launcher_of) {
-                Some((launcher, start)) if start_of(&launcher.to_string()).as_deref() != Some(start) => {
+                Some(launcher) if launcher.has_ended() => {
                     let _stays_if_used = fs::remove_dir(entry.path());
                 }
                 Some(_) => {}
@@ -232,15 +232,38 @@ fn sweep(hierarchy: PathBuf) {
     }
 }
 
-/// The process and its start in a group's name.
-fn launcher_of(name: &str) -> Option<(u32, &str)> {
-    let (process, rest) = name.strip_prefix(PREFIX)?.split_once('-')?;
-    let (start, _number) = rest.split_once('-')?;
-    Some((process.parse().ok()?, start))
+/// The process that made a group, as the group's name tells.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Launcher<'a> {
+    process: u32,
+    start: &'a str,
+    /// The PID namespace in which the process has this number.
+    namespace: &'a str,
+}
+
+impl Launcher<'_> {
+    fn has_ended(&self) -> bool {
+        namespace().as_deref() == Some(self.namespace)
+            && start_of(&self.process.to_string()).as_deref() != Some(self.start)
+    }
+}
+
+fn launcher_of(name: &str) -> Option<Launcher<'_>> {
+    let mut fields = name.strip_prefix(PREFIX)?.split('-');
+    let (process, start, namespace) = (fields.next()?.parse().ok()?, fields.next()?, fields.next()?);
+    fields.next()?;
+    Some(Launcher { process, start, namespace })
 }
 
 fn this_launcher() -> String {
-    format!("{}-{}", std::process::id(), start_of("self").unwrap_or_default())
+    let (start, namespace) = (start_of("self").unwrap_or_default(), namespace().unwrap_or_default());
+    format!("{}-{start}-{namespace}", std::process::id())
+}
+
+/// The number of this process's PID namespace, of `pid:[4026531836]` [namespaces(7)].
+fn namespace() -> Option<String> {
+    let link = fs::read_link("/proc/self/ns/pid").ok()?;
+    Some(link.to_str()?.strip_prefix("pid:[")?.strip_suffix(']')?.to_owned())
 }
 
 /// When a process started, in clock ticks since the machine did: tells it from a later one of the same number.
@@ -253,6 +276,8 @@ fn start_of(process: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const MOUNTS: &str = "\
@@ -279,28 +304,30 @@ mod tests {
 
     #[test]
     fn reads_a_launcher_from_its_groups_name_and_nothing_from_others() {
-        assert_eq!(launcher_of("casemate-keep-12-3456-0"), Some((12, "3456")));
-        for name in ["casemate-keep-", "casemate-keep-12", "casemate-keep-x-1-2", "casemate-keep-12-3456", "user.slice"]
-        {
-            assert_eq!(launcher_of(name), None, "{name}");
+        let launcher = Launcher { process: 12, start: "3456", namespace: "4026531836" };
+        assert_eq!(launcher_of("casemate-keep-12-3456-4026531836-0"), Some(launcher));
+        for name in ["", "12", "x-1-2-3", "12-3456", "12-3456-4026531836"].map(|rest| format!("{PREFIX}{rest}")) {
+            assert_eq!(launcher_of(&name), None, "{name}");
         }
+        assert_eq!(launcher_of("user.slice"), None);
     }
 
     #[test]
     fn sweeps_what_the_dead_left_and_nothing_else() {
-        let place = tempfile::tempdir().unwrap();
+        let (place, here) = (tempfile::tempdir().unwrap(), namespace().unwrap());
         let own = format!("{PREFIX}{}-0", this_launcher());
-        let reused = format!("{PREFIX}{}-1-0", std::process::id());
-        let dead = format!("{PREFIX}{}-1-0", u32::MAX);
-        let deep = format!("user.slice/session-2.scope/{PREFIX}{}-1-1", u32::MAX);
-        for name in [own.as_str(), reused.as_str(), dead.as_str(), deep.as_str()] {
+        let reused = format!("{PREFIX}{}-1-{here}-0", std::process::id());
+        let dead = format!("{PREFIX}{}-1-{here}-0", u32::MAX);
+        let deep = format!("user.slice/session-2.scope/{PREFIX}{}-1-{here}-1", u32::MAX);
+        // In another container this may be a launcher whose keep isn't in its group yet.
+        let elsewhere = format!("{PREFIX}{}-1-1-0", u32::MAX);
+        for name in [&own, &reused, &dead, &deep, &elsewhere] {
             fs::create_dir_all(place.path().join(name)).unwrap();
         }
         sweep(place.path().to_path_buf());
         assert!(!place.path().join(deep).exists(), "those of other sessions, too");
         assert!(place.path().join("user.slice/session-2.scope").exists());
-        let mut left: Vec<_> = fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        left.sort();
-        assert_eq!(left, [own.as_str(), "user.slice"]);
+        let left: BTreeSet<_> = fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, [own, elsewhere, "user.slice".to_owned()].map(Into::into).into());
     }
 }

@@ -181,7 +181,7 @@ fn reap(pid: Pid, shared: &Mutex<Child>, group: &Group, limits: Limits) -> Endin
         limits.cpu_s > 0 && used_ms.saturating_mul(4) >= limits.cpu_s.saturating_mul(1000 * CPU_QUARTERS);
     match signal {
         Signal::SIGKILL if group.ran_out_of_memory() => Ending::OutOfMemory,
-        Signal::SIGKILL if is_out_of_time => Ending::OutOfTime { cpu_s: limits.cpu_s },
+        Signal::SIGKILL if is_out_of_time => Ending::OutOfTime { cpu_s: limits.cpu_s, used_ms },
         signal => Ending::Killed(signal),
     }
 }
