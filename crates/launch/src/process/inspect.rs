@@ -75,10 +75,10 @@ pub(super) fn isolated(subject: Subject, image: BorrowedFd<'_>) -> Result<Isolat
     if seen.descriptors.iter().any(|descriptor| *descriptor > CONTROL_FD) {
         return Err(LaunchError::Inspection("it holds descriptors that it was not given".into()));
     }
-    if fence::has_writable_code(&seen.maps) {
+    if code::has_writable_code(&seen.maps) {
         return Err(LaunchError::Inspection("it has memory that is writable and executable at once".into()));
     }
-    let code = Code::of(&seen.code, &file)?;
+    let code = Code::of(&seen.maps, &file)?;
     let status = Status::of(subject)?;
     let renounced = status.field("NoNewPrivs") == Some("1");
     if !renounced {
@@ -97,7 +97,7 @@ pub(super) fn isolated(subject: Subject, image: BorrowedFd<'_>) -> Result<Isolat
     if seen.root_entries != Some(0) {
         lacks.insert(Lack::EmptyRoot);
     }
-    Ok(Isolated { lacks, secret_bytes: seen.secret_bytes, code })
+    Ok(Isolated { lacks, secret_bytes: code::secret_bytes(&seen.maps), code })
 }
 
 /// The second look: that it can no longer be looked into, that its limits hold, and that its system calls are filtered.
@@ -129,7 +129,7 @@ pub(super) fn hardened(subject: Subject, limits: Limits, code: &Code) -> Result<
     }
     // Few launchers can still see this of a process that cannot be dumped.
     if let Ok(maps) = fs::read_to_string(subject.path("maps")) {
-        if fence::has_writable_code(&maps) {
+        if code::has_writable_code(&maps) {
             return Err(LaunchError::Inspection("it has memory that is writable and executable at once".into()));
         }
         code.is_all_of(&maps)?;
@@ -164,11 +164,10 @@ fn namespaces(subject: Subject, own: &[Option<PathBuf>]) -> BTreeSet<Lack> {
 struct Seen {
     image: fs::Metadata,
     environment: Vec<u8>,
+    /// Its mappings, each with what was changed of it.
     maps: String,
-    code: String,
     descriptors: Vec<i32>,
     root_entries: Option<usize>,
-    secret_bytes: u64,
 }
 
 fn look(subject: Subject) -> Option<Seen> {
@@ -176,26 +175,10 @@ fn look(subject: Subject) -> Option<Seen> {
     Some(Seen {
         image: fs::metadata(subject.path("exe")).ok()?,
         environment: fs::read(subject.path("environ")).ok()?,
-        maps: fs::read_to_string(subject.path("maps")).ok()?,
-        code: fs::read_to_string(subject.path("smaps")).ok()?,
+        maps: fs::read_to_string(subject.path("smaps")).ok()?,
         descriptors: numbers.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect(),
         root_entries: fs::read_dir(subject.path("root")).ok().map(Iterator::count),
-        secret_bytes: fs::read_to_string(subject.path("maps")).map_or(0, |maps| secret_bytes(&maps)),
     })
-}
-
-/// Bytes of the shared, writable mappings of `memfd_secret` in lines like
-/// `7f5e8c000000-7f5e8d000000 rw-s 00000000 00:0e 1042  /secretmem (deleted)`.
-fn secret_bytes(maps: &str) -> u64 {
-    let of_line = |line: &str| {
-        let mut fields = line.split_whitespace();
-        let (first, last) = fields.next()?.split_once('-')?;
-        let (access, name) = (fields.next()?, fields.nth(3)?);
-        let number = |digits| u64::from_str_radix(digits, 16).ok();
-        let bytes = number(last)?.checked_sub(number(first)?)?;
-        (access == "rw-s" && name == "/secretmem").then_some(bytes)
-    };
-    maps.lines().filter_map(of_line).sum()
 }
 
 struct Status(String);
@@ -250,7 +233,7 @@ mod tests {
                     7f0000006000-7f0000008000 rw-s 00000000 00:01 7          /memfd:/secretmem (deleted)\n\
                     7f0000008000-7f000000a000 rw-s 00000000 00:01 7          /tmp/secretmem\n\
                     7f000000a000-7f000000c000 rw-p 00000000 00:00 0\n";
-        assert_eq!(secret_bytes(maps), 0x4000);
+        assert_eq!(code::secret_bytes(maps), 0x4000);
     }
 
     #[test]

@@ -127,6 +127,7 @@ fn only_named(image: &Linked, found: &BTreeMap<String, (Library, Linked)>) -> Re
 /// A mapping of a process, as its list has it.
 #[derive(Debug)]
 struct Mapping<'a> {
+    bytes: u64,
     access: &'a str,
     place: Place,
     name: &'a str,
@@ -135,8 +136,12 @@ struct Mapping<'a> {
 }
 
 impl Mapping<'_> {
+    fn is_secret(&self) -> bool {
+        (self.name, self.access) == SECRET
+    }
+
     fn is_of_file(&self) -> bool {
-        self.place.inode != 0 && (self.name, self.access) != SECRET
+        self.place.inode != 0 && !self.is_secret()
     }
 
     /// That it is no code, or a file's or the kernel's as that gave it.
@@ -152,6 +157,16 @@ impl Mapping<'_> {
         }
         Ok(())
     }
+}
+
+/// How much secret memory there is in a list of mappings.
+pub(super) fn secret_bytes(maps: &str) -> u64 {
+    mappings(maps).iter().filter(|mapping| mapping.is_secret()).map(|mapping| mapping.bytes).sum()
+}
+
+/// Whether any page in a list of mappings is writable and executable at once.
+pub(super) fn has_writable_code(maps: &str) -> bool {
+    mappings(maps).iter().any(|mapping| mapping.access.contains('w') && mapping.access.contains('x'))
 }
 
 /// The mappings of `maps` or `smaps`: lines like `7f5e8c000-7f5e8d000 r-xp 00026000 fe:00 326279   /usr/lib/libc.so.6`, and in the
@@ -171,12 +186,11 @@ fn mappings(maps: &str) -> Vec<Mapping<'_>> {
 fn mapping(line: &str) -> Option<Mapping<'_>> {
     let mut fields = line.splitn(6, ' ');
     let (first, last) = fields.next()?.split_once('-')?;
-    if [first, last].iter().any(|digits| u64::from_str_radix(digits, 16).is_err()) {
-        return None;
-    }
+    let number = |digits| u64::from_str_radix(digits, 16).ok();
+    let bytes = number(last)?.checked_sub(number(first)?)?;
     let (access, _offset, device) = (fields.next()?, fields.next()?, fields.next()?.to_owned());
     let (inode, name) = (fields.next()?.parse().ok()?, fields.next().unwrap_or_default().trim_start());
-    Some(Mapping { access, place: Place { device, inode }, name, changed_kib: 0 })
+    Some(Mapping { bytes, access, place: Place { device, inode }, name, changed_kib: 0 })
 }
 
 /// Pages that are no file's any more: in memory, and in swap. `Swap:` counts a memory file's own swapped pages too.
@@ -337,5 +351,14 @@ mod tests {
             (before, after)
         };
         assert_eq!(changed, (true, false));
+    }
+
+    #[test]
+    fn writable_code_is_seen_by_its_access_not_by_its_name() {
+        let line = |access| format!("7f00-7f01 {access} 00000000 00:00 0    [wx rwxp]\n");
+        assert!(has_writable_code(&(line("r--p") + &line("rwxp"))));
+        assert!(has_writable_code(&line("-wxs")));
+        assert!(!has_writable_code(&(line("r-xp") + &line("rw-p") + &line("---p"))));
+        assert!(!has_writable_code(&fs::read_to_string("/proc/self/maps").unwrap()));
     }
 }

@@ -33,12 +33,6 @@ fn filters(thread: &Path) -> Option<usize> {
     }
 }
 
-/// Whether any page in a list of mappings is writable and executable at once.
-pub(super) fn has_writable_code(maps: &str) -> bool {
-    let access = maps.lines().filter_map(|line| line.split(' ').nth(1));
-    access.into_iter().any(|access| access.contains('w') && access.contains('x'))
-}
-
 /// That the keep holds what it was `given`, what it makes for itself, and nothing else.
 ///
 /// Only a launcher that may trace everyone sees the descriptors of a process that cannot be dumped; for others nothing is
@@ -69,15 +63,6 @@ pub(crate) fn descriptors(subject: Subject, given: &BTreeSet<Inode>) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn writable_code_is_seen_by_its_access_not_by_its_name() {
-        let line = |access| format!("7f00-7f01 {access} 00000000 00:00 0    [wx rwxp]\n");
-        assert!(has_writable_code(&(line("r--p") + &line("rwxp"))));
-        assert!(has_writable_code(&line("-wxs")));
-        assert!(!has_writable_code(&(line("r-xp") + &line("rw-p") + &line("---p"))));
-        assert!(!has_writable_code(&fs::read_to_string("/proc/self/maps").unwrap()));
-    }
 
     #[test]
     fn a_process_with_no_more_filters_than_this_one_is_not_filtered() {
