@@ -246,16 +246,7 @@ impl Case {
         let domain = Domain::of("clinic", 0, own.clone(), keys, others.clone()).expect("a domain");
         let mut rules: Vec<Rule> = own.iter().map(|own| Rule::Domain(own.digest())).collect();
         rules.extend(others.iter().map(|signed| Rule::Signed(signed.digest())));
-        rules.extend([
-            Rule::Bound,
-            Rule::Policy,
-            Rule::Believe,
-            Rule::Relay,
-            Rule::Inherit,
-            Rule::Transit,
-            Rule::Vouch,
-        ]);
-        rules.extend([Rule::PlatformMeets, Rule::Measured, Rule::Compose, Rule::Whole, Rule::Authenticate]);
+        rules.extend(Rule::WITHOUT_DIGEST);
         let sentences = Self::sentences(own, &said);
         let component = Component {
             name: "cpu".to_owned(),
@@ -384,7 +375,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
         seeds.extend(steps_of(proof).map(|bytes| Seed::new("proof_steps", format!("own-{place}"), bytes)));
     }
     seeds.push(Seed::new("domain_compiled", "own", case.domain.to_bytes()));
-    seeds.push(Seed::new("domain", "own", DOMAIN));
+    seeds.push(Seed::new("domain", "own", casemate_testkit::domain::full()));
     let documents = [
         ("import_azure_release", AZURE_RELEASE.as_bytes()),
         ("import_certifier", CERTIFIER.as_bytes()),
@@ -393,70 +384,6 @@ pub(crate) fn seeds() -> Vec<Seed> {
     seeds.extend(documents.map(|(target, bytes)| Seed::new(target, "own", bytes)));
     seeds
 }
-
-/// A domain of most words.
-const DOMAIN: &str = r#"[domain]
-owner = "clinic"
-
-[[launcher]]
-name = "host"
-key = "ed25519:fd1724385aa0c75b64fb78cd602fa1d991fdebf76b13c58ed702eac835e9f618"
-
-[[runtime]]
-name = "casemate 0.1.0"
-digest = "sha256:0606060606060606060606060606060606060606060606060606060606060606"
-snp = { measurement = "aa01" }
-release = "casemate"
-version = 3
-
-[[floor]]
-release = "casemate"
-version = 2
-
-[process]
-accept_lacks = ["secret-plaintext"]
-
-[[platform]]
-name = "AMD Milan, patched"
-kind = "snp"
-chips = ["c0ffee"]
-allow = ["migratable"]
-[platform.require]
-"reported-tcb.microcode" = { at_least = 0xdb, at_most = 0xff }
-product = ["Milan", "Genoa"]
-platform-info.smt-en = false
-region = "EU"
-
-[[program]]
-name = "survival"
-digest = "sha256:0707070707070707070707070707070707070707070707070707070707070707"
-
-[[delegate]]
-name = "release team"
-key = "ed25519:8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c"
-may_publish = ["measurements"]
-kinds = ["snp"]
-releases = ["casemate"]
-depth = 0
-from = 2026-01-01
-until = 2027-03-31
-
-[[region]]
-name = "EU"
-chips = { snp = ["c0ffee"] }
-
-[[revoke]]
-name = "the old release team"
-statement = "sha256:0101010101010101010101010101010101010101010101010101010101010101"
-
-[[revoke]]
-name = "a stolen key"
-key = "sha256:0202020202020202020202020202020202020202020202020202020202020202"
-
-[[revoke]]
-name = "a broken guest"
-snp = { measurement = "bb02" }
-"#;
 
 const AZURE_RELEASE: &str = r#"{"version":"1.0.0","anyOf":[{"authority":"https://sharedeus2.eus2.attest.azure.net","allOf":[
 {"claim":"x-ms-sgx-mrsigner","equals":"9fa48b1629bd246a1de3d38fb7df97f6554cd65d6b3b72e85b86848ae6b578ba"},

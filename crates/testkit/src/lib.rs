@@ -1,10 +1,11 @@
 //! What only tests need: skips that are reported, deterministic keys, a fixed time, folders that clean up,
-//! authorities of our own that issue certificates and lists ([`pki`]), and vendors that sign any evidence ([`vendor`]). Never in a
-//! release binary's dependency tree (`cargo xtask layers` checks it).
+//! authorities of our own that issue certificates and lists ([`pki`]), vendors that sign any evidence ([`vendor`]), a web server and its
+//! client ([`web`]). Never in a release binary's dependency tree (`cargo xtask layers` checks it).
 
 #![forbid(unsafe_code)]
 #![allow(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "the kit runs in tests alone, and fails them by panicking"
 )]
@@ -12,12 +13,14 @@
 pub mod cbor;
 pub mod cose;
 pub mod der;
+pub mod domain;
 mod durable;
 mod folder;
 mod key;
 pub mod pki;
 mod skip;
 pub mod vendor;
+pub mod web;
 
 use casemate_cose::UnixTime;
 pub use durable::durable;

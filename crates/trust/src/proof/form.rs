@@ -96,6 +96,22 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// All that name no statement: every rule but [`Rule::Domain`] and [`Rule::Signed`], in the order of their numbers.
+    pub const WITHOUT_DIGEST: [Self; 12] = [
+        Self::Bound,
+        Self::Policy,
+        Self::Believe,
+        Self::Relay,
+        Self::Inherit,
+        Self::Transit,
+        Self::Vouch,
+        Self::PlatformMeets,
+        Self::Measured,
+        Self::Compose,
+        Self::Whole,
+        Self::Authenticate,
+    ];
+
     /// The rule in a few words, as accounts of proofs have them.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -155,5 +171,19 @@ impl Proof {
     #[must_use]
     pub fn conclusion(&self) -> Option<&Sentence> {
         self.steps.last().map(|step| &step.conclusion)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rule;
+
+    #[test]
+    fn no_rule_is_left_out() {
+        for (rule, number) in Rule::WITHOUT_DIGEST.into_iter().zip(2..) {
+            assert_eq!(minicbor::to_vec(rule).unwrap(), [0x82, number, 0x80], "{rule:?}");
+        }
+        let next = [0x82, 2 + Rule::WITHOUT_DIGEST.len() as u8, 0x80];
+        assert!(minicbor::decode::<Rule>(&next).is_err(), "a rule that is not listed");
     }
 }

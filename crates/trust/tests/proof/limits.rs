@@ -1,14 +1,15 @@
 //! Limits of rights to publish: each attack succeeds against the naive prover without them, and against nothing else.
 
+use casemate_cose::UnixTime;
 use casemate_trust::{
-    proof::{Effective, Proof, ProofError, Rule, Step},
+    proof::{Effective, Proof, ProofError, RIGHTS_MAX, Rule, Step},
     statement::{Kind, Limits, Measurement, Purpose, Register, Release, Sentence, Subject, Topic, Value},
 };
 
 use crate::{
     reference::{Off, Reference},
     rig::{
-        NOW, Rig, floor, kinds, lines, measurement, properties, publishes, publishes_within, region, registers,
+        NOW, Rig, floor, from, kinds, lines, measurement, properties, publishes, publishes_within, region, registers,
         released, said, speaks, subject, trusted, until,
     },
 };
@@ -250,4 +251,21 @@ fn a_floor_counts_for_all_the_rights_that_somebody_else_hands_to_its_key() {
     assert!(!follows_off(&rig, &goal));
     let crowd = (0..65).fold(rig, |rig, number| rig.says_in(1, numbered(2, 2, number), until(500)));
     assert!(!follows_off(&crowd, &goal));
+}
+
+/// Of a key's rights, no more than so many are looked at, deepest first. What is believed now by another must not seem to last.
+#[test]
+fn rights_that_crowd_another_out_hide_no_end() {
+    let later = from(NOW.0 + 200);
+    let mut rig = Rig::new()
+        .root(publishes(1, Topic::Measurements, 1))
+        .root(publishes(2, Topic::Measurements, 9))
+        .says(1, publishes_within(3, Topic::Measurements, 0, lines(&["runtime"])))
+        .says_in(3, released(7, 3), until(NOW.0 + 10));
+    for number in 0..RIGHTS_MAX {
+        let line = format!("line {number}");
+        rig = rig.says_in(2, publishes_within(3, Topic::Measurements, 5, lines(&[&line])), later);
+    }
+    assert!(rig.proves(&released(7, 3)));
+    assert_eq!(rig.effective().lasts(UnixTime(NOW.0 + 100)), UnixTime(NOW.0 + 10));
 }

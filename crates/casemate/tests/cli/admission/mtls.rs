@@ -1,83 +1,26 @@
 //! A stock nginx and a stock curl, with what `casemate admission` wrote and no knowledge of attestation.
 
-use std::{
-    net::{TcpListener, TcpStream},
-    path::Path,
-    process::{Child, Command, Stdio},
-    thread::sleep,
-    time::Duration,
-};
+use std::{path::Path, process::Command};
 
-use casemate_testkit::tool;
+use casemate_testkit::{
+    tool,
+    web::{ANSWER, HOST, Nginx},
+};
 
 use super::{LATER, STARTS, World};
 use crate::party::{Answer, Party};
 
-const HOST: &str = "cohort.clinic.example";
-const ANSWER: &str = "from one attested keep to another";
-
-/// An nginx that ends with the test.
-struct Nginx {
-    child: Child,
-    port: u16,
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Nginx {
-    /// Serves with this certificate and this key, and asks every client for one of the clinic's authority; its clock starts at `starts`.
-    fn start(nginx: &Path, world: &World, [certificate, key]: [&str; 2], starts: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let home = world.clinic.folder.display();
-        let config = format!(
-            "daemon off; master_process off; pid {home}/{port}.pid; error_log stderr; events {{}}
-            http {{
-              access_log off;
-              client_body_temp_path {home}/body; proxy_temp_path {home}/proxy; fastcgi_temp_path {home}/fastcgi;
-              uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
-              server {{
-                listen 127.0.0.1:{port} ssl;
-                ssl_protocols TLSv1.3;
-                ssl_certificate {home}/{certificate};
-                ssl_certificate_key {home}/{key};
-                ssl_client_certificate {home}/state/authority.pem;
-                ssl_verify_client on;
-                ssl_verify_depth 1;
-                location / {{ return 200 \"{ANSWER}\"; }}
-              }}
-            }}"
-        );
-        let file = world.clinic.write(&format!("{port}.conf"), config);
-        let mut command = world.at(starts, Command::new(nginx));
-        command.args(["-e", "stderr", "-c"]).arg(world.clinic.join(&file)).stderr(Stdio::piped());
-        let mut nginx = Self { child: command.spawn().unwrap(), port };
-        for _ in 0..200 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return nginx;
-            }
-            assert!(nginx.child.try_wait().unwrap().is_none(), "nginx ended");
-            sleep(Duration::from_millis(50));
-        }
-        panic!("nginx does not listen");
-    }
+/// Serves with this certificate and this key, to whom the clinic's authority names; its clock starts at `starts`.
+fn serve(nginx: &Path, world: &World, [certificate, key]: [&str; 2], starts: &str) -> Nginx {
+    let files = [certificate, key, "state/authority.pem"];
+    Nginx::start(&world.clinic.folder, files, || world.at(starts, Command::new(nginx)))
 }
 
 /// What curl says, with this certificate and this key: its exit code and the answer.
-fn curl(curl: &Path, world: &World, nginx: &Nginx, client: Option<[&str; 2]>) -> (Option<i32>, String) {
-    let port = nginx.port;
-    let mut command = world.at(LATER, Command::new(curl));
-    command.args(["--silent", "--fail", "--noproxy", "*", "--max-time", "20", "--cacert", "state/authority.pem"]);
-    command.args(["--resolve", &format!("{HOST}:{port}:127.0.0.1")]).current_dir(&world.clinic.folder);
-    if let Some([certificate, key]) = client {
-        command.args(["--cert", certificate, "--key", key]);
-    }
-    let output = command.arg(format!("https://{HOST}:{port}/")).output().unwrap();
-    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+fn ask(curl: &Path, world: &World, nginx: &Nginx, client: Option<[&str; 2]>) -> (Option<i32>, String) {
+    let client = client.map(|names| names.map(|name| world.clinic.join(name)));
+    let client = client.as_ref().map(|paths| paths.each_ref().map(|path| path.as_path()));
+    nginx.ask(world.at(LATER, Command::new(curl)), &world.clinic.join("state/authority.pem"), client)
 }
 
 /// Another party, which accepts the same enclave and calls it the same, but in its own trust domain.
@@ -103,7 +46,7 @@ fn bank(world: &World, runs: &str) {
 #[test]
 fn nginx_and_curl_admit_attested_keys_and_no_others() {
     const TEST: &str = "admission: nginx and curl";
-    let (Some(nginx), Some(curl_path)) = (tool(TEST, "nginx", "nginx-light"), tool(TEST, "curl", "curl")) else {
+    let (Some(nginx), Some(curl)) = (tool(TEST, "nginx", "nginx-light"), tool(TEST, "curl", "curl")) else {
         return;
     };
     let Some(world) = World::new("admission-mtls") else { return };
@@ -117,22 +60,22 @@ fn nginx_and_curl_admit_attested_keys_and_no_others() {
         .clinic
         .write("client.raw.pem", super::pem("CERTIFICATE", &std::fs::read(world.clinic.join("client.ratls")).unwrap()));
 
-    let server = Nginx::start(&nginx, &world, ["server.pem", "server.key"], LATER);
-    let ask = |client| curl(&curl_path, &world, &server, client);
-    assert_eq!(ask(Some(["client.pem", "client.key"])), (Some(0), ANSWER.to_owned()), "two attested keys");
+    let server = serve(&nginx, &world, ["server.pem", "server.key"], LATER);
+    let admitted = |client| ask(&curl, &world, &server, client);
+    assert_eq!(admitted(Some(["client.pem", "client.key"])), (Some(0), ANSWER.to_owned()), "two attested keys");
     // 22: the server answered with an error, as nginx tells it over HTTP.
     let refused = (Some(22), String::new());
-    assert_eq!(ask(None), refused, "nobody");
-    assert_eq!(ask(Some(["bank.pem", "client.key"])), refused, "the same key, named by another authority");
-    assert_eq!(ask(Some(["client.raw.pem", "client.key"])), refused, "evidence is no name: nginx can't judge it");
+    assert_eq!(admitted(None), refused, "nobody");
+    assert_eq!(admitted(Some(["bank.pem", "client.key"])), refused, "the same key, named by another authority");
+    assert_eq!(admitted(Some(["client.raw.pem", "client.key"])), refused, "evidence is no name: nginx can't judge it");
     // 58: curl itself finds that key and certificate are no pair.
-    assert_eq!(ask(Some(["client.pem", "server.key"])).0, Some(58), "another's certificate");
+    assert_eq!(admitted(Some(["client.pem", "server.key"])).0, Some(58), "another's certificate");
 
     // The verdicts ended a minute ago, by the server's clock.
-    let late = Nginx::start(&nginx, &world, ["server.pem", "server.key"], "@2026-11-22 02:01:30");
-    assert_eq!(curl(&curl_path, &world, &late, Some(["client.pem", "client.key"])), refused, "replayed after its end");
+    let late = serve(&nginx, &world, ["server.pem", "server.key"], "@2026-11-22 02:01:30");
+    assert_eq!(ask(&curl, &world, &late, Some(["client.pem", "client.key"])), refused, "replayed after its end");
     // 60: the peer's certificate is not believed.
-    let impostor = Nginx::start(&nginx, &world, ["bank.pem", "client.key"], LATER);
-    let answer = curl(&curl_path, &world, &impostor, Some(["client.pem", "client.key"]));
+    let impostor = serve(&nginx, &world, ["bank.pem", "client.key"], LATER);
+    let answer = ask(&curl, &world, &impostor, Some(["client.pem", "client.key"]));
     assert_eq!(answer, (Some(60), String::new()), "a server of another authority");
 }

@@ -327,7 +327,9 @@ impl Supervised {
         let watch = std::mem::take(&mut *self.broker.watched(Whose::Own));
         let late = came_to_pass(faults, Role::Broker(place), &watch.hits);
         if late.iter().any(|fault| matches!(fault, Fault::Death(..))) {
+            let began = Instant::now();
             while self.broker.is_running() {
+                assert!(began.elapsed() < PATIENCE, "it still runs: {:?}", self.broker.lines());
                 std::thread::sleep(LOOK);
             }
             self.is_well("as it ended");
