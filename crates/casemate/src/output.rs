@@ -6,17 +6,27 @@
 //!    the refusal names it.
 //! 4. What nobody recognises, as plaintext and tables, is written once. The same bytes again are no failure.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use casemate_contract::{PartyCard, SignedContract};
 use casemate_cose::claimed_signer;
-use casemate_evidence::{Bundle, Publisher};
-use casemate_trust::{Domain, explain, proof::Proof, result, statement::Signed};
+use casemate_evidence::{Bundle, Endorsement, Publisher, loose};
+use casemate_trust::{
+    Domain, explain,
+    proof::Proof,
+    result::{self, X509Svid},
+    statement::Signed,
+};
 use serde_json::Value;
 
 use crate::{
     failure::{Failure, Outcome},
     files,
+    screen::Screen,
+    verbs::svid_claims,
 };
 
 /// The files of a state folder. Whoever goes by one of them would go by what an option put there.
@@ -65,6 +75,8 @@ pub(crate) enum Written {
     SignedDomain,
     /// A signed statement.
     Statement,
+    /// The name of a keep: a certificate or a token.
+    Svid,
 }
 
 impl Written {
@@ -83,6 +95,7 @@ impl Written {
             Self::Proof => "proof",
             Self::SignedDomain => "signed domain",
             Self::Statement => "signed statement",
+            Self::Svid => "SVID",
         }
     }
 
@@ -104,6 +117,7 @@ impl Written {
             Self::Proof => Proof::from_bytes(bytes).is_ok(),
             Self::SignedDomain => claimed_signer(bytes).is_ok_and(|signer| Domain::open(bytes, &signer).is_ok()),
             Self::Statement => Signed::verify(bytes).is_ok(),
+            Self::Svid => is_x509_svid(bytes) || svid_claims(bytes).is_some(),
         }
     }
 
@@ -136,6 +150,32 @@ pub(crate) fn write(path: &Path, written: Written, bytes: &[u8]) -> Outcome {
         Found::Nothing => files::write_new(path, bytes),
         Found::Same => files::write(path, bytes),
     }
+}
+
+/// Writes each of several: the first where the caller said, the others beside it. Either all of them may be written, or none is.
+pub(crate) fn write_all(out: &Path, written: Written, all: &[Vec<u8>]) -> Result<Vec<PathBuf>, Failure> {
+    let paths: Vec<PathBuf> = (0..all.len()).map(|place| numbered(out, place)).collect();
+    paths.iter().try_for_each(|path| check(path, written))?;
+    paths.iter().zip(all).try_for_each(|(path, bytes)| write(path, written, bytes))?;
+    Ok(paths)
+}
+
+/// Tells what lies where one more than `count` would be: whoever reads them all would take it for one of them.
+pub(crate) fn tell_left_over(out: &Path, count: usize, screen: Screen) {
+    let next = numbered(out, count);
+    if next.exists() {
+        screen.line(format!("note: `{}` is there from before, and is none of these", next.display()));
+    }
+}
+
+/// `out`, `out.2`, `out.3`, …
+fn numbered(out: &Path, place: usize) -> PathBuf {
+    if place == 0 {
+        return out.to_owned();
+    }
+    let mut name = out.as_os_str().to_owned();
+    name.push(format!(".{}", place + 1));
+    name.into()
 }
 
 /// Whether nothing is at `path`, and it is no state folder's. `help` says what to do where something is.
@@ -206,7 +246,13 @@ fn check_place(path: &Path, own: Option<&str>) -> Outcome {
 /// As `casemate domain export --as json` writes it.
 fn is_json_domain(bytes: &[u8]) -> bool {
     let Ok(Value::Object(members)) = serde_json::from_slice(bytes) else { return false };
-    members.len() == 4 && ["digest", "owner", "sequence", "statements"].iter().all(|name| members.contains_key(*name))
+    let names = ["digest", "keys", "owner", "sequence", "statements"];
+    members.len() == names.len() && names.iter().all(|name| members.contains_key(*name))
+}
+
+/// As `casemate admission issue` writes it.
+fn is_x509_svid(bytes: &[u8]) -> bool {
+    matches!(loose(bytes).as_deref(), Ok([Endorsement::Certificate(der)]) if X509Svid::claimed(der).is_ok())
 }
 
 #[cfg(test)]
@@ -215,7 +261,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Written; 13] = [
+    const ALL: [Written; 14] = [
         Written::Artifact,
         Written::Bundle,
         Written::Card,
@@ -229,6 +275,7 @@ mod tests {
         Written::Proof,
         Written::SignedDomain,
         Written::Statement,
+        Written::Svid,
     ];
     const DOMAIN: &str = "[domain]\nowner = \"clinic\"\n";
 
@@ -303,7 +350,7 @@ mod tests {
         let place = Place::new();
         let path = place.at("domain");
         let domain = Domain::parse(DOMAIN).unwrap();
-        let json = br#"{"owner":"clinic","sequence":0,"digest":"sha256:00","statements":[]}"#;
+        let json = br#"{"owner":"clinic","sequence":0,"digest":"sha256:00","statements":[],"keys":[]}"#;
         let signed = domain.sign(&casemate_cose::SigningKey::from_seed(&[7; 32]));
         for (written, bytes) in [
             (Written::Domain, DOMAIN.as_bytes()),
@@ -320,6 +367,23 @@ mod tests {
             clear(&path, written).unwrap();
             assert!(!path.exists());
         }
+    }
+
+    #[test]
+    fn several_are_written_or_none() {
+        let place = Place::new();
+        let out = place.at("site.v2");
+        let all = [CORIM.to_vec(), [CORIM, b"2"].concat(), [CORIM, b"3"].concat()];
+        let names = ["site.v2", "site.v2.2", "site.v2.3"].map(|name| place.at(name));
+        fs::write(&names[2], b"notes of a person").unwrap();
+        assert!(write_all(&out, Written::Corim, &all).is_err() && !names[0].exists() && !names[1].exists());
+        fs::remove_file(&names[2]).unwrap();
+        for _ in 0..2 {
+            assert_eq!(write_all(&out, Written::Corim, &all).unwrap(), names);
+            assert!(names.iter().zip(&all).all(|(path, bytes)| fs::read(path).unwrap() == *bytes));
+        }
+        fs::write(place.at("party.toml"), b"name = \"clinic\"").unwrap();
+        assert!(write_all(&place.at("keys.age"), Written::Corim, &all).is_err());
     }
 
     #[test]

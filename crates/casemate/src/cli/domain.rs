@@ -189,7 +189,7 @@ pub(crate) struct DomainExportArgs {
     /// The form to write.
     #[arg(long = "as", value_name = "FORM", default_value = "toml")]
     pub(crate) form: DomainForm,
-    /// Where to write it; standard output by default, where the form is text.
+    /// Where to write it; standard output by default, where the form is text. Of several CoRIMs, the others beside it: `FILE.2`, `FILE.3`.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) out: Option<PathBuf>,
 }

@@ -3,7 +3,7 @@
 use casemate_cose::{Digest, UnixTime};
 use casemate_trust::{
     Reason,
-    result::{ResultError, TOKEN_BYTES_MAX, X509Svid, read_jwt_svid},
+    result::{ResultError, X509Svid, read_jwt_svid},
 };
 use serde_json::json;
 
@@ -35,7 +35,7 @@ pub(crate) fn check(args: &AdmissionCheckArgs, screen: Screen) -> Outcome {
     let authority = admission::authority_of(&args.authority)?;
     let bytes = files::read(&args.svid)?;
     let refuse = |error: ResultError| refused(args, &error);
-    let said = if bytes.len() <= TOKEN_BYTES_MAX && explain_result::svid_claims(&bytes).is_some() {
+    let said = if explain_result::svid_claims(&bytes).is_some() {
         let audience = args
             .audience
             .as_deref()

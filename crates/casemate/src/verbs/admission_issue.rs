@@ -13,7 +13,7 @@ use casemate_cose::{Digest, Signer, UnixTime};
 use casemate_evidence::{BoundToKey, DangerouslyUnbound, Endorsements, Evidence, Platform, authenticate, public_key};
 use casemate_trust::{
     Accepted, Reason, Verdict, appraise,
-    result::{self, Admission, Authority, ResultError, TOKEN_BYTES_MAX, X509Svid, digest_of_accepted},
+    result::{self, Admission, Authority, ResultError, digest_of_accepted},
 };
 use serde_json::{Value, json};
 
@@ -22,13 +22,14 @@ use crate::{
     clock,
     failure::{Failure, Outcome},
     files,
+    output::{self, Written},
     screen::{Screen, plain},
     state::State,
 };
 
 use super::{
     admission::{self, pem},
-    appraised, domain_file, explain_result, verify,
+    appraised, domain_file, verify,
 };
 
 /// What is said of evidence that was taken without a nonce.
@@ -36,10 +37,10 @@ const OLD: &str = "nothing says when the evidence was asked for: it counts for w
 
 /// Issues an SVID. What is refused leaves none of before there; what was not understood leaves what is there.
 pub(crate) async fn issue(args: &AdmissionIssueArgs, global: &Global, screen: Screen) -> Outcome {
-    check_way(&args.out)?;
+    output::check(&args.out, Written::Svid)?;
     let outcome = issued(args, global, screen).await;
     if outcome.as_ref().is_err_and(Failure::is_refusal) {
-        files::remove(&args.out)?;
+        output::clear(&args.out, Written::Svid)?;
     }
     outcome
 }
@@ -93,7 +94,7 @@ async fn issued(args: &AdmissionIssueArgs, global: &Global, screen: Screen) -> O
     // 5
     let (bytes, until) =
         made(args, &accepted, &spki, &names, &signer, at).map_err(|error| failed(&args.evidence, &error, &names))?;
-    files::write(&args.out, &bytes)?;
+    output::write(&args.out, Written::Svid, &bytes)?;
 
     let mut notes: Vec<String> = accepted.notes().iter().map(ToString::to_string).collect();
     notes.extend(nonce.is_none().then(|| OLD.to_owned()));
@@ -227,22 +228,4 @@ fn failed(path: &Path, error: &ResultError, names: &Admission) -> Failure {
 
 fn refused(path: &Path, reason: Reason) -> Failure {
     Failure::refused(format!("`{}` leads to no name", path.display()), vec![reason])
-}
-
-/// Nothing but an SVID of before is replaced, or taken away.
-fn check_way(path: &Path) -> Outcome {
-    if !path.exists() {
-        return Ok(());
-    }
-    let bytes = files::read(path)?;
-    let is_certificate = || {
-        let der = admission::certificate_in(path, &bytes).ok()?;
-        X509Svid::claimed(&der).ok()
-    };
-    let is_token = || bytes.len() <= TOKEN_BYTES_MAX && explain_result::svid_claims(&bytes).is_some();
-    if is_certificate().is_none() && !is_token() {
-        return Err(Failure::input(format!("`{}` exists and is no SVID", path.display()))
-            .help("name another file for the SVID, or move that one away"));
-    }
-    Ok(())
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use casemate_cose::Digest;
-use casemate_store::Seal;
+use casemate_store::{Seal, Store};
 use casemate_trust::{
-    Domain, Reason,
+    Domain, DomainError, Reason,
     domain::{PROGRAMS, SIGNERS},
     export::corim,
     statement::Said,
@@ -103,12 +103,25 @@ async fn signed_before(state: &State, last: &Path) -> Result<Option<Domain>, Fai
     let store = state.store().await?;
     let mark = store.domain_mark().await.map_err(state::store)?.filter(|mark| mark.seal == Seal::Signed);
     let in_force = match mark {
-        Some(mark) => store.compiled_domain(&mark.digest).await.map_err(state::store)?,
+        Some(mark) => in_force(&store, &mark.digest).await?,
         None => None,
     };
-    // What another version compiled can't be compared; the broker sees to the sequence number itself.
-    let in_force = in_force.and_then(|compiled| Domain::from_bytes(&compiled).ok());
     Ok(in_file.into_iter().chain(in_force).max_by_key(Domain::sequence))
+}
+
+/// The domain in force of this digest. What another version compiled can't be compared; the broker sees to the sequence number itself.
+async fn in_force(store: &Store, digest: &Digest) -> Result<Option<Domain>, Failure> {
+    let damaged = |why: &str| {
+        Failure::machine(format!("nothing was signed: the domain in force last, {digest}, {why}"))
+            .help("what is signed is compared with it: restore the state folder from a backup")
+    };
+    let compiled = store.compiled_domain(digest).await.map_err(state::store)?;
+    match Domain::from_bytes(&compiled.ok_or_else(|| damaged("is not in `state.db`"))?) {
+        Ok(domain) if domain.digest() == *digest => Ok(Some(domain)),
+        Ok(_) => Err(damaged("is damaged in `state.db`: its digest is another")),
+        Err(DomainError::Version { .. }) => Ok(None),
+        Err(error) => Err(damaged(&format!("is damaged in `state.db`: {error}"))),
+    }
 }
 
 /// That `domain.toml` is not what was signed, which shuts the broker.
@@ -185,20 +198,32 @@ fn manifests(args: &DomainExportArgs, domain: &Domain, screen: Screen) -> Outcom
         return Err(Failure::input(format!("the domain of {} has no reference values", domain.owner()))
             .help("reference values are its entries `[[runtime]]` with registers"));
     }
-    let mut written = Vec::new();
-    for (place, (validity, bytes)) in exported.documents.iter().enumerate() {
-        let path = if place == 0 { out.clone() } else { out.with_extension(format!("{}.cbor", place + 1)) };
-        output::write(&path, Written::Corim, bytes)?;
+    let documents: Vec<Vec<u8>> = exported.documents.iter().map(|(_, bytes)| bytes.clone()).collect();
+    let written = output::write_all(out, Written::Corim, &documents)?;
+    for (path, (validity, _)) in written.iter().zip(&exported.documents) {
         screen.line(format!(
             "wrote {}: what counts{}",
             path.display(),
             if validity.to_string().is_empty() { " always".to_owned() } else { validity.to_string() }
         ));
-        written.push(path);
     }
+    output::tell_left_over(out, written.len(), screen);
     for label in &exported.left_out {
         screen.line(format!("left out, as it is no reference value: `{}`", plain(label)));
     }
     screen.object(&json!({"paths": written, "left_out": exported.left_out}));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_domain_in_force_that_is_gone_is_no_first_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let failure = in_force(&store, &Digest::of(b"gone")).await.unwrap_err();
+        assert!(failure.exit_code() == 3 && failure.to_string().contains("is not in `state.db`"), "{failure}");
+    }
 }

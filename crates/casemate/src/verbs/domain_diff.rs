@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -57,9 +57,7 @@ pub(super) async fn diff(args: &DomainDiffArgs, global: &Global, screen: Screen)
         "judged": compared.iter().map(Compared::json).collect::<Vec<_>>(),
         "changed": compared.iter().filter(|compared| compared.differs()).count(),
         "unjudged": compared.iter().filter(|compared| compared.unjudged().is_some()).count(),
-        "damaged": damaged.iter().map(|damaged| {
-            json!({"evidence": damaged.evidence.to_string(), "run": damaged.run.to_string(), "why": damaged.why})
-        }).collect::<Vec<_>>(),
+        "damaged": damaged.iter().map(Damaged::json).collect::<Vec<_>>(),
     }));
     judged_all(&compared, &damaged)
 }
@@ -72,13 +70,11 @@ fn judged_all(compared: &[Compared], damaged: &[Damaged]) -> Outcome {
         return Ok(());
     }
     let mut rules: Vec<Reason> = unjudged.into_iter().cloned().collect();
-    rules.extend(damaged.iter().map(|damaged| {
-        Reason::new("evidence-kept", damaged.name(), damaged.why.clone(), "restore the state folder's `state.db`")
-    }));
+    rules.extend(damaged.iter().map(Damaged::reason));
     rules.dedup();
     let message = format!("{count} of {} pieces of evidence could not be judged", compared.len() + damaged.len());
     Err(Failure::refused(message, rules)
-        .help("name what endorses it with --endorsements, and the time with --at; what is kept in `state.db` and damaged, restore")
+        .help("name what endorses it with --endorsements, and the time with --at; what is damaged, restore")
         .in_object())
 }
 
@@ -125,82 +121,120 @@ struct Seen {
     kept: Option<Kept>,
 }
 
-/// All evidence that is named, what this party's broker judged, and what the records of runs in the state folder hold.
+/// All evidence that is named, what this party's broker judged, and what the records of runs in the state folder hold; apart from it,
+/// what of that can't be judged.
 async fn seen(args: &DomainDiffArgs, global: &Global) -> Result<(Vec<Seen>, Vec<Damaged>), Failure> {
-    let (mut all, mut damaged) = (Vec::new(), Vec::new());
+    let mut pieces = Pieces::default();
     for path in &args.evidence {
-        all.extend(of_file(path, args)?);
+        pieces.of_file(path, args)?;
     }
     if State::is_party(global) {
-        let (kept, broken) = judged::all(&State::open(global)?.store().await?).await?;
-        damaged = broken;
-        all.extend(kept.into_iter().map(of_broker));
-        let mut records = Vec::new();
-        walk(&global.state.join("results"), 0, &mut records);
-        for path in records {
-            if let Ok(record) = RunBundle::from_bytes(&files::read(&path)?) {
-                all.extend(of_record(&path, &record));
+        let (kept, damaged) = judged::all(&State::open(global)?.store().await?).await?;
+        kept.into_iter().for_each(|kept| pieces.of_broker(kept));
+        pieces.damaged.extend(damaged);
+        pieces.of_results(&global.state.join("results"), 0, args);
+    }
+    Ok(pieces.all())
+}
+
+/// What was found. What several brokers saw, or what is named twice, is one piece of evidence.
+#[derive(Default)]
+struct Pieces {
+    seen: Vec<Seen>,
+    known: BTreeSet<Digest>,
+    damaged: Vec<Damaged>,
+    /// Of which nothing said when it was made, unless it is found elsewhere, too.
+    undated: BTreeMap<Digest, Damaged>,
+}
+
+impl Pieces {
+    fn all(mut self) -> (Vec<Seen>, Vec<Damaged>) {
+        let undated = self.undated.into_iter().filter(|(digest, _)| !self.known.contains(digest));
+        self.damaged.extend(undated.map(|(_, damaged)| damaged));
+        (self.seen, self.damaged)
+    }
+
+    fn add(&mut self, seen: Seen) {
+        if self.known.insert(seen.evidence.digest()) {
+            self.seen.push(seen);
+        }
+    }
+
+    fn of_file(&mut self, path: &Path, args: &DomainDiffArgs) -> Outcome {
+        if let Ok(record) = RunBundle::from_bytes(&files::read(path)?) {
+            self.of_record(path, &record, args);
+            return Ok(());
+        }
+        let recognised = verify::read(path, args.endorsed.format)?;
+        let several = recognised.evidence.len() > 1;
+        for (place, evidence) in recognised.evidence.iter().cloned().enumerate() {
+            let part = if several { format!(", part {}", place + 1) } else { String::new() };
+            let at = args.endorsed.at.unwrap_or_else(|| own_time(&evidence).unwrap_or_else(clock::now));
+            let name = format!("{}{part}", path.display());
+            self.add(Seen { name, evidence, carried: recognised.carried.clone(), at, kept: None });
+        }
+        Ok(())
+    }
+
+    fn of_broker(&mut self, kept: Kept) {
+        let (name, evidence, at) = (kept.name(), kept.evidence.clone(), kept.at);
+        self.add(Seen { name, evidence, carried: Vec::new(), at, kept: Some(kept) });
+    }
+
+    /// The records below a folder. That no run left any is no damage.
+    fn of_results(&mut self, folder: &Path, depth: usize, args: &DomainDiffArgs) {
+        let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut inside: Vec<PathBuf> = match entries {
+            Ok(entries) => entries.iter().map(fs::DirEntry::path).collect(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => return self.is_damaged(folder, format!("can't be read: {error}")),
+        };
+        inside.sort();
+        for path in inside {
+            match fs::symlink_metadata(&path) {
+                Ok(metadata) if metadata.is_dir() && depth < DEPTH_MAX => self.of_results(&path, depth + 1, args),
+                Ok(metadata) if metadata.is_file() && path.extension().is_some_and(|ending| ending == "receipt") => {
+                    match files::read(&path).map(|bytes| RunBundle::from_bytes(&bytes)) {
+                        Ok(Ok(record)) => self.of_record(&path, &record, args),
+                        Ok(Err(error)) => self.is_damaged(&path, format!("is no record of a run: {error}")),
+                        Err(failure) => self.is_damaged(&path, failure.to_string()),
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => self.is_damaged(&path, format!("can't be read: {error}")),
             }
         }
     }
-    // What several brokers saw, or what is named twice, is one piece of evidence.
-    let mut known = BTreeSet::new();
-    all.retain(|seen| known.insert(seen.evidence.digest()));
-    Ok((all, damaged))
-}
 
-fn of_file(path: &Path, args: &DomainDiffArgs) -> Result<Vec<Seen>, Failure> {
-    if let Ok(record) = RunBundle::from_bytes(&files::read(path)?) {
-        return Ok(of_record(path, &record));
-    }
-    let recognised = verify::read(path, args.endorsed.format)?;
-    let several = recognised.evidence.len() > 1;
-    let one = |(place, evidence): (usize, Evidence)| {
-        let part = if several { format!(", part {}", place + 1) } else { String::new() };
-        let at = args.endorsed.at.unwrap_or_else(|| own_time(&evidence).unwrap_or_else(clock::now));
-        Seen {
-            name: format!("{}{part}", path.display()),
-            evidence,
-            carried: recognised.carried.clone(),
-            at,
-            kept: None,
+    /// What each broker saw. Its own time comes first: the verb's may be meant for other evidence.
+    fn of_record(&mut self, path: &Path, record: &RunBundle, args: &DomainDiffArgs) {
+        for broker in &record.brokers {
+            let what = format!("what the broker of {} saw", broker.owner);
+            let evidence = match Evidence::from_bytes(&broker.evidence) {
+                Ok(evidence) => evidence,
+                Err(refusal) => {
+                    self.is_damaged(path, format!("{what} is damaged: {}", refusal.actual()));
+                    continue;
+                }
+            };
+            let Some(at) = own_time(&evidence).or(args.endorsed.at) else {
+                let damaged = Damaged::of_file(path, format!("{what} doesn't say when it was made"));
+                self.undated.insert(evidence.digest(), Damaged { remedy: "give the time with --at", ..damaged });
+                continue;
+            };
+            let name = format!("{}, as the broker of {} saw it", path.display(), broker.owner);
+            self.add(Seen { name, evidence, carried: Vec::new(), at, kept: None });
         }
-    };
-    Ok(recognised.evidence.iter().cloned().enumerate().map(one).collect())
-}
+    }
 
-fn of_broker(kept: Kept) -> Seen {
-    Seen { name: kept.name(), evidence: kept.evidence.clone(), carried: Vec::new(), at: kept.at, kept: Some(kept) }
-}
-
-fn of_record(path: &Path, record: &RunBundle) -> Vec<Seen> {
-    let of_broker = |broker: &casemate_contract::BrokerRecord| {
-        let evidence = Evidence::from_bytes(&broker.evidence).ok()?;
-        let at = own_time(&evidence)?;
-        let name = format!("{}, as the broker of {} saw it", path.display(), broker.owner);
-        Some(Seen { name, evidence, carried: Vec::new(), at, kept: None })
-    };
-    record.brokers.iter().filter_map(of_broker).collect()
+    fn is_damaged(&mut self, path: &Path, why: String) {
+        self.damaged.push(Damaged::of_file(path, why));
+    }
 }
 
 /// The time that a launcher wrote into its evidence.
 fn own_time(evidence: &Evidence) -> Option<UnixTime> {
     Software::claimed(evidence).map(|(statement, _)| statement.at)
-}
-
-fn walk(path: &Path, depth: usize, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(path) else { return };
-    let mut inside: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
-    inside.sort();
-    for path in inside {
-        match fs::symlink_metadata(&path) {
-            Ok(metadata) if metadata.is_dir() && depth < DEPTH_MAX => walk(&path, depth + 1, found),
-            Ok(metadata) if metadata.is_file() && path.extension().is_some_and(|ending| ending == "receipt") => {
-                found.push(path)
-            }
-            _ => {}
-        }
-    }
 }
 
 /// One piece of evidence under both domains.
@@ -317,7 +351,7 @@ fn show(judged: &[Compared], damaged: &[Damaged], screen: Screen) {
     let unjudged: Vec<(String, String)> = judged
         .iter()
         .filter_map(|compared| Some((compared.name.clone(), compared.unjudged()?.to_string())))
-        .chain(damaged.iter().map(|damaged| (damaged.name(), format!("damaged: {}", damaged.why))))
+        .chain(damaged.iter().map(|damaged| (damaged.name(), format!("{}; {}", damaged.why, damaged.remedy))))
         .collect();
     if unjudged.is_empty() {
         return;

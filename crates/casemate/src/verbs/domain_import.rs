@@ -225,9 +225,7 @@ fn appended(path: &Path, args: &DomainImportArgs, imported: &Imported) -> Result
         ));
     }
     let new = Imported { statements: new, ..imported.clone() };
-    let added = of(before.owner(), &args.file, &new)?.to_toml();
-    // The head of the domain is there already; each entry after it has a comment above.
-    let entries = added.find("\n\n").and_then(|at| added.get(at..)).unwrap_or_default();
+    let entries = of(before.owner(), &args.file, &new)?.entries_toml();
     Ok(format!("{}\n{entries}", text.trim_end()))
 }
 

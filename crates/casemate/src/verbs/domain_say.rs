@@ -1,6 +1,6 @@
 //! `casemate domain say` and `domain import statement`: what one party says, signed, and another's domain holds.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aws_lc_rs::rand::SystemRandom;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -33,33 +33,21 @@ pub(super) async fn say(args: &DomainSayArgs, global: &Global, screen: Screen) -
     }
     let (keys, _store) = State::open(global)?.unlock().await?;
     let signer = Signer::Ed25519(SigningKey::from_seed(keys.identity().seed()));
-    let mut told = Vec::with_capacity(statements.len());
-    for (place, statement) in statements.iter().enumerate() {
-        let signed = Signed::sign(statement, &signer, &SystemRandom::new())
-            .map_err(|error| Failure::machine(format!("nothing was signed: {error}")))?;
-        let path = numbered(&args.out, place);
-        output::write(&path, Written::Statement, signed.object())?;
-        screen.line(format!("wrote {}: {}", path.display(), plain(&statement.to_string())));
+    let signed = statements.iter().map(|statement| Signed::sign(statement, &signer, &SystemRandom::new()));
+    let signed: Vec<Signed> =
+        signed.collect::<Result<_, _>>().map_err(|error| Failure::machine(format!("nothing was signed: {error}")))?;
+    let objects: Vec<Vec<u8>> = signed.iter().map(|signed| signed.object().to_vec()).collect();
+    let paths = output::write_all(&args.out, Written::Statement, &objects)?;
+    let mut told = Vec::with_capacity(signed.len());
+    for (path, signed) in paths.iter().zip(&signed) {
+        screen.line(format!("wrote {}: {}", path.display(), plain(&signed.statement().to_string())));
         screen.line(format!("  statement  {}", signed.digest()));
-        told.push(told_of(&signed, Some(&path)));
+        told.push(told_of(signed, Some(path)));
     }
-    let older = numbered(&args.out, statements.len());
-    if older.exists() {
-        screen.line(format!("note: `{}` is there from before, and is none of these", older.display()));
-    }
+    output::tell_left_over(&args.out, signed.len(), screen);
     screen.line(format!("signed by {}: it counts where a `[[delegate]]` with that key lets it", keys.public()));
     screen.object(&json!({"signer": keys.public().to_string(), "statements": told}));
     Ok(())
-}
-
-/// The first file has the name that was given.
-fn numbered(out: &Path, place: usize) -> PathBuf {
-    if place == 0 {
-        return out.to_owned();
-    }
-    let mut name = out.as_os_str().to_owned();
-    name.push(format!(".{}", place + 1));
-    name.into()
 }
 
 fn told_of(signed: &Signed, path: Option<&Path>) -> Value {
@@ -89,10 +77,13 @@ pub(super) fn import(args: &DomainImportArgs, screen: Screen) -> Outcome {
     }
     let entry = Domain::of(before.owner(), 0, Vec::new(), Vec::new(), vec![signed.clone()])
         .map_err(|error| Failure::input(error.to_string()).help(error.help()))?
-        .to_toml();
-    let entry = entry.find("\n[[").and_then(|at| entry.get(at..)).unwrap_or_default();
+        .entries_toml();
     let text = format!("{}\n{entry}", text.trim_end());
     let domain = Domain::parse(&text).map_err(|error| domain_file::marked(into, &text, &error))?;
+    let effective = domain.effective(clock::now()).map_err(|error| {
+        Failure::input(error.to_string())
+            .help("nothing was written: make the domain simpler until `casemate domain check` finds no error in it")
+    })?;
     let out = args.out.as_ref().unwrap_or(into);
     output::write(out, Written::Domain, text.as_bytes())?;
     let mut warnings: Vec<String> = domain
@@ -101,7 +92,6 @@ pub(super) fn import(args: &DomainImportArgs, screen: Screen) -> Outcome {
         .filter(|warning| warning.statement == signed.digest())
         .map(|warning| warning.what)
         .collect();
-    let effective = domain.effective(clock::now()).map_err(|error| Failure::input(error.to_string()))?;
     match effective.standing().state(signed.digest()) {
         Stands::Stands => {}
         state => warnings.push(format!("it {state}")),

@@ -58,7 +58,7 @@ pub(super) fn result(bytes: &[u8], screen: Screen) -> Option<&'static str> {
 }
 
 /// What a JWT-SVID claims.
-pub(super) struct SvidClaims {
+pub(crate) struct SvidClaims {
     id: SpiffeId,
     audience: String,
     window: (UnixTime, UnixTime),
@@ -67,7 +67,10 @@ pub(super) struct SvidClaims {
 }
 
 /// What `bytes` claim, if they are a JWT-SVID as Casemate writes it.
-pub(super) fn svid_claims(bytes: &[u8]) -> Option<SvidClaims> {
+pub(crate) fn svid_claims(bytes: &[u8]) -> Option<SvidClaims> {
+    if bytes.len() > TOKEN_BYTES_MAX {
+        return None;
+    }
     svid_of(&claims(bytes)?)
 }
 

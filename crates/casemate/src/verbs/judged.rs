@@ -1,10 +1,12 @@
 //! Evidence that this party's broker judged and kept: what it was, for which session, and what became of it.
 
+use std::path::{Path, PathBuf};
+
 use casemate_contract::RunId;
 use casemate_cose::{Digest, UnixTime};
 use casemate_evidence::{Binding, Bound, Evidence, Role};
 use casemate_store::{Judged, Run, RunState, Store};
-use casemate_trust::proof::Proof;
+use casemate_trust::{Reason, proof::Proof};
 use serde_json::{Value, json};
 
 use crate::{failure::Failure, state};
@@ -28,19 +30,49 @@ pub(super) struct Kept {
     state: Option<RunState>,
 }
 
-/// What the broker kept and can't be read: `state.db` was changed, or the disk failed.
+/// What was kept and can't be judged: it was changed, the disk failed, or nothing says when it was made.
 pub(super) struct Damaged {
-    /// The digest under which it is kept.
-    pub(super) evidence: Digest,
-    pub(super) run: RunId,
+    pub(super) place: Place,
     /// What is wrong with it.
     pub(super) why: String,
+    pub(super) remedy: &'static str,
+}
+
+/// Where it is kept.
+pub(super) enum Place {
+    /// The record of a run, or a folder of them.
+    File(PathBuf),
+    /// The broker's `state.db`: under which digest, and of which run.
+    Store { evidence: Digest, run: RunId },
 }
 
 impl Damaged {
-    /// For people: which it is, and of which run.
+    pub(super) fn of_file(path: &Path, why: String) -> Self {
+        Self { place: Place::File(path.to_owned()), why, remedy: "restore the file, or move it away" }
+    }
+
+    /// For people: which it is.
     pub(super) fn name(&self) -> String {
-        format!("the evidence {} of the run {}, as the broker kept it", self.evidence, self.run)
+        match &self.place {
+            Place::File(path) => path.display().to_string(),
+            Place::Store { evidence, run } => {
+                format!("the evidence {evidence} of the run {run}, as the broker kept it")
+            }
+        }
+    }
+
+    /// As a rule that was not met.
+    pub(super) fn reason(&self) -> Reason {
+        Reason::new("evidence-kept", self.name(), self.why.clone(), self.remedy)
+    }
+
+    /// For programs.
+    pub(super) fn json(&self) -> Value {
+        let (evidence, run, path) = match &self.place {
+            Place::File(path) => (None, None, Some(path)),
+            Place::Store { evidence, run } => (Some(evidence.to_string()), Some(run.to_string()), None),
+        };
+        json!({"evidence": evidence, "run": run, "path": path, "why": self.why})
     }
 }
 
@@ -62,8 +94,7 @@ pub(super) async fn of_run(store: &Store, run: RunId) -> Result<Vec<Kept>, Failu
     for judged in store.judged_of(run.as_bytes()).await.map_err(state::store)? {
         let kept = kept(store, judged).await?;
         all.push(kept.map_err(|damaged| {
-            Failure::machine(format!("{}, is damaged: {}", damaged.name(), damaged.why))
-                .help("restore the state folder's `state.db`")
+            Failure::machine(format!("{}, is damaged: {}", damaged.name(), damaged.why)).help(damaged.remedy)
         })?);
     }
     Ok(all)
@@ -72,7 +103,11 @@ pub(super) async fn of_run(store: &Store, run: RunId) -> Result<Vec<Kept>, Failu
 async fn kept(store: &Store, judged: Judged) -> Result<Result<Kept, Damaged>, Failure> {
     let run = store.run(&judged.run).await.map_err(state::store)?;
     let (evidence, of_run) = (judged.digest, RunId::from_bytes(judged.run));
-    Ok(read(judged, run).map_err(|why| Damaged { evidence, run: of_run, why }))
+    Ok(read(judged, run).map_err(|why| Damaged {
+        place: Place::Store { evidence, run: of_run },
+        why,
+        remedy: "restore the state folder's `state.db`",
+    }))
 }
 
 /// # Errors

@@ -42,3 +42,5 @@ mod run_program;
 mod run_report;
 mod session_file;
 pub(crate) mod verify;
+
+pub(crate) use explain_result::svid_claims;

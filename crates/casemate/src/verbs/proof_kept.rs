@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{Global, domain::ProofKeptArgs},
     failure::{Failure, Outcome},
-    output::{self, Written},
+    output,
     screen::Screen,
     state::{self, State},
 };
@@ -119,12 +119,7 @@ fn write(kept: &Kept, proof: &Proof, domain: &Domain, out: &Path) -> Result<Vec<
         (name(kept.evidence.digest(), "session"), session_file::text(&kept.session)?.into_bytes()),
         (name(domain.digest(), "domain"), domain.to_bytes()),
     ] {
-        // The same evidence may have been believed under several domains.
-        if path.extension().is_some_and(|ending| ending == "proof") {
-            output::write(&path, Written::Proof, &bytes)?;
-        } else {
-            output::write_once(&path, &bytes)?;
-        }
+        output::write_once(&path, &bytes)?;
         written.push(path.display().to_string());
     }
     Ok(written)

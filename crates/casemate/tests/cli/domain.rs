@@ -7,6 +7,7 @@ mod kept;
 mod outputs;
 mod proofs;
 mod recorded;
+mod records;
 mod said;
 mod signed;
 

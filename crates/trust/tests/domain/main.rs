@@ -19,12 +19,12 @@ mod unmatched;
 use aws_lc_rs::rand::SystemRandom;
 use casemate_cose::{Digest, Signer, SigningKey};
 use casemate_evidence::Lack;
+use casemate_testkit::domain::{full, long};
 use casemate_trust::{
     Domain, DomainError,
     domain::{DOMAIN_BYTES_MAX, ENTRIES_MAX, Launcher, NAME_BYTES_MAX, Process, Runtime, VALUES_MAX},
     statement::{Kind, Measurement, Purpose, Register, Release, Sentence, Signed, Statement, Subject},
 };
-use casemate_testkit::domain::{full, long};
 use proptest::prelude::*;
 
 /// The example of docs/formats/domain.md.

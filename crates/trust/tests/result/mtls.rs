@@ -23,7 +23,8 @@ fn serve(nginx: &Path, folder: &Folder, name: &str) -> Nginx {
 
 /// What curl says, with the certificate of the one and the key of the other: its exit code and the answer.
 fn ask(curl: &Path, folder: &Folder, nginx: &Nginx, client: Option<[&str; 2]>) -> (Option<i32>, String) {
-    let client = client.map(|[named, holder]| [folder.join(&format!("{named}.pem")), folder.join(&format!("{holder}.key"))]);
+    let client =
+        client.map(|[named, holder]| [folder.join(&format!("{named}.pem")), folder.join(&format!("{holder}.key"))]);
     let client = client.as_ref().map(|paths| paths.each_ref().map(|path| path.as_path()));
     nginx.ask(Command::new(curl), &folder.join("clinic.pem"), client)
 }

@@ -136,6 +136,27 @@ fn what_is_not_accepted_has_no_name() {
     assert!(!world.clinic.join("x.pem").exists());
 }
 
+/// What `admission issue` writes follows the one rule for what options write.
+#[test]
+fn no_place_but_its_own() {
+    let Some(world) = World::new("admission-place") else { return };
+    world.name_it();
+    assert!(!world.clinic.join("state/domain.signed").exists());
+    world.issue("server.ratls", "state/domain.signed", &[]).fails(2, &["state folder"]);
+    assert!(!world.clinic.join("state/domain.signed").exists());
+    std::os::unix::fs::symlink("nowhere", world.clinic.join("link.pem")).unwrap();
+    world.issue("server.ratls", "link.pem", &[]).fails(2, &["`link.pem` exists and is no SVID"]);
+    // Nor does a refusal take the link away.
+    world.issue("server.ratls", "link.pem", &["--nonce", "00ff"]).fails(2, &["is no SVID"]);
+    assert!(world.clinic.join("link.pem").is_symlink() && !world.clinic.join("nowhere").exists());
+    // An SVID of either form gives way to the other, and goes where none is issued.
+    for more in [&["--jwt", "--audience", "a"][..], &[], &["--jwt", "--audience", "a"]] {
+        assert_eq!(world.issue("server.ratls", "x", more).code, Some(0), "{more:?}");
+    }
+    world.issue("server.ratls", "x", &["--nonce", "00ff"]).refused(&["evidence-binding"]);
+    assert!(!world.clinic.join("x").exists());
+}
+
 /// A verdict of before, and one of later.
 #[test]
 fn no_time_but_its_own() {

@@ -109,6 +109,47 @@ fn a_domain_in_every_form_is_the_same() {
     assert_eq!(manifest.code, Some(0), "{manifest:?}");
     assert_eq!(manifest.json["left_out"].as_array().unwrap().len(), 2, "vendor and platform: {manifest:?}");
     assert_eq!(casemate(world.path(), &["explain", "as.compiled"]).text("kind"), "domain");
+    // Each gives way to what the same option writes.
+    for form in ["compiled", "corim", "json", "toml"] {
+        let export = || casemate(world.path(), &["domain", "export", "domain.toml", "--as", form, "--out", "again"]);
+        let (first, second) = (export(), export());
+        assert_eq!((first.code, second.code), (Some(0), Some(0)), "{form}: {second:?}");
+        fs::remove_file(world.folder.join("again")).unwrap();
+    }
+}
+
+/// One domain may make several documents: those of one name are not those of another.
+#[test]
+fn manifests_beside_each_other() {
+    let folder = Folder::new("domain-corim");
+    let runtime = |name: &str, value: &str, more: &str| {
+        format!("[[runtime]]\nname = \"{name}\"\nsnp = {{ measurement = \"{}\" }}\n{more}", value.repeat(48))
+    };
+    let platform = "[[platform]]\nname = \"Milan\"\nkind = \"snp\"\nany_genuine_chip = true\n";
+    let head = format!("[domain]\nowner = \"clinic\"\n{platform}{}", runtime("a", "11", ""));
+    for (file, value) in [("two.toml", "22"), ("three.toml", "33")] {
+        folder.write(file, format!("{head}{}", runtime("b", value, "until = 2030-01-01\n"))).unwrap();
+    }
+    folder.write("one.toml", &head).unwrap();
+    let export =
+        |file: &str, out: &str| casemate(folder.path(), &["domain", "export", file, "--as", "corim", "--out", out]);
+    let written = |file: &str, out: &str| -> Vec<Vec<u8>> {
+        let answer = export(file, out);
+        assert_eq!(answer.json["paths"], json!([out, format!("{out}.2")]), "{answer:?}");
+        [out.to_owned(), format!("{out}.2")].map(|path| fs::read(folder.join(&path)).unwrap()).into()
+    };
+    let two = written("two.toml", "site.v2");
+    let three = written("three.toml", "site.v3");
+    assert!(two.iter().chain(&three).all(|bytes| bytes.starts_with(&[0xd9, 0x01, 0xf5])));
+    assert!(two != three && fs::read(folder.join("site.v2.2")).unwrap() == two[1], "one of them is the other's");
+    // What is left of before is no part of what is written now.
+    let args = ["domain", "export", "one.toml", "--as", "corim", "--out", "site.v2"];
+    let (code, said, errors) = printed(folder.path(), &args);
+    assert!(code == Some(0) && said.contains("note: `site.v2.2` is there from before"), "{said}{errors}");
+    // All or none.
+    folder.write("new.2", "notes of a person").unwrap();
+    export("two.toml", "new").fails(2, &["`new.2` exists and is no unsigned CoRIM"]);
+    assert!(!folder.join("new").exists());
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn a_release_policy_is_added_and_comments_stay() {
     let (code, said, errors) = printed(folder.path(), &args);
     assert_eq!(code, Some(0), "{said} {errors}");
     let text = std::fs::read_to_string(folder.join("domain.toml")).unwrap();
-    assert!(text.starts_with("# ours\n[domain]\n"), "{text}");
+    assert!(text.starts_with("# ours\n[domain]\nowner = \"clinic\"\n\n# "), "{text}");
     assert!(text.contains(&"ab".repeat(32)), "{text}");
     assert_eq!(casemate(folder.path(), &["domain", "check", "domain.toml"]).code, Some(0));
     // Twice the same is told with its place.

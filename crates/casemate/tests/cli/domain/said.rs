@@ -3,7 +3,7 @@
 use std::fs;
 
 use casemate_cose::UnixTime;
-use casemate_testkit::NOW;
+use casemate_testkit::{Folder, NOW};
 use serde_json::Value;
 
 use super::{World, casemate, printed};
@@ -136,4 +136,55 @@ fn what_can_not_be_said_is_not_signed() {
     assert!(imported.json["warnings"].to_string().contains("no `[[delegate]]` names it"), "{imported:?}");
     assert_ne!(imported.json["digest"], Value::Null);
     assert_eq!(clinic.appraise_at(NOW).code, Some(1));
+}
+
+/// A domain of which nobody can compute what follows: more revoked measurements against more runtimes than are compared.
+fn entangled() -> String {
+    let value = "00".repeat(48);
+    let registers = |of: u32| -> Vec<String> {
+        (0..16).filter(|place| of & (1 << place) != 0).map(|place| format!("pcr{place} = \"{value}\"")).collect()
+    };
+    let revoked = (0..1_u32 << 14).filter(|of| (2..=4).contains(&of.count_ones())).map(|of| of | 1 << 15);
+    let revoked: Vec<String> =
+        revoked.map(|of| format!("[[revoke]]\nnitro = {{ {} }}\n", registers(of).join(", "))).collect();
+    let all = registers((1 << 14) - 1).join(", ");
+    let runtimes = (0..(1 << 22) / revoked.len() + 1)
+        .map(|place| format!("[[runtime]]\nname = \"r{place}\"\nnitro = {{ {all}, pcr14 = \"{place:096x}\" }}\n"));
+    let head = "[domain]\nowner = \"clinic\"\n\n[[platform]]\nname = \"p\"\nkind = \"nitro\"\n";
+    format!("{head}{}{}", revoked.concat(), runtimes.collect::<String>())
+}
+
+#[test]
+fn an_import_that_fails_writes_nothing() {
+    let folder = Folder::new("said-entangled");
+    let team = Party::new(folder.path(), "team");
+    team.expect(&["init", "--name", "team"]);
+    team.write("floor.toml", "[[floor]]\nrelease = \"guest\"\nversion = 2\n");
+    team.expect(&["domain", "say", "floor.toml", "--out", "floor.statement"]);
+    let before = entangled();
+    folder.write("domain.toml", &before).unwrap();
+    let import = ["domain", "import", "statement", "team/floor.statement", "--into", "domain.toml"];
+    casemate(folder.path(), &import).fails(2, &["too entangled", "nothing was written"]);
+    assert!(fs::read_to_string(folder.join("domain.toml")).unwrap() == before, "it was written");
+}
+
+/// Two statements make two files: one that may not be written, and neither is.
+#[test]
+fn all_statements_are_written_or_none() {
+    let folder = Folder::new("said-numbered");
+    let team = Party::new(folder.path(), "team");
+    team.expect(&["init", "--name", "team"]);
+    let two = "[[floor]]\nrelease = \"guest\"\nversion = 2\n[[floor]]\nrelease = \"loader\"\nversion = 3\n";
+    team.write("floors.toml", two);
+    team.write("floor.toml", two.split_inclusive("= 2\n").next().unwrap());
+    team.write("s.2", "notes of a person");
+    let say = |file: &str| team.call(&["domain", "say", file, "--out", "s"]);
+    say("floors.toml").fails(2, &["`s.2` exists and is no signed statement"]);
+    assert!(!team.join("s").exists());
+    fs::remove_file(team.join("s.2")).unwrap();
+    let said = team.expect(&["domain", "say", "floors.toml", "--out", "s"]);
+    assert_eq!((&said["statements"][0]["path"], &said["statements"][1]["path"]), (&"s".into(), &"s.2".into()));
+    let told = team.people(&["domain", "say", "floor.toml", "--out", "s"]).output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains("note: `s.2` is there from before"), "{told}");
 }

@@ -2,6 +2,10 @@
 
 use std::fs;
 
+use casemate_cose::Digest;
+use casemate_store::{DomainMark, Seal, Store};
+use casemate_testkit::{Folder, NOW};
+use casemate_trust::Domain;
 use serde_json::{Value, json};
 
 use crate::{
@@ -111,4 +115,34 @@ fn a_broker_says_which_domain_is_in_force_to_people() {
     // Without domain.toml, what is signed is shown.
     fs::remove_file(clinic.join("state/domain.toml")).unwrap();
     assert_eq!(clinic.expect(&["domain", "show"])["sequence"], 5);
+}
+
+/// Where nobody can read what was in force, nobody can see that nothing of it is taken back.
+#[tokio::test]
+async fn nothing_is_signed_over_what_can_not_be_read() {
+    let folder = Folder::new("domain-signed-damaged");
+    let clinic = Party::new(folder.path(), "clinic");
+    clinic.expect(&["init", "--name", "clinic"]);
+    let revoking =
+        format!("[domain]\nowner = \"clinic\"\nsequence = 1\n\n[[revoke]]\nprogram = \"sha256:{}\"\n", "42".repeat(32));
+    let compiled = Domain::parse(&revoking).unwrap().to_bytes();
+    clinic.write("state/domain.toml", "[domain]\nowner = \"clinic\"\nsequence = 9\n");
+    let sign = || clinic.call(&["domain", "sign"]);
+    let mut damaged = compiled.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    let in_force = async |sequence: u64, bytes: &[u8]| {
+        let store = Store::open(&clinic.join("state")).await.unwrap();
+        let mark = DomainMark { digest: Digest::of(&sequence.to_be_bytes()), sequence, seal: Seal::Signed };
+        store.raise_domain(mark, || bytes.to_vec(), NOW, |_| Ok::<_, ()>(())).await.unwrap();
+    };
+    for (sequence, bytes) in [(1, &damaged[..compiled.len() - 1]), (2, &damaged), (3, b"")] {
+        in_force(sequence, bytes).await;
+        sign().fails(3, &["in force last", "backup"]);
+        assert!(!clinic.join("state/domain.signed").exists(), "{sequence}");
+    }
+    in_force(4, &compiled).await;
+    sign().fails(3, &["in force last", "its digest"]);
+    // That of another version can't be compared, which is no damage.
+    in_force(5, &[&[compiled[0], 0, 0x18, 0xff], &compiled[3..]].concat()).await;
+    assert_eq!(sign().code, Some(0));
 }

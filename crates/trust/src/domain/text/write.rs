@@ -35,6 +35,19 @@ pub(in crate::domain) fn write(domain: &Domain) -> String {
     if domain.sequence() > 0 {
         let _ = writeln!(text, "sequence = {}", domain.sequence());
     }
+    text + &domain.entries_toml()
+}
+
+impl Domain {
+    /// What [`Domain::to_toml`] writes after the head: it can be put after the text of another domain.
+    #[must_use]
+    pub fn entries_toml(&self) -> String {
+        entries(self)
+    }
+}
+
+fn entries(domain: &Domain) -> String {
+    let mut text = String::new();
     let statements: Vec<&Statement> = domain.own().map(crate::statement::Said::statement).collect();
     let mut said = Said::default();
     for statement in &statements {
