@@ -375,7 +375,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
         seeds.extend(steps_of(proof).map(|bytes| Seed::new("proof_steps", format!("own-{place}"), bytes)));
     }
     seeds.push(Seed::new("domain_compiled", "own", case.domain.to_bytes()));
-    seeds.push(Seed::new("domain", "own", casemate_testkit::domain::full()));
+    seeds.push(Seed::new("domain", "own", casemate_testkit::domain::full() + MORE_WORDS));
     let documents = [
         ("import_azure_release", AZURE_RELEASE.as_bytes()),
         ("import_certifier", CERTIFIER.as_bytes()),
@@ -384,6 +384,27 @@ pub(crate) fn seeds() -> Vec<Seed> {
     seeds.extend(documents.map(|(target, bytes)| Seed::new(target, "own", bytes)));
     seeds
 }
+
+/// What the example has no place for.
+const MORE_WORDS: &str = r#"
+[[platform]]
+name = "bounded"
+kind = "snp"
+any_genuine_chip = true
+from = 2026-01-01
+[platform.require]
+"reported-tcb.microcode" = { at_least = 0xdb, at_most = 0xff }
+
+[[delegate]]
+name = "of one kind"
+key = "sha256:abababababababababababababababababababababababababababababababab"
+may_publish = ["measurements"]
+kinds = ["snp"]
+
+[[revoke]]
+name = "a broken guest"
+snp = { measurement = "bb0211111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111" }
+"#;
 
 const AZURE_RELEASE: &str = r#"{"version":"1.0.0","anyOf":[{"authority":"https://sharedeus2.eus2.attest.azure.net","allOf":[
 {"claim":"x-ms-sgx-mrsigner","equals":"9fa48b1629bd246a1de3d38fb7df97f6554cd65d6b3b72e85b86848ae6b578ba"},

@@ -53,9 +53,11 @@ impl Broker {
         if domain.digest() != appraised {
             return changed(appraised.to_string(), domain.digest().to_string());
         }
+        // Clocks are set back, too.
+        let (first, last) = (since.min(at), since.max(at));
         let is_as_it_was = domain.effective(at).and_then(|now| {
             // Nothing at all began or ended, or nothing that may matter.
-            Ok(now.standing().window().holds(since) || domain.effective(since)?.lasts(at) >= at)
+            Ok(now.standing().window().holds(since) || domain.effective(first)?.lasts(last) >= last)
         });
         if is_as_it_was.is_ok_and(|is_as_it_was| is_as_it_was) {
             return Ok(());

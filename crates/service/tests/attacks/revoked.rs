@@ -103,6 +103,14 @@ async fn what_the_domain_says_of_the_time_between_release_and_permit() {
         assert_unpermitted(clinic, &script, 1).await;
         set_clock(before);
     }
+    // A clock that was set back to before the launcher was believed.
+    let launcher = own.replacen("[[launcher]]", &format!("[[launcher]]\nfrom = {}", at(0)), 1);
+    clinic.write_domain(&launcher);
+    let script = Script::honest(&world.contract, 9);
+    let keyed = release_all(&world, &script).await.unwrap().remove(0);
+    set_clock(now().0 - 60);
+    assert_eq!(permit(&world.contract, &script, keyed).await, ["domain-changed"]);
+    pass(60);
     // What begins later changes nothing yet.
     clinic.write_domain(&(own + &format!("\n[[revoke]]\nruntime = \"{}\"\nfrom = {}\n", Digest::of(RUNTIME), at(900))));
     let script = Script::honest(&world.contract, 10);

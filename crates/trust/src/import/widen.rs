@@ -4,7 +4,7 @@
 //! says of what runs would count on platforms that the domain has, and what the domain says of what runs on the document's platforms.
 //! Where both have platforms of a kind,
 //!
-//! 1. a measurement that is new to the domain asks that each of its platforms of the kind is within one of the document's;
+//! 1. a measurement that is new to the domain, or counts there no more, asks that each of its platforms of the kind is within one of the document's;
 //! 2. a measurement that the document lacks asks that each of the document's platforms of the kind is within one of the domain's that
 //!    counts now;
 //! 3. who is newly believed to attest the kind would vouch for the domain's measurements on its platforms, as only others could before. Who is
@@ -84,11 +84,13 @@ pub fn widening(domain: &Domain, imported: &[Statement], at: UnixTime) -> Result
     let effective = domain.effective(at)?;
     let before: Vec<&Statement> = domain.statements().said().iter().map(|said| said.statement()).collect();
     let believed: Vec<&Statement> =
-        domain.own().filter(|said| !is_revoked(&effective, said)).map(Said::statement).collect();
+        domain.own().filter(|said| has_counted(&effective, said)).map(Said::statement).collect();
     let imported: Vec<&Statement> = imported.iter().collect();
     Ok(Kind::ALL.iter().find_map(|kind| {
         let counting: Vec<&Statement> = effective.platform_rules(*kind).map(|(_, said)| said.statement()).collect();
-        of_kind(*kind, &Before { all: &before, believed: &believed, counting: &counting }, &imported)
+        let running: Vec<&Statement> = effective.all_measurements(*kind).map(|(_, said, _)| said.statement()).collect();
+        let before = Before { all: &before, believed: &believed, counting: &counting, running: &running };
+        of_kind(*kind, &before, &imported)
     }))
 }
 
@@ -96,18 +98,20 @@ pub fn widening(domain: &Domain, imported: &[Statement], at: UnixTime) -> Result
 struct Before<'a> {
     /// Whoever says it, whether or not it counts.
     all: &'a [&'a Statement],
-    /// The owner's that are not revoked. What has ended may be renewed.
+    /// The owner's that have begun and are not revoked. What has ended may be renewed.
     believed: &'a [&'a Statement],
     /// The rules for platforms that count now.
     counting: &'a [&'a Statement],
+    /// The measurements that count now.
+    running: &'a [&'a Statement],
 }
 
-fn is_revoked(effective: &Effective, said: &Said) -> bool {
-    matches!(effective.standing().state(said.digest()), State::Revoked(_))
+fn has_counted(effective: &Effective, said: &Said) -> bool {
+    !matches!(effective.standing().state(said.digest()), State::NotYet | State::Revoked(_))
 }
 
 fn of_kind(kind: Kind, before: &Before<'_>, imported: &[&Statement]) -> Option<Widening> {
-    let Before { all: before, believed, counting } = before;
+    let Before { all: before, believed, counting, running } = before;
     let (own, theirs) = (platforms(kind, before), platforms(kind, imported));
     // 3
     let is_believed = |statement: &Statement| believed.iter().any(|other| other.sentence == statement.sentence);
@@ -119,7 +123,7 @@ fn of_kind(kind: Kind, before: &Before<'_>, imported: &[&Statement]) -> Option<W
         return None;
     }
     // 1
-    if runs(kind, imported).any(|statement| !is_among(statement, before))
+    if runs(kind, imported).any(|statement| !is_among(statement, believed) && !is_among(statement, running))
         && let Some((label, lacks)) = outside(&own, &theirs)
     {
         return Some(Widening::DomainsPlatform { label, lacks });
@@ -313,8 +317,25 @@ mod tests {
             let told = found(&(own.clone() + &dead), &document).unwrap();
             assert!(told.contains("its platform `any`") && told.contains("0xc8"), "{told}");
             let told = found(&(runtime("mine", "c") + &dead), &document).unwrap();
-            assert!(told.contains("its platform `any`") && told.contains("a rule that counts now"), "{told}");
+            // What has not begun leaves its attester to be believed anew, too.
+            assert!(
+                told.contains("its platform `any`") && told.contains("a rule that counts now")
+                    || told.contains("`any` would vouch"),
+                "{told}"
+            );
         }
+    }
+
+    #[test]
+    fn a_measurement_that_was_revoked_is_new() {
+        let own = runtime("mine", "c") + &platform("weak", ANY) + &runtime("theirs", "a");
+        let document = runtime("theirs", "a") + "until = 2027-01-01\n" + &platform("patched", PATCHED);
+        assert_eq!(found(&own, &document), None);
+        let domain = Domain::parse(&format!("{HEAD}{own}")).unwrap();
+        let digest = domain.own().find(|said| said.statement().label == "theirs").unwrap().digest();
+        let revoked = own + &format!("[[revoke]]\nstatement = \"{digest}\"\nfrom = 2026-01-01\n");
+        let told = found(&revoked, &document).unwrap();
+        assert!(told.contains("domain's platform `weak`") && told.contains("0x73"), "{told}");
     }
 
     #[test]
@@ -332,6 +353,8 @@ mod tests {
         let named = own + &key("attestation");
         let ended = format!("{named}until = 2026-11-20\n");
         assert_eq!(found(&ended, &key("attestation")), None);
+        let begins = format!("{named}from = 2027-01-01\n");
+        assert!(found(&begins, &key("attestation")).is_some());
         let revoked = format!("{named}[[revoke]]\nkey = \"{digest}\"\nfrom = 2026-01-01\n");
         assert!(found(&revoked, &key("attestation")).is_some());
     }
