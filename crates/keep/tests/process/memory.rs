@@ -14,6 +14,7 @@ use nix::{sys::ptrace, unistd::Pid};
 
 use crate::{
     launcher::{as_ordinary_user, broker, is_child, lacks, run, spec},
+    plaintext::root_only,
     reader::{descendants, is_child as is_own, peek_word, stopped, vm_readv},
 };
 
@@ -82,9 +83,7 @@ pub(crate) fn may_trace_everyone() -> bool {
 
 #[test]
 fn not_even_root_reads_secret_memory_through_the_kernel() {
-    if !may_trace_everyone() {
-        let (why, remedy) = ("no CAP_SYS_PTRACE", "run the tests as root as well, outside a container");
-        casemate_testkit::skip("not_even_root_reads_secret_memory", why, remedy);
+    if !root_only("not_even_root_reads_secret_memory") {
         return;
     }
     let report = while_held(|held| {
@@ -134,8 +133,7 @@ fn an_attacker_of_the_same_user() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn root_that_injects_code_has_the_keep_give_its_secret_away() {
-    if !may_trace_everyone() {
-        casemate_testkit::skip("root_that_injects_code", "no CAP_SYS_PTRACE", "run the tests as root as well");
+    if !root_only("root_that_injects_code") {
         return;
     }
     let taken = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));

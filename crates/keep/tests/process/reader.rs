@@ -23,7 +23,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{launcher, memory::may_trace_everyone};
+use crate::{launcher, plaintext::root_only};
 
 const PIECE_BYTES: u64 = 1 << 20;
 const PAGE_BYTES: u64 = 4096;
@@ -320,9 +320,7 @@ fn words(process: i32, start: u64, end: u64) -> Vec<u8> {
 /// Kills a process that is the first one of its PID namespace, as keeps are: its last thread waits until all others are told of.
 #[test]
 fn what_is_killed_while_it_is_stopped_has_an_end_that_its_parent_hears_of() {
-    if !may_trace_everyone() {
-        let (why, remedy) = ("no CAP_SYS_PTRACE", "run the tests as root as well, outside a container");
-        casemate_testkit::skip("what_is_killed_while_it_is_stopped", why, remedy);
+    if !root_only("what_is_killed_while_it_is_stopped") {
         return;
     }
     let moments = [0, 200, 500, 1000, 2000].map(Some).into_iter().chain([None; 10]);
