@@ -10,11 +10,12 @@
 
 use std::sync::Arc;
 
-use casemate_cose::{Digest, UnixTime};
+use casemate_cose::UnixTime;
+use casemate_evidence::Bound;
 use casemate_store::{DomainMark, DomainMarkError, RaiseError, StoreError};
-use casemate_trust::{Domain, DomainError, Reason};
+use casemate_trust::{Accepted, Domain, DomainError, Reason};
 
-use crate::{Broker, Event, domain_file::FileError, refuse::failed};
+use crate::{Broker, Event, decide_run::Agreed, domain_file::FileError, refuse::failed};
 
 impl Broker {
     /// Tells the operator which domain is in force, or why none is. Sessions do so when that changes.
@@ -37,14 +38,15 @@ impl Broker {
         }
     }
 
-    /// Refuses where the domain is another than was `appraised`, or says something else than it did `since`: what was struck from it, was
-    /// revoked or has ended counts at once.
+    /// Refuses where the domain is another than the verdict's, or says something else than it did at the decision: what was struck from it,
+    /// was revoked or has ended counts at once.
     pub(crate) async fn check_domain(
         &self,
-        appraised: Digest,
-        since: UnixTime,
+        agreed: &Agreed,
+        verdict: &Accepted<Bound>,
         at: UnixTime,
     ) -> Result<(), Vec<Reason>> {
+        let (appraised, since) = (verdict.domain_digest(), agreed.allow.statement().at);
         let changed = |expected: String, actual: String| {
             let remedy = "start the run again: it is judged under the domain as it is now";
             Err(vec![Reason::new("domain-changed", expected, actual, remedy)])

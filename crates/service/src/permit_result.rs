@@ -49,7 +49,7 @@ pub(crate) async fn permit_result(
         PermitDecision::Permit(permit) => permit,
         PermitDecision::Deny(unmet) => return Err(unmet.iter().map(DenyReason::reason).collect()),
     };
-    broker.check_domain(verdict.domain_digest(), agreed.allow.statement().at, at).await?;
+    broker.check_domain(agreed, verdict, at).await?;
     let mut body = body(broker, agreed, verdict, Event::Permit, at);
     body.result = Some(request.result);
     body.ordinary_bytes = Some(request.ordinary_bytes);

@@ -64,7 +64,7 @@ async fn logged(
         Decision::Allow(_) => {}
         Decision::Deny(denied) => return Err(reasons(denied)),
     }
-    broker.check_domain(verdict.domain_digest(), agreed.allow.statement().at, at).await?;
+    broker.check_domain(agreed, verdict, at).await?;
     let mut wrapped = Vec::with_capacity(datasets.len());
     for (name, version) in datasets {
         wrapped.push((name, wrapped_key(broker, agreed, name, version).await?));
